@@ -1,0 +1,10 @@
+/* check: what happens when an assertion fails. Kept apart so that the callers stay small. */
+#include "base/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void check_failed(const char *condition, const char *file, int line) {
+    fprintf(stderr, "larder: check failed: %s (%s:%d)\n", condition, file, line);
+    abort();
+}

@@ -1,0 +1,17 @@
+/* glob: matching with * ? [a-z] [^a] and \ escapes, as KEYS, SCAN, CONFIG GET and PSUBSCRIBE use it.
+ * Iterative: it keeps one point to come back to (the last star), so its time is bounded by
+ * pattern size times text size and its stack is constant. */
+#ifndef LARDER_BASE_GLOB_H
+#define LARDER_BASE_GLOB_H
+
+#include <stdbool.h>
+
+#include "base/bytes.h"
+
+/* Whether the whole text matches. `fold` compares ASCII letters without case. */
+bool glob_match(struct bytes pattern, struct bytes text, bool fold);
+
+/* Whether the pattern is "*" (or several stars), which everything matches. */
+bool glob_matches_all(struct bytes pattern);
+
+#endif
