@@ -1,0 +1,64 @@
+/* blob: a large run of bytes with a reference count, so that a reply may hold a value that the
+ * keyspace has already dropped, and a value may be read from the socket straight into its place.
+ *
+ *     +--------------+-----------+-------------+------------------+
+ *     | references 4 | unused 4  | size 8      | capacity 8       |  24 bytes
+ *     +--------------+-----------+-------------+------------------+
+ *     | bytes[capacity] ...
+ *
+ * Invariants: 1. a blob with more than one reference is never written to; 2. size <= capacity;
+ * 3. the allocation is exactly blob header + capacity bytes (capacity is chosen to fill the class).
+ *
+ * The count is atomic, since an I/O thread may let go of what it has sent. */
+#ifndef LARDER_DS_BLOB_H
+#define LARDER_DS_BLOB_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/mem.h"
+
+struct blob {
+    _Atomic uint32_t references;
+    uint32_t unused;
+    size_t size;
+    size_t capacity;
+    char bytes[];
+};
+
+/* A blob with one reference, size 0 and at least `capacity` bytes of room; NULL when there is no
+ * memory (capacity is a client's choice). */
+struct blob *blob_try_new(size_t capacity);
+
+/* A blob that holds a copy. NULL when there is no memory. */
+struct blob *blob_try_copy(struct bytes content);
+
+static inline struct blob *blob_hold(struct blob *blob) {
+    atomic_fetch_add_explicit(&blob->references, 1, memory_order_relaxed);
+    return blob;
+}
+
+/* Gives one reference back; the last one frees. */
+void blob_release(struct blob *blob);
+
+static inline bool blob_is_shared(const struct blob *blob) {
+    return atomic_load_explicit(&blob->references, memory_order_relaxed) > 1;
+}
+
+/* Makes room for `capacity` bytes in a blob that is not shared; the content is kept, the blob may
+ * move. NULL when there is no memory: the old one is untouched then. */
+struct blob *blob_try_grow(struct blob *blob, size_t capacity);
+
+static inline struct bytes blob_bytes(const struct blob *blob) {
+    return bytes_of(blob->bytes, blob->size);
+}
+
+/* What it takes from the allocator, in bytes. */
+static inline size_t blob_footprint(const struct blob *blob) {
+    return mem_class(sizeof *blob + blob->capacity);
+}
+
+#endif

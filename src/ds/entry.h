@@ -1,0 +1,236 @@
+/* entry: the one format of everything that has a name. A key of the keyspace, a field of a hash, a
+ * member of a set or a sorted set is an entry, one allocation. Because every dict holds entries,
+ * the dict needs no callbacks, and a field gets its own deadline for nothing.
+ *
+ *     0        1        2                 4                          7        8
+ *     +--------+--------+-----------------+--------------------------+--------+
+ *     | type 4 | flags  | value size 16   | access 24 bits           | key    |
+ *     | enc. 4 |        | (inline values) | (clock or frequency)     | size 8 |
+ *     +--------+--------+-----------------+--------------------------+--------+
+ *     | deadline 54 bits of milliseconds, 10 bits place in the index | if ENTRY_HAS_DEADLINE
+ *     +--------------------------------------------------------------+
+ *     | word: integer, double or pointer                             | if ENTRY_HAS_WORD
+ *     +-------------------+------------------------------------------+
+ *     | key size 32       | if ENTRY_LONG_KEY (key of 256 bytes and more)
+ *     +-------------------+---
+ *     | key ... | inline value ...
+ *
+ * An entry of a 16-byte key and a 64-byte value takes 8 + 16 + 64 = 88 bytes, in the class of 96.
+ *
+ * Invariants:
+ * 1. The allocation's class is always mem_class(entry_size(e)): what changes the size either stays
+ *    within the class or moves to a new allocation. Hence frees know their size.
+ * 2. ENTRY_HAS_WORD is set exactly when the encoding keeps its value in the word.
+ * 3. value_size is 0 unless the encoding is ENTRY_INLINE.
+ * 4. The key never changes while the entry is in a dict.
+ *
+ * This file knows the layout, not the meaning: what a type does with its word is in types/. Which
+ * dict or index refers to an entry is the owner's business; when an entry moves, the owner tells
+ * them. */
+#ifndef LARDER_DS_ENTRY_H
+#define LARDER_DS_ENTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/mem.h"
+
+enum entry_type {
+    ENTRY_STRING,
+    ENTRY_LIST,
+    ENTRY_SET,
+    ENTRY_SORTED_SET,
+    ENTRY_HASH,
+    ENTRY_STREAM,
+    ENTRY_TYPES,
+    ENTRY_ELEMENT = 15 /* a field or member inside a value, not a key of the keyspace */
+};
+
+/* How the value is kept. OBJECT ENCODING's names are given by types/value.h. */
+enum entry_encoding {
+    ENTRY_NOTHING, /* no value: a member of a set */
+    ENTRY_INLINE,  /* value_size bytes behind the key */
+    ENTRY_INTEGER, /* int64_t in the word */
+    ENTRY_BLOB,    /* struct blob * in the word, one reference held */
+    ENTRY_SCORE,   /* double in the word */
+    ENTRY_PACK,    /* struct pack * in the word: a small collection */
+    ENTRY_TABLE,   /* pointer in the word to what the type keeps behind a dict */
+    ENTRY_ORDERED, /* likewise, with an ordered index */
+    ENTRY_CHAIN,   /* likewise, a chain of packs */
+    ENTRY_INTEGERS /* likewise, a sorted array of integers */
+};
+
+enum entry_flag {
+    ENTRY_HAS_DEADLINE = 1, /* 8 bytes */
+    ENTRY_HAS_WORD = 2,     /* 8 bytes */
+    ENTRY_LONG_KEY = 4,     /* 4 bytes */
+    ENTRY_TOUCHED_RAW = 8,  /* a string changed in place: its encoding is called raw */
+    ENTRY_COUNTED = 16,     /* for the eviction policy's use */
+};
+
+/* Longest inline value. With a 16-byte key the entry fills the allocator's class of 1,024; beyond it
+ * a blob costs the same and can be shared with replies. */
+#define ENTRY_INLINE_MAX 1000u
+/* Longest key whose size fits the header. */
+#define ENTRY_SHORT_KEY_MAX 255u
+/* Latest deadline that can be held: 54 bits of milliseconds, the year 572,000. Later ones are held as
+ * this. */
+#define ENTRY_DEADLINE_MAX (((int64_t)1 << 54) - 1)
+/* "Has none", where a deadline is asked for. */
+#define ENTRY_NO_DEADLINE (-1)
+
+struct entry {
+    uint8_t kind; /* type in the low half, encoding in the high half */
+    uint8_t flags;
+    uint16_t value_size;
+    uint32_t access : 24;
+    uint32_t key_size : 8;
+    char body[];
+};
+_Static_assert(sizeof(struct entry) == 8, "the header of an entry is 8 bytes");
+
+static inline enum entry_type entry_type(const struct entry *e) {
+    return (enum entry_type)(e->kind & 15);
+}
+
+static inline enum entry_encoding entry_encoding(const struct entry *e) {
+    return (enum entry_encoding)(e->kind >> 4);
+}
+
+static inline bool entry_encoding_has_word(enum entry_encoding encoding) {
+    return encoding >= ENTRY_INTEGER;
+}
+
+/* Where the key starts in the body; the flags' values are chosen so that this needs no branch. */
+static inline size_t entry_key_offset(const struct entry *e) {
+    unsigned f = e->flags;
+    return ((f & ENTRY_HAS_DEADLINE) << 3) + ((f & ENTRY_HAS_WORD) << 2) + (f & ENTRY_LONG_KEY);
+}
+
+static inline size_t entry_key_size(const struct entry *e) {
+    if (UNLIKELY(e->flags & ENTRY_LONG_KEY)) {
+        uint32_t size;
+        memcpy(&size, e->body + entry_key_offset(e) - 4, 4);
+        return size;
+    }
+    return e->key_size;
+}
+
+static inline struct bytes entry_key(const struct entry *e) {
+    return bytes_of(e->body + entry_key_offset(e), entry_key_size(e));
+}
+
+static inline bool entry_key_is(const struct entry *e, const char *key, size_t size) {
+    return entry_key_size(e) == size && bytes_same(e->body + entry_key_offset(e), key, size);
+}
+
+/* The word as the caller's type. Only when the encoding has one. */
+static inline uint64_t *entry_word(struct entry *e) {
+    debug_check(e->flags & ENTRY_HAS_WORD);
+    return (uint64_t *)(void *)(e->body + ((e->flags & ENTRY_HAS_DEADLINE) << 3));
+}
+
+static inline int64_t entry_integer(const struct entry *e) {
+    int64_t value;
+    memcpy(&value, e->body + ((e->flags & ENTRY_HAS_DEADLINE) << 3), 8);
+    return value;
+}
+
+static inline double entry_score(const struct entry *e) {
+    double value;
+    memcpy(&value, e->body + ((e->flags & ENTRY_HAS_DEADLINE) << 3), 8);
+    return value;
+}
+
+static inline void *entry_pointer(const struct entry *e) {
+    void *value;
+    memcpy(&value, e->body + ((e->flags & ENTRY_HAS_DEADLINE) << 3), 8);
+    return value;
+}
+
+static inline void entry_set_pointer(struct entry *e, void *value) {
+    memcpy(entry_word(e), &value, 8);
+}
+
+/* The inline value's bytes; writable while they are the caller's to write. */
+static inline char *entry_inline_at(struct entry *e) {
+    return e->body + entry_key_offset(e) + entry_key_size(e);
+}
+
+static inline struct bytes entry_inline(const struct entry *e) {
+    return bytes_of(e->body + entry_key_offset(e) + entry_key_size(e), e->value_size);
+}
+
+/* What was asked of the allocator, in bytes; with its class this is what a free must pass. */
+static inline size_t entry_size(const struct entry *e) {
+    return sizeof *e + entry_key_offset(e) + entry_key_size(e) + e->value_size;
+}
+
+/* Milliseconds since 1970, or ENTRY_NO_DEADLINE. */
+static inline int64_t entry_deadline(const struct entry *e) {
+    if (!(e->flags & ENTRY_HAS_DEADLINE)) {
+        return ENTRY_NO_DEADLINE;
+    }
+    uint64_t word;
+    memcpy(&word, e->body, 8);
+    return (int64_t)(word >> 10);
+}
+
+/* Whether the deadline has come: an entry is gone from the moment its deadline is reached. */
+static inline bool entry_is_due(const struct entry *e, int64_t now_ms) {
+    return (e->flags & ENTRY_HAS_DEADLINE) && entry_deadline(e) <= now_ms;
+}
+
+/* The word that the deadline index owns. Only when ENTRY_HAS_DEADLINE. */
+static inline uint64_t *entry_deadline_word(struct entry *e) {
+    debug_check(e->flags & ENTRY_HAS_DEADLINE);
+    return (uint64_t *)(void *)e->body;
+}
+
+/* What a new entry shall be. Zero means: none. */
+struct entry_shape {
+    enum entry_type type;
+    enum entry_encoding encoding;
+    bool has_deadline;  /* room for one; the word is 0 until the index sets it */
+    struct bytes value; /* ENTRY_INLINE: copied in; .at NULL leaves it unwritten */
+    uint64_t word;      /* ENTRY_HAS_WORD encodings: what goes into the word */
+};
+
+/* Allocates an entry; the key is copied. access is 0. NULL when there is no memory (keys are a
+ * client's choice). */
+struct entry *entry_try_new(struct bytes key, const struct entry_shape *shape);
+
+/* Frees the entry's own allocation, and nothing that its word points to. */
+void entry_free(struct entry *e);
+
+/* A copy of the entry in another shape (same key, access kept, flags TOUCHED_RAW and COUNTED kept).
+ * The old one is untouched; the caller replaces and frees it. NULL when there is no memory. */
+struct entry *entry_try_reshape(const struct entry *e, const struct entry_shape *shape);
+
+/* Same shape under another key (RENAME, COPY): the deadline word is cleared to 0 but its room is
+ * kept. NULL when there is no memory. */
+struct entry *entry_try_rename(const struct entry *e, struct bytes key);
+
+/* Whether an inline value of `size` bytes can be written into this entry's allocation: encoding is
+ * ENTRY_INLINE and the class stays. */
+static inline bool entry_inline_fits(const struct entry *e, size_t size) {
+    return entry_encoding(e) == ENTRY_INLINE && size <= ENTRY_INLINE_MAX &&
+           mem_class(entry_size(e)) == mem_class(entry_size(e) - e->value_size + size);
+}
+
+/* Changes the inline value's size in place. entry_inline_fits must hold. */
+static inline void entry_set_inline_size(struct entry *e, size_t size) {
+    debug_check(entry_inline_fits(e, size));
+    e->value_size = (uint16_t)size;
+}
+
+/* What the entry itself takes from the allocator, in bytes, without what its word points to. */
+static inline size_t entry_footprint(const struct entry *e) {
+    return mem_class(entry_size(e));
+}
+
+#endif
