@@ -1,13 +1,156 @@
-# Larder. `make`, `make run`, `make test`, `make check`, `make bench`, `make install`.
-# Variables: SANITIZE=address,undefined  DEBUG=1  V=1  BUILD=folder  PREFIX= DESTDIR=
+# Larder's build. What there is to make:
+#   all (default)  build/larder-server           run       install what is missing, build, serve on 6379
+#   test           unit and integration tests    unit, integration        one half of them
+#   check          style, layers, warnings, lint bench, fuzz, install, clean
+# Variables: SANITIZE=address,undefined or thread   DEBUG=1   WERROR=1   V=1   CC=   CFLAGS_EXTRA=
+#   BUILD=folder   PREFIX= DESTDIR=   FUZZ_SECONDS=   ROOMS="base ds" (build and test only these)
+#   TESTS="ds/test_dict" (run only these unit tests)   SUITES="test_basic" (only these integration tests)
 BUILD ?= build
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+JOBS ?= $(shell nproc)
+ifeq ($(origin CC),default)
 CC = gcc
-CFLAGS = -std=gnu11 -g -O2 -Isrc -MMD -MP -Wall -Wextra -Wshadow -Wstrict-prototypes \
-    -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla
-SOURCES = $(filter-out src/server/main.c,$(wildcard src/*/*.c))
-OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o)
-all: $(OBJECTS)
-$(BUILD)/%.o: %.c
+endif
+include deps/deps.mk
+
+# Builds of different flavours have folders of their own, so that their objects never mix.
+comma := ,
+FLAVOUR := $(subst $(comma),-,$(SANITIZE))$(if $(DEBUG),debug)
+OUT := $(BUILD)$(if $(FLAVOUR),/$(FLAVOUR))
+CLANG := $(findstring clang,$(CC))
+
+RELEASE = -O2
+LTO = $(if $(CLANG),,-flto=auto)
+MEMORY_LIBS = $(JEMALLOC_LIBS)
+ifneq ($(DEBUG),)
+RELEASE = -O0 -DLARDER_DEBUG
+LTO =
+endif
+ifneq ($(SANITIZE),)
+# The sanitizers watch the C library's allocator, not jemalloc.
+SANITIZER = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer -DMEM_LIBC
+RELEASE = -O1 -DLARDER_DEBUG
+LTO =
+MEMORY_LIBS = -lm -ldl -pthread
+endif
+
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+    -Wcast-qual -Wwrite-strings -Wvla $(if $(WERROR),-Werror)
+COMMON = -std=gnu11 -g -pthread -D_GNU_SOURCE -Isrc $(XXHASH_CFLAGS) $(WARNINGS) $(SANITIZER) \
+    $(CFLAGS_EXTRA)
+SERVER_FLAGS = $(COMMON) $(RELEASE) $(LTO)
+# Unit tests: checks on, constants shrunk so that the rare paths run all the time.
+UNIT_FLAGS = $(COMMON) -Itests -O1 -DLARDER_DEBUG -DLARDER_TEST_SMALL
+INTEGRATION_FLAGS = $(COMMON) -Itests-integration -O1
+
+ROOMS ?= $(notdir $(patsubst %/,%,$(wildcard src/*/)))
+MAIN := src/server/main.c
+SOURCES := $(filter-out $(MAIN),$(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c)))
+TESTS ?= $(patsubst tests/%.c,%,$(foreach room,$(ROOMS),$(wildcard tests/$(room)/test_*.c)))
+TEST_HELPERS := $(filter-out tests/fuzz/%,$(foreach file,$(wildcard tests/*.c tests/*/*.c),$\
+    $(if $(filter test_%,$(notdir $(file))),,$(file))))
+SUITES ?= $(patsubst tests-integration/%.c,%,$(wildcard tests-integration/test_*.c)) \
+    $(patsubst tests-integration/%,%,$(wildcard tests-integration/*/run.sh))
+HARNESS := $(filter-out tests-integration/test_%.c tests-integration/with_server.c,$\
+    $(wildcard tests-integration/*.c))
+BENCHMARKS := $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SOURCES := $(wildcard src/base/*.c src/proto/*.c)
+
+SERVER := $(OUT)/larder-server
+OBJECTS := $(SOURCES:%.c=$(OUT)/%.o)
+UNIT_OBJECTS := $(SOURCES:%.c=$(OUT)/unit/%.o) $(TEST_HELPERS:%.c=$(OUT)/unit/%.o)
+UNIT_PROGRAMS := $(TESTS:%=$(OUT)/unit/tests/%)
+WITH_SERVER := $(OUT)/tests-integration/with_server
+INTEGRATION := $(patsubst %,$(OUT)/tests-integration/%,$(filter-out %.sh,$(SUITES)))
+SCRIPTS := $(patsubst %,tests-integration/%,$(filter %.sh,$(SUITES)))
+ALL_OBJECTS := $(OBJECTS) $(UNIT_OBJECTS) $(UNIT_PROGRAMS:%=%.o) $(INTEGRATION:%=%.o) \
+    $(patsubst %.c,$(OUT)/%.o,$(HARNESS) $(wildcard tests-integration/with_server.c bench/*.c $(MAIN)))
+RUN = env BUILD=$(BUILD) LARDER_SERVER=$(or $(LARDER_SERVER),$(SERVER)) WITH_SERVER=$(WITH_SERVER) \
+    utils/run-tests
+AGAIN = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
+Q = $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@')
+
+all: $(if $(wildcard $(MAIN)),$(SERVER),$(OUT)/liblarder.a)
+library: $(OUT)/liblarder.a
+unit-build: $(UNIT_PROGRAMS)
+integration-build: all $(INTEGRATION) $(WITH_SERVER)
+
+run:
+	@deps/install.sh build
+	@$(AGAIN) all
+	$(SERVER) --port 6379
+
+# Each ends with the line `N passed, N failed` and fails when anything failed.
+test:
+	@deps/install.sh build test
+	@$(AGAIN) unit-build integration-build
+	@$(RUN) -j $(JOBS) $(UNIT_PROGRAMS) $(INTEGRATION) $(SCRIPTS)
+unit: unit-build
+	@$(RUN) -j $(JOBS) $(UNIT_PROGRAMS)
+integration: integration-build
+	@$(RUN) -j $(JOBS) $(INTEGRATION) $(SCRIPTS)
+check:
+	@deps/install.sh build test check
+	@utils/check $(BUILD)/check
+# Compiles everything and links nothing, for warnings.
+objects: $(ALL_OBJECTS)
+bench: all $(BENCHMARKS)
+	$(if $(wildcard bench/run),bench/run $(OUT))
+fuzz: $(FUZZERS)
+	@for fuzzer in $^; do utils/run-fuzzer $$fuzzer $(FUZZ_SECONDS) || exit 1; done
+install: all
+	install -D -m 755 $(SERVER) $(DESTDIR)$(PREFIX)/bin/larder-server
+	$(if $(wildcard utils/larder.conf),$\
+	    install -D -m 644 utils/larder.conf $(DESTDIR)$(PREFIX)/share/larder/larder.conf)
+clean:
+	rm -rf $(BUILD)
+.PHONY: all library unit-build integration-build run test unit integration check objects bench fuzz \
+    install clean always
+.SECONDARY:
+
+# Changed flags rebuild everything that was built with the old ones.
+$(OUT)/flags: always
+	@mkdir -p $(OUT)
+	@echo '$(CC) $(SERVER_FLAGS) $(UNIT_FLAGS)' | cmp -s - $@ || \
+	    echo '$(CC) $(SERVER_FLAGS) $(UNIT_FLAGS)' > $@
+
+$(OUT)/%.o: %.c $(OUT)/flags
+	$(call say,CC)
 	@mkdir -p $(dir $@)
-	$(CC) $(CFLAGS) -c -o $@ $<
--include $(OBJECTS:.o=.d)
+	$(Q)$(CC) $(SERVER_FLAGS) -MMD -MP -c -o $@ $<
+$(OUT)/unit/%.o: %.c $(OUT)/flags
+	$(call say,CC)
+	@mkdir -p $(dir $@)
+	$(Q)$(CC) $(UNIT_FLAGS) -MMD -MP -c -o $@ $<
+$(OUT)/tests-integration/%.o: tests-integration/%.c $(OUT)/flags
+	$(call say,CC)
+	@mkdir -p $(dir $@)
+	$(Q)$(CC) $(INTEGRATION_FLAGS) -MMD -MP -c -o $@ $<
+$(OUT)/liblarder.a: $(OBJECTS)
+$(OUT)/unit/liblarder.a: $(UNIT_OBJECTS)
+%/liblarder.a:
+	$(call say,AR)
+	@rm -f $@
+	$(Q)$(if $(CLANG),ar,gcc-ar) rcs $@ $^
+$(SERVER): $(MAIN:%.c=$(OUT)/%.o) $(OUT)/liblarder.a
+	$(call say,LINK)
+	$(Q)$(CC) $(SERVER_FLAGS) -o $@ $^ $(MEMORY_LIBS)
+$(OUT)/unit/tests/%: $(OUT)/unit/tests/%.o $(OUT)/unit/liblarder.a
+	$(call say,LINK)
+	$(Q)$(CC) $(UNIT_FLAGS) -o $@ $^ $(CMOCKA_LIBS) $(MEMORY_LIBS)
+$(OUT)/tests-integration/%: $(OUT)/tests-integration/%.o $(HARNESS:%.c=$(OUT)/%.o)
+	$(call say,LINK)
+	$(Q)$(CC) $(INTEGRATION_FLAGS) -o $@ $^ $(CMOCKA_LIBS) $(HIREDIS_LIBS)
+$(OUT)/bench/%: $(OUT)/bench/%.o $(OUT)/liblarder.a
+	$(call say,LINK)
+	$(Q)$(CC) $(SERVER_FLAGS) -o $@ $^ $(HIREDIS_LIBS) $(MEMORY_LIBS)
+$(OUT)/fuzz/%: tests/fuzz/%.c $(FUZZ_SOURCES)
+	$(call say,FUZZ)
+	@mkdir -p $(dir $@)
+	$(Q)clang -std=gnu11 -g -O1 -D_GNU_SOURCE -Isrc -DMEM_LIBC -DLARDER_DEBUG \
+	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $^ -lm -pthread
+
+-include $(wildcard $(ALL_OBJECTS:.o=.d))
