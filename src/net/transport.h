@@ -1,0 +1,48 @@
+/* transport: how bytes of one connection move. Plain sockets now; TLS and a completion backend are
+ * further implementations of the same five functions. Never blocks.
+ *
+ * Results of read and write: > 0 bytes moved; 0 the peer has closed (read only); -EAGAIN nothing can
+ * move now; other -errno the connection is broken. */
+#ifndef LARDER_NET_TRANSPORT_H
+#define LARDER_NET_TRANSPORT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct transport;
+
+struct transport_kind {
+    const char *name; /* "tcp", "unix", "tls" */
+    ssize_t (*readv)(struct transport *transport, const struct iovec *pieces, int count);
+    ssize_t (*writev)(struct transport *transport, const struct iovec *pieces, int count);
+    void (*close)(struct transport *transport);
+    /* Whether bytes wait inside the transport that readiness of the descriptor does not show. */
+    bool (*has_pending)(const struct transport *transport);
+};
+
+struct transport {
+    const struct transport_kind *kind;
+    int fd;
+};
+
+const struct transport_kind *transport_plain(void);
+
+/* One piece, the common case: plain sockets are read and written without the indirection. */
+ssize_t transport_read(struct transport *transport, void *at, size_t size);
+ssize_t transport_write(struct transport *transport, const void *at, size_t size);
+
+static inline ssize_t transport_readv(struct transport *t, const struct iovec *pieces, int count) {
+    return t->kind->readv(t, pieces, count);
+}
+
+static inline ssize_t transport_writev(struct transport *t, const struct iovec *pieces, int count) {
+    return t->kind->writev(t, pieces, count);
+}
+
+/* Closes the descriptor and frees what the kind holds. The struct itself is the owner's. */
+static inline void transport_close(struct transport *t) {
+    t->kind->close(t);
+}
+
+#endif
