@@ -11,8 +11,8 @@
  * A small allocation that fails ends the process with a message: there is no sensible way on.
  * A size that a client chose goes through mem_try_alloc and becomes an error reply.
  *
- * The allocator is jemalloc. With -DMEM_LIBC (sanitizer builds) it is the C library's, and the
- * classes are what malloc_usable_size says. */
+ * The allocator is jemalloc. With -DMEM_LIBC (sanitizer builds) it is the C library's; the classes
+ * that are counted stay jemalloc's, so that both builds count alike. */
 #ifndef LARDER_BASE_MEM_H
 #define LARDER_BASE_MEM_H
 
