@@ -1,0 +1,88 @@
+/* call: one command being executed. All that a command sees: its arguments, its hash, its database, where
+ * the reply goes. It sees no socket and no protocol version, so the same function serves a connection, a
+ * transaction, a script, an HTTP request or a replica. */
+#ifndef LARDER_CLIENT_CALL_H
+#define LARDER_CLIENT_CALL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "client/command.h"
+#include "client/context.h"
+#include "client/reply.h"
+#include "ds/blob.h"
+#include "store/keyspace.h"
+
+struct client;
+
+/* A large argument that was read straight into a blob. */
+struct call_blob {
+    struct blob *blob; /* NULL once taken */
+    int32_t index;     /* which argument */
+};
+
+struct call {
+    const struct bytes *args; /* args[0] is the name as the client wrote it */
+    int argc;
+    uint64_t hash;            /* of args[command->first_key], if that is not 0 */
+    struct command *command;
+    struct client *client;    /* on whose behalf; never NULL, but may have no connection */
+    struct database *database;
+    struct keyspace *keyspace;
+    struct reply *reply;
+    struct context *context;
+    int64_t now_ms;           /* of this pass */
+    struct call_blob *blobs;
+    int blob_count;
+};
+
+/* The key that is argument `index`; the planned hash is used where it is that one's. */
+static inline struct key call_key(const struct call *call, int index) {
+    struct key key = {.name = call->args[index], .database = call->database};
+    key.hash = index == call->command->first_key ? call->hash
+                                                 : keyspace_hash(call->keyspace, key.name);
+    return key;
+}
+
+/* The blob that argument `index` was read into, with its reference; NULL when it was not. */
+struct blob *call_take_blob(struct call *call, int index);
+
+/* Whether argument `index` is this word; letters fold. */
+static inline bool call_arg_is(const struct call *call, int index, const char *word) {
+    return bytes_is(call->args[index], word);
+}
+
+/* Argument as a number; false when it is not one, and then the error has been replied. */
+bool call_integer(struct call *call, int index, int64_t *out);
+bool call_integer_between(struct call *call, int index, int64_t least, int64_t most, int64_t *out);
+bool call_double(struct call *call, int index, double *out);
+
+/* The entry if it is of that type; false when it is of another, and then WRONGTYPE has been replied. A NULL
+ * entry passes. */
+static inline bool call_type_ok(struct call *call, const struct entry *entry,
+                                enum entry_type type) {
+    if (entry != NULL && entry_type(entry) != type) {
+        reply_wrong_type(call->reply);
+        return false;
+    }
+    return true;
+}
+
+/* Executes another command for the same caller (transactions, scripts): same client, database and
+ * reply. */
+void call_run(struct call *call);
+
+/* Who is told of calls, set at start-up by features: before (MONITOR) and after (SLOWLOG, LATENCY). */
+struct call_observer {
+    void *context;
+    void (*before)(void *context, const struct call *call);
+    void (*after)(void *context, const struct call *call, int64_t duration_ns);
+    /* `after` is only called for durations of at least this, nanoseconds; INT64_MAX never. */
+    int64_t after_min_ns;
+    bool before_on; /* whether `before` wants calls now */
+    struct call_observer *next;
+};
+
+#endif

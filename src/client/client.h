@@ -1,0 +1,208 @@
+/* client: a connection and who is behind it: the registry of all connections, the life of each, and
+ * what CLIENT shows and changes.
+ *
+ * A client that is idle owns this struct and nothing else: what it sends is read into the loop's
+ * arena, what it gets is sent from the loop's arena. Only a request that has not arrived whole
+ * (input) and a reply that the socket did not take (output) have memory of their own.
+ *
+ * Life: client_new -> reading and executing in batches (client/batch.h) -> client_close_later or an error ->
+ * freed at the end of the pass. Freeing is always deferred, so a pointer to a client stays
+ * valid through the pass. */
+#ifndef LARDER_CLIENT_CLIENT_H
+#define LARDER_CLIENT_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/metric.h"
+#include "base/option.h"
+#include "client/call.h"
+#include "client/context.h"
+#include "client/output.h"
+#include "ev/loop.h"
+#include "net/transport.h"
+#include "store/keyspace.h"
+
+enum client_class { CLIENT_CLASS_NORMAL, CLIENT_CLASS_REPLICA, CLIENT_CLASS_PUBSUB, CLIENT_CLASSES };
+/* "normal", "replica", "pubsub"; "slave" is understood too by client_class_named (-1: none). */
+const char *client_class_name(enum client_class class_);
+int client_class_named(struct bytes name);
+
+#define CLIENT_OPTIONS(X)                                                                          \
+    X(INT, client_max, "maxclients", "10000", 1, 1000000, NULL, 0, clients_apply_max,              \
+      "Connections at the same time.")                                                             \
+    X(INT, idle_seconds_max, "timeout", "0", 0, INT32_MAX, NULL, 0, NULL,                          \
+      "Seconds after which an idle connection is closed; 0: never.")                               \
+    X(INT, keepalive_seconds, "tcp-keepalive", "300", 0, INT32_MAX, NULL, 0, NULL,                 \
+      "Seconds after which an idle peer is probed; 0: never.")                                     \
+    X(BOOL, protected_mode, "protected-mode", "yes", 0, 0, NULL, 0, NULL,                          \
+      "Refuse connections from other machines while there is no password and no bind.")            \
+    X(TEXT, password, "requirepass", "", 0, 0, NULL, OPTION_SECRET, NULL,                          \
+      "Password that AUTH must give; empty: none needed.")                                         \
+    X(MEMORY, bulk_size_max, "proto-max-bulk-len", "512mb", 1048576, INT64_MAX, NULL, 0, NULL,     \
+      "Largest single argument.")                                                                  \
+    X(MEMORY, query_size_max, "client-query-buffer-limit", "1gb", 1048576, INT64_MAX, NULL, 0,     \
+      NULL, "Largest request of one connection that has not arrived whole.")                       \
+    X(CUSTOM, output_limits, "client-output-buffer-limit",                                         \
+      "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60", 0, 0,                 \
+      &clients_output_limits_option, OPTION_REPEATS, NULL,                                          \
+      "By class: bytes of unsent replies that close a connection at once, and those that do after " \
+      "so many seconds.")
+struct client_options {
+    CLIENT_OPTIONS(OPTION_FIELD)
+};
+
+#define CLIENT_METRICS(X)                                                                          \
+    X(STATS, total_connections_received, COUNTER, "Connections accepted.")                         \
+    X(STATS, total_commands_processed, COUNTER, "Commands executed.")                              \
+    X(STATS, total_net_input_bytes, COUNTER, "Bytes read from clients.")                           \
+    X(STATS, total_net_output_bytes, COUNTER, "Bytes sent to clients.")                            \
+    X(STATS, rejected_connections, COUNTER, "Connections refused because of maxclients.")          \
+    X(STATS, client_query_buffer_limit_disconnections, COUNTER,                                    \
+      "Connections closed for a request over its limit.")                                          \
+    X(STATS, client_output_buffer_limit_disconnections, COUNTER,                                   \
+      "Connections closed for unsent replies over their limit.")                                   \
+    X(STATS, total_error_replies, COUNTER, "Error replies sent.")                                  \
+    X(STATS, total_reads_processed, COUNTER, "Reads from sockets.")                                \
+    X(STATS, total_writes_processed, COUNTER, "Writes to sockets.")                                \
+    X(STATS, acl_access_denied_auth, COUNTER, "Failed authentications.")
+struct client_metrics {
+    CLIENT_METRICS(METRIC_FIELD)
+};
+
+enum client_flag {
+    CLIENT_CLOSING = 1 << 0,      /* freed at the end of the pass */
+    CLIENT_CLOSE_SENT = 1 << 1,   /* closed once its output is sent */
+    CLIENT_AUTHENTICATED = 1 << 2,
+    CLIENT_MUTED = 1 << 3,        /* CLIENT REPLY OFF */
+    CLIENT_MUTE_NEXT = 1 << 4,    /* CLIENT REPLY SKIP: the next command's reply is dropped */
+    CLIENT_MUTE_THIS = 1 << 5,    /* ... and that command is this one */
+    CLIENT_NO_EVICT = 1 << 6,
+    CLIENT_NO_TOUCH = 1 << 7,
+    CLIENT_MONITOR = 1 << 8,
+    CLIENT_UNIX = 1 << 9,
+    CLIENT_READING_PAUSED = 1 << 10, /* its output is full: requests wait in the socket */
+    CLIENT_PAUSED = 1 << 11,      /* CLIENT PAUSE holds a request of its back */
+    CLIENT_BUSY = 1 << 12,        /* in the batch now */
+    CLIENT_INTERNAL = 1 << 13,    /* no connection */
+    CLIENT_READY = 1 << 14,       /* has input left to run though its socket may be silent */
+};
+/* While none of these is set, a request is executed without a further look at its client. */
+#define CLIENT_GATES                                                                               \
+    (CLIENT_CLOSING | CLIENT_CLOSE_SENT | CLIENT_MUTED | CLIENT_MUTE_NEXT | CLIENT_MUTE_THIS |     \
+     CLIENT_NO_TOUCH | CLIENT_MONITOR | CLIENT_PAUSED)
+
+struct input;
+
+struct client {
+    struct loop_watch watch;
+    struct transport transport;
+    struct clients *clients;
+    uint32_t flags;
+    uint8_t version; /* of the protocol: 2 or 3 */
+    uint8_t class_;  /* enum client_class */
+    struct database *database;
+    struct input *input;   /* what has arrived of a request; NULL when nothing has */
+    struct output output;  /* what the socket has not taken */
+    uint64_t id;
+    int64_t created_ms;
+    int64_t last_ms;       /* of the last request */
+    const struct command *last_command;
+    char *name;            /* CLIENT SETNAME; NULL when none; with lib_name, lib_version MEM_CLIENT,
+                              NUL-terminated */
+    char *lib_name;
+    char *lib_version;
+    uint64_t commands;     /* executed */
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    struct client *next;   /* in the registry, by id */
+    struct client *previous;
+    struct client *next_queued; /* in the list of those to free, to resume or to flush */
+    int64_t output_soft_since_ms; /* over its soft limit since, 0 when not */
+};
+
+struct clients; /* the registry */
+
+/* `context` must have everything but clients and the features set. Registers options and metrics. */
+struct clients *clients_new(struct context *context);
+void clients_free(struct clients *clients);
+
+const struct client_options *clients_options(const struct clients *clients);
+struct client_metrics *clients_metrics(struct clients *clients);
+struct context *clients_context(struct clients *clients);
+
+/* For the option tables. */
+bool clients_apply_max(void *module, const char **error);
+
+/* A connection was accepted: makes a client, or refuses it (maxclients, protected mode) with the
+ * error a client expects and closes. `has_bind`: addresses were configured explicitly. */
+void clients_accept(struct clients *clients, int fd, bool is_unix);
+void clients_set_bound(struct clients *clients, bool has_bind);
+
+/* A client without a connection, for scripts, HTTP or start-up work. Freed with client_free_internal. */
+struct client *client_new_internal(struct clients *clients);
+void client_free_internal(struct client *client);
+
+size_t clients_count(const struct clients *clients);
+struct client *clients_first(const struct clients *clients); /* then ->next, in the order of ids */
+struct client *clients_find(const struct clients *clients, uint64_t id);
+
+/* Closes at the end of the pass, unsent output is dropped; or once the output is sent. */
+void client_close(struct client *client);
+void client_close_after_reply(struct client *client);
+
+/* Authentication: whether one is needed, and checking a password for a user name ("default" alone exists
+ * until there are ACLs). */
+bool clients_need_password(const struct clients *clients);
+bool clients_check_password(struct clients *clients, struct bytes user, struct bytes password);
+
+/* What CLIENT SETNAME and the like set: a copy, NULL or empty takes it away. */
+void client_set_text(char **field, struct bytes text);
+
+/* CLIENT REPLY, RESET: back to the state of a fresh connection (not its id or address). */
+void client_reset(struct client *client);
+
+/* CLIENT PAUSE: until that time requests are held back, all or only those that may write. */
+void clients_pause(struct clients *clients, int64_t until_ms, bool only_writes);
+void clients_unpause(struct clients *clients);
+
+/* Appends the line of CLIENT LIST, without its newline. */
+void client_describe(const struct client *client, struct buffer *out);
+/* "127.0.0.1:1234" into SOCKET_NAME_SIZE bytes; of the peer or of our end. */
+void client_peer_name(const struct client *client, char *name);
+void client_own_name(const struct client *client, char *name);
+
+/* Bytes that the client takes in all: struct, input, output. */
+size_t client_footprint(const struct client *client);
+
+/* A message to a client that is not the caller (MONITOR, pub/sub, invalidation): bytes that go out at the
+ * end of the pass, subject to its output limit. */
+void client_send(struct client *client, struct bytes message);
+
+/* A reply that other code fills for another client, and hands over with client_send_reply. One at a time. */
+struct reply *clients_scratch_reply(struct clients *clients, uint8_t version);
+void client_send_reply(struct client *client, struct reply *reply);
+
+/* Observers of calls, in the order they were added. They must outlive the registry. */
+void clients_observe(struct clients *clients, struct call_observer *observer);
+
+/* Called about ten times a second: idle timeouts, output limits that lasted, keepalive of nothing. Bounded:
+ * looks at a share of the clients each time, at each of them at least once a second. */
+void clients_cron(struct clients *clients);
+
+/* Counts of errors by their code, for INFO errorstats. */
+struct error_count {
+    char code[32];
+    uint64_t count;
+};
+const struct error_count *clients_error_counts(const struct clients *clients, size_t *count);
+
+/* Graceful end: stops reading; true when nothing is left to send to anybody. */
+void clients_stop_reading(struct clients *clients);
+bool clients_are_flushed(const struct clients *clients);
+
+#endif

@@ -1,0 +1,33 @@
+/* context: where a command finds the parts of the server. Main makes each part, owns it, and puts its
+ * address here; the parts do not know each other. Only pointers, and only forward declarations: a
+ * command includes the header of what it uses. */
+#ifndef LARDER_CLIENT_CONTEXT_H
+#define LARDER_CLIENT_CONTEXT_H
+
+struct clock;
+struct clients;
+struct commands;
+struct keyspace;
+struct loop;
+struct metrics;
+struct options;
+struct slowlog;
+struct latency;
+struct monitor;
+struct server_control;
+
+struct context {
+    struct clock *clock;
+    struct loop *loop; /* of the thread that executes commands */
+    struct options *options;
+    struct metrics *metrics;
+    struct keyspace *keyspace;
+    struct commands *commands;
+    struct clients *clients;
+    struct slowlog *slowlog;
+    struct latency *latency;
+    struct monitor *monitor;
+    struct server_control *control; /* shutdown, configuration file, run id: client/control.h */
+};
+
+#endif

@@ -1,0 +1,27 @@
+/* control: what commands may ask of the process as a whole, filled in by main. */
+#ifndef LARDER_CLIENT_CONTROL_H
+#define LARDER_CLIENT_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LARDER_VERSION "0.1.0"
+/* The version that clients decide by: what they may use of the protocol and the commands. */
+#define LARDER_REDIS_VERSION "7.2.4"
+
+struct server_control {
+    void *server;
+    char run_id[41];        /* 40 hexadecimal digits */
+    int64_t start_ms;       /* wall time at start */
+    const char *executable; /* absolute path */
+    const char *config_file; /* absolute path, "" when there is none */
+    /* Ends the process after this pass: `now` skips waiting for clients' replies. */
+    void (*shutdown)(void *server, bool now);
+    /* Takes a shutdown under way back; whether there was one. */
+    bool (*shutdown_abort)(void *server);
+    /* CONFIG REWRITE: 0, -ENOENT when there is no file, or -errno. */
+    int (*rewrite_config)(void *server);
+};
+
+#endif

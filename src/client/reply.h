@@ -1,0 +1,147 @@
+/* reply: where a command's answer goes: a run of bytes in the loop's reply arena, with references to
+ * values that are too large to copy. Knows the protocol's version, so that commands need not.
+ *
+ *     chunk   |..........bytes..........|at      end|
+ *     pieces  [chunk bytes][blob bytes][chunk bytes] ... in order of sending
+ *
+ * Each append is bounded by the caller: reply_room first, then the bytes; a fresh chunk is taken when
+ * the current one is full. While everything fits into one chunk and no blob is referred to, there are no
+ * pieces at all: the reply is start .. at.
+ *
+ * A reply that is not for a socket (script, HTTP, replica) is the same struct with another consumer. */
+#ifndef LARDER_CLIENT_REPLY_H
+#define LARDER_CLIENT_REPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "ds/blob.h"
+#include "ds/entry.h"
+#include "proto/resp.h"
+
+/* Values from this size on are referred to, not copied. */
+#define REPLY_REFER_MIN 16384
+/* Size of an arena chunk; a longer run gets a chunk of its own. */
+#ifdef LARDER_TEST_SMALL
+#define REPLY_CHUNK_SIZE 512
+#else
+#define REPLY_CHUNK_SIZE (128 * 1024)
+#endif
+
+struct reply_chunk {
+    struct reply_chunk *next;
+    size_t capacity;
+    char bytes[];
+};
+
+struct reply_piece {
+    const char *at;
+    size_t size;
+    struct blob *blob; /* one reference held; NULL for bytes in a chunk */
+};
+
+struct reply {
+    char *at;    /* where the next byte goes */
+    char *end;   /* of the current chunk */
+    char *start; /* of the run that is not a piece yet */
+    uint8_t version; /* 2 or 3 */
+    bool muted;      /* CLIENT REPLY OFF: what is appended is dropped at the end */
+    uint32_t errors; /* error replies appended so far */
+    size_t size;     /* bytes in pieces; see reply_size */
+    struct reply_piece *pieces;
+    uint32_t piece_count;
+    uint32_t piece_capacity;
+    struct reply_chunk *chunks; /* first is the current one */
+    void (*on_error)(void *context, struct bytes text); /* each error reply, without '-' and CR LF */
+    void *context;
+};
+
+/* Takes its first chunk. */
+void reply_init(struct reply *reply);
+void reply_free(struct reply *reply);
+
+/* Forgets the content (dropping blob references), keeps one chunk. */
+void reply_reset(struct reply *reply);
+
+/* Bytes appended since the last reset. */
+static inline size_t reply_size(const struct reply *reply) {
+    return reply->size + (size_t)(reply->at - reply->start);
+}
+
+/* Closes the current run, so that everything is in pieces. */
+void reply_close_run(struct reply *reply);
+
+/* The slow part of reply_room: a fresh chunk. */
+void reply_grow(struct reply *reply, size_t size);
+
+/* At least `size` bytes at reply->at. */
+static inline char *reply_room(struct reply *reply, size_t size) {
+    if (UNLIKELY((size_t)(reply->end - reply->at) < size)) {
+        reply_grow(reply, size);
+    }
+    return reply->at;
+}
+
+/* Bytes as they are. */
+void reply_raw(struct reply *reply, const void *at, size_t size);
+
+/* A string literal as it is: reply_literal(r, "+OK\r\n"). */
+#define reply_literal(reply, text) reply_raw((reply), (text), sizeof(text) - 1)
+
+void reply_ok(struct reply *reply);
+void reply_status(struct reply *reply, const char *text); /* +text */
+void reply_integer(struct reply *reply, int64_t value);
+void reply_bulk(struct reply *reply, struct bytes text);
+void reply_bulk_text(struct reply *reply, const char *text);
+void reply_bulk_integer(struct reply *reply, int64_t value);
+/* A blob's bytes [from, from + size) as bulk; referred to if large. */
+void reply_bulk_blob(struct reply *reply, struct blob *blob, size_t from, size_t size);
+/* The value of a string entry. */
+void reply_string_entry(struct reply *reply, const struct entry *entry);
+void reply_null(struct reply *reply);       /* $-1 or _ */
+void reply_null_array(struct reply *reply); /* *-1 or _ */
+void reply_boolean(struct reply *reply, bool value);  /* :1 or #t */
+void reply_double(struct reply *reply, double value); /* bulk or , */
+/* A double in the human form of INCRBYFLOAT, always as bulk. */
+void reply_long_double(struct reply *reply, long double value);
+void reply_verbatim(struct reply *reply, const char *format3, struct bytes text); /* bulk or = */
+void reply_big_number(struct reply *reply, struct bytes digits);                  /* bulk or ( */
+
+/* Headers; the elements follow. Map counts pairs. In RESP2 a map is an array of twice the length, a set
+ * an array, a push an array, an attribute nothing (returns false: skip its content). */
+void reply_array(struct reply *reply, int64_t count);
+void reply_map(struct reply *reply, int64_t pairs);
+void reply_set(struct reply *reply, int64_t count);
+void reply_push(struct reply *reply, int64_t count);
+bool reply_attribute(struct reply *reply, int64_t pairs);
+
+/* A header whose count is not known yet: keep the mark, append the elements, then end it with the kind
+ * ('*', '%', '~', '>') and the count (pairs for '%'). May nest. */
+struct reply_mark {
+    uint32_t piece; /* piece_count when it was set */
+    char *at;
+    char *start;    /* of the run it lies in */
+};
+struct reply_mark reply_defer(struct reply *reply);
+void reply_defer_end(struct reply *reply, struct reply_mark mark, char kind, int64_t count);
+
+/* Errors. The text begins with its code ("ERR ...", "WRONGTYPE ..."); CR and LF in it become spaces. */
+void reply_error(struct reply *reply, const char *text);
+void reply_errorf(struct reply *reply, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void reply_wrong_type(struct reply *reply);
+void reply_syntax_error(struct reply *reply);
+void reply_not_integer(struct reply *reply);
+void reply_not_float(struct reply *reply);
+void reply_no_memory(struct reply *reply); /* the -OOM error */
+void reply_bad_arity(struct reply *reply, const char *name);
+/* "ERR unknown subcommand 'x'. Try CONFIG HELP." */
+void reply_unknown_subcommand(struct reply *reply, const char *container, struct bytes name);
+/* An array of status lines, as HELP subcommands answer; lines ends with NULL. The heading and the line for
+ * HELP itself are added. */
+void reply_help(struct reply *reply, const char *container, const char *const *lines);
+
+#endif
