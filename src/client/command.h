@@ -9,7 +9,10 @@
  *          .group = GROUP_STRING, .since = "1.0.0", .complexity = "O(1)",
  *          .summary = "Returns the value of a key.", .syntax = "key"},
  *     };
- *     const struct command_table command_strings = {rows, sizeof rows / sizeof rows[0]};
+ *     const struct command_table *command_strings(void) {
+ *         static const struct command_table table = {rows, sizeof rows / sizeof rows[0]};
+ *         return &table;
+ *     }
  *
  * A container (CONFIG) is a row without function whose subcommands are rows named "config|get" anywhere
  * behind it. The summary and complexity are in our own words; name, arity, flags, categories, key
