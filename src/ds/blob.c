@@ -1,0 +1,68 @@
+/* blob: allocation of shared runs of bytes. A capacity is always rounded up to what the allocator
+ * hands out anyway, so that a value that grows a little finds the room for it. */
+#include "ds/blob.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+_Static_assert(sizeof(struct blob) == 24, "the header of a blob is 24 bytes");
+
+/* Beyond this the rounding to a class might overflow; no allocator has so much. */
+#define CAPACITY_MAX ((size_t)1 << 60)
+
+/* The capacity that fills the class which holds `capacity` bytes. */
+static size_t filled(size_t capacity) {
+    return mem_class(sizeof(struct blob) + capacity) - sizeof(struct blob);
+}
+
+struct blob *blob_try_new(size_t capacity) {
+    if (capacity > CAPACITY_MAX) {
+        return NULL;
+    }
+    capacity = filled(capacity);
+    struct blob *blob = mem_try_alloc(MEM_DATA, sizeof *blob + capacity);
+    if (blob == NULL) {
+        return NULL;
+    }
+    atomic_init(&blob->references, 1);
+    blob->unused = 0;
+    blob->size = 0;
+    blob->capacity = capacity;
+    return blob;
+}
+
+struct blob *blob_try_copy(struct bytes content) {
+    struct blob *blob = blob_try_new(content.size);
+    if (blob != NULL && content.size > 0) {
+        memcpy(blob->bytes, content.at, content.size);
+        blob->size = content.size;
+    }
+    return blob;
+}
+
+void blob_release(struct blob *blob) {
+    /* Whoever frees must see all that the others did with the bytes before they let go. A sole
+     * holder needs no locked instruction: nobody else can take a reference. */
+    if (atomic_load_explicit(&blob->references, memory_order_acquire) == 1 ||
+        atomic_fetch_sub_explicit(&blob->references, 1, memory_order_acq_rel) == 1) {
+        mem_free(MEM_DATA, blob, sizeof *blob + blob->capacity);
+    }
+}
+
+struct blob *blob_try_grow(struct blob *blob, size_t capacity) {
+    debug_check(!blob_is_shared(blob));
+    if (capacity <= blob->capacity) {
+        return blob;
+    }
+    if (capacity > CAPACITY_MAX) {
+        return NULL;
+    }
+    capacity = filled(capacity);
+    struct blob *grown =
+        mem_try_realloc(MEM_DATA, blob, sizeof *blob + blob->capacity, sizeof *blob + capacity);
+    if (grown != NULL) {
+        grown->capacity = capacity;
+    }
+    return grown;
+}
