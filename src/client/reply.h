@@ -44,9 +44,9 @@ struct reply_piece {
 };
 
 struct reply {
-    char *at;    /* where the next byte goes */
-    char *end;   /* of the current chunk */
-    char *start; /* of the run that is not a piece yet */
+    char *at;        /* where the next byte goes */
+    char *end;       /* of the current chunk */
+    char *start;     /* of the run that is not a piece yet */
     uint8_t version; /* 2 or 3 */
     bool muted;      /* CLIENT REPLY OFF: what is appended is dropped at the end */
     uint32_t errors; /* error replies appended so far */
@@ -55,7 +55,8 @@ struct reply {
     uint32_t piece_count;
     uint32_t piece_capacity;
     struct reply_chunk *chunks; /* first is the current one */
-    void (*on_error)(void *context, struct bytes text); /* each error reply, without '-' and CR LF */
+    void (*on_error)(void *context,
+                     struct bytes text); /* each error reply, without '-' and CR LF */
     void *context;
 };
 
@@ -86,23 +87,56 @@ static inline char *reply_room(struct reply *reply, size_t size) {
 }
 
 /* Bytes as they are. */
-void reply_raw(struct reply *reply, const void *at, size_t size);
+static inline void reply_raw(struct reply *reply, const void *at, size_t size) {
+    char *out = reply_room(reply, size);
+    memcpy(out, at, size);
+    reply->at = out + size;
+}
 
 /* A string literal as it is: reply_literal(r, "+OK\r\n"). */
 #define reply_literal(reply, text) reply_raw((reply), (text), sizeof(text) - 1)
 
-void reply_ok(struct reply *reply);
+static inline void reply_ok(struct reply *reply) {
+    reply_literal(reply, "+OK\r\n");
+}
+
 void reply_status(struct reply *reply, const char *text); /* +text */
-void reply_integer(struct reply *reply, int64_t value);
-void reply_bulk(struct reply *reply, struct bytes text);
+
+static inline void reply_integer(struct reply *reply, int64_t value) {
+    reply->at = resp_header(reply_room(reply, RESP_HEADER_SIZE), ':', value);
+}
+
+static inline void reply_bulk(struct reply *reply, struct bytes text) {
+    reply->at = resp_bulk(reply_room(reply, RESP_HEADER_SIZE + text.size + 2), text);
+}
+
 void reply_bulk_text(struct reply *reply, const char *text);
 void reply_bulk_integer(struct reply *reply, int64_t value);
 /* A blob's bytes [from, from + size) as bulk; referred to if large. */
 void reply_bulk_blob(struct reply *reply, struct blob *blob, size_t from, size_t size);
+
+/* The value of a string entry that is not inline. */
+void reply_string_word(struct reply *reply, const struct entry *entry);
+
 /* The value of a string entry. */
-void reply_string_entry(struct reply *reply, const struct entry *entry);
-void reply_null(struct reply *reply);       /* $-1 or _ */
-void reply_null_array(struct reply *reply); /* *-1 or _ */
+static inline void reply_string_entry(struct reply *reply, const struct entry *entry) {
+    if (LIKELY(entry_encoding(entry) == ENTRY_INLINE)) {
+        reply_bulk(reply, entry_inline(entry));
+    } else {
+        reply_string_word(reply, entry);
+    }
+}
+
+/* $-1 or _ */
+static inline void reply_null(struct reply *reply) {
+    if (reply->version == 2) {
+        reply_literal(reply, "$-1\r\n");
+    } else {
+        reply_literal(reply, "_\r\n");
+    }
+}
+
+void reply_null_array(struct reply *reply);           /* *-1 or _ */
 void reply_boolean(struct reply *reply, bool value);  /* :1 or #t */
 void reply_double(struct reply *reply, double value); /* bulk or , */
 /* A double in the human form of INCRBYFLOAT, always as bulk. */
@@ -123,7 +157,7 @@ bool reply_attribute(struct reply *reply, int64_t pairs);
 struct reply_mark {
     uint32_t piece; /* piece_count when it was set */
     char *at;
-    char *start;    /* of the run it lies in */
+    char *start; /* of the run it lies in */
 };
 struct reply_mark reply_defer(struct reply *reply);
 void reply_defer_end(struct reply *reply, struct reply_mark mark, char kind, int64_t count);
