@@ -22,6 +22,9 @@
  * then owns one reference). False when there is no memory for the blob. */
 bool string_shape(struct bytes text, struct entry_shape *shape);
 
+/* The same, but never as an integer: for results that Redis keeps as text (INCRBYFLOAT). */
+bool string_text_shape(struct bytes text, struct entry_shape *shape);
+
 /* The shape for an integer. */
 static inline struct entry_shape string_integer_shape(int64_t value) {
     return (struct entry_shape){
@@ -44,12 +47,14 @@ size_t string_size(const struct entry *entry);
 bool string_to_integer(const struct entry *entry, int64_t *value);
 
 /* Writes `text` over an entry of type string without moving it, if it fits: integer over integer, inline
- * within the class. False when another shape is needed (the entry is untouched then). */
+ * or a blob that is not shared within the class. The encoding becomes what string_shape would choose, and
+ * the value is no longer called raw. False when another shape is needed (the entry is untouched then).
+ * `text` must not overlap the value. */
 bool string_overwrite(struct entry *entry, struct bytes text);
 
-/* The value's bytes for writing, `size` of them, if that is possible in place: inline within the class, or
- * a blob that is not shared and has room. New bytes behind the old size are zeroed. NULL when another
- * shape is needed. */
+/* The value's bytes for writing, `size` of them (not fewer than there are), if that is possible in place:
+ * inline within the class, or a blob that is not shared and has room. New bytes behind the old size are
+ * zeroed, and the value is called raw from now on. NULL when another shape is needed. */
 char *string_extend(struct entry *entry, size_t size);
 
 /* A blob for growing a value: holds the old content, `size` bytes in all (the rest zeroed), with room for

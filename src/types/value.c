@@ -1,0 +1,98 @@
+/* value: the switches over the types. A type that is not listed here has no value yet. */
+#include "types/value.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "types/string.h"
+
+static const char *const type_names[] = {
+    [ENTRY_STRING] = "string",   [ENTRY_LIST] = "list", [ENTRY_SET] = "set",
+    [ENTRY_SORTED_SET] = "zset", [ENTRY_HASH] = "hash", [ENTRY_STREAM] = "stream",
+};
+_Static_assert(sizeof type_names / sizeof type_names[0] == ENTRY_TYPES, "each type has a name");
+
+const char *value_type_name(enum entry_type type) {
+    check(type < ENTRY_TYPES);
+    return type_names[type];
+}
+
+int value_type_named(struct bytes name) {
+    for (int type = 0; type < ENTRY_TYPES; type++) {
+        if (bytes_is(name, type_names[type])) {
+            return type;
+        }
+    }
+    return -1;
+}
+
+static const char *string_encoding_name(const struct entry *entry) {
+    if (entry_encoding(entry) == ENTRY_INTEGER) {
+        return "int";
+    }
+    bool embedded = entry_encoding(entry) == ENTRY_INLINE &&
+                    entry->value_size <= STRING_EMBSTR_MAX && !(entry->flags & ENTRY_TOUCHED_RAW);
+    return embedded ? "embstr" : "raw";
+}
+
+const char *value_encoding_name(const struct entry *entry) {
+    check(entry_type(entry) == ENTRY_STRING);
+    return string_encoding_name(entry);
+}
+
+size_t value_weight(const struct entry *entry) {
+    check(entry_type(entry) == ENTRY_STRING);
+    return 1;
+}
+
+void value_free(struct entry *entry) {
+    check(entry_type(entry) == ENTRY_STRING);
+    if (entry_encoding(entry) == ENTRY_BLOB) {
+        blob_release(entry_pointer(entry));
+    }
+    entry_free(entry);
+}
+
+size_t value_footprint(const struct entry *entry, size_t samples) {
+    (void)samples;
+    check(entry_type(entry) == ENTRY_STRING);
+    size_t size = entry_footprint(entry);
+    if (entry_encoding(entry) == ENTRY_BLOB) {
+        size += blob_footprint(entry_pointer(entry));
+    }
+    return size;
+}
+
+/* Strings share their blob: it is copied when one of them changes. */
+struct entry *value_try_copy(const struct entry *entry, struct bytes key) {
+    check(entry_type(entry) == ENTRY_STRING);
+    struct entry *copy = entry_try_rename(entry, key);
+    if (copy != NULL && entry_encoding(entry) == ENTRY_BLOB) {
+        blob_hold(entry_pointer(entry));
+    }
+    return copy;
+}
+
+static void string_validate(const struct entry *entry) {
+    switch (entry_encoding(entry)) {
+    case ENTRY_INLINE:
+        check(entry->value_size <= ENTRY_INLINE_MAX);
+        break;
+    case ENTRY_INTEGER:
+        break;
+    case ENTRY_BLOB: {
+        const struct blob *blob = entry_pointer(entry);
+        check(blob->references > 0);
+        check(blob->size <= blob->capacity);
+        check(sizeof *blob + blob->capacity == blob_footprint(blob));
+        break;
+    }
+    default:
+        check(!"a string has one of these encodings");
+    }
+}
+
+void value_validate(const struct entry *entry) {
+    check(entry_type(entry) == ENTRY_STRING);
+    string_validate(entry);
+}
