@@ -1,0 +1,198 @@
+"""redis-py with its default settings: what a cache's user does with it."""
+import os
+import sys
+import time
+
+import redis
+
+PORT = int(os.environ["LARDER_PORT"])
+BINARY = bytes(range(256)) * 3 + b"\r\n$-1\r\n\0"
+counts = {"passed": 0, "failed": 0}
+
+
+def check(name, test):
+    """Runs one test; an exception, of an assertion or of the library, is its failure."""
+    client = redis.Redis(port=PORT)
+    try:
+        test(client)
+        counts["passed"] += 1
+    except Exception as problem:  # whatever it is, it goes on with the next test
+        counts["failed"] += 1
+        print(f"FAILED {name}: {type(problem).__name__}: {problem}")
+    finally:
+        client.close()
+
+
+def raises(kind, words, call):
+    try:
+        call()
+    except kind as problem:
+        assert words in str(problem), str(problem)
+        return
+    raise AssertionError(f"no {kind.__name__}")
+
+
+def connects(client):
+    assert client.ping() is True
+    assert client.echo("text") == b"text"
+    assert client.client_id() > 0
+    assert client.client_setname("py") is True
+    assert client.client_getname() == "py"
+
+
+def strings(client):
+    assert client.set("s", "value") is True
+    assert client.get("s") == b"value"
+    assert client.set("s", "x", nx=True) is None
+    assert client.set("s", "new", get=True) == b"value"
+    assert client.getset("s", "newer") == b"new"
+    assert client.append("s", "!") == 6
+    assert client.getrange("s", 0, 2) == b"new"
+    assert client.setrange("s", 0, "N") == 6
+    assert client.strlen("s") == 6
+    assert client.getdel("s") == b"Newer!"
+    assert client.get("s") is None
+
+
+def binary_values(client):
+    assert client.set(BINARY, BINARY) is True
+    assert client.get(BINARY) == BINARY
+    assert client.delete(BINARY) == 1
+    client.set("empty", b"")
+    assert client.get("empty") == b""
+    big = os.urandom(3 * 1024 * 1024)
+    client.set("big", big)
+    assert client.get("big") == big
+    assert client.delete("big", "empty") == 2
+
+
+def unicode_text(client):
+    text = redis.Redis(port=PORT, decode_responses=True)
+    text.set("ключ", "значение ✓")
+    assert text.get("ключ") == "значение ✓"
+    assert client.get("ключ") == "значение ✓".encode()
+    text.delete("ключ")
+    text.close()
+
+
+def deadlines(client):
+    client.set("d", 1, ex=100)
+    assert 99 <= client.ttl("d") <= 100
+    assert client.expire("d", 50) is True
+    assert 49000 < client.pttl("d") <= 50000
+    assert client.persist("d") is True
+    assert client.ttl("d") == -1
+    assert client.setex("d", 10, "v") is True
+    assert client.psetex("d", 10000, "v") is True
+    assert client.getex("d", persist=True) == b"v"
+    assert client.ttl("none") == -2
+    client.set("d", 1, px=20)
+    end = time.monotonic() + 20
+    while client.exists("d"):
+        assert time.monotonic() < end, "the key never expires"
+    assert client.get("d") is None
+
+
+def counters(client):
+    assert client.incr("n") == 1
+    assert client.incrby("n", 41) == 42
+    assert client.decr("n", 2) == 40
+    assert client.incrbyfloat("n", 0.5) == 40.5
+    raises(redis.ResponseError, "not an integer", lambda: client.incr("n"))
+    client.delete("n")
+
+
+def several_keys(client):
+    assert client.mset({"a": 1, "b": 2}) is True
+    assert client.mget("a", "none", "b") == [b"1", None, b"2"]
+    assert client.exists("a", "b", "none") == 2
+    assert client.touch("a", "b") == 2
+    assert client.type("a") == b"string"
+    assert client.rename("a", "c") is True
+    assert client.unlink("b", "c") == 2
+
+
+def hashes(client):
+    assert client.hset("h", mapping={"f": "1", "g": BINARY, "": "x"}) == 3
+    assert client.hset("h", "f", "2") == 0
+    assert client.hget("h", "f") == b"2"
+    assert client.hgetall("h") == {b"f": b"2", b"g": BINARY, b"": b"x"}
+    assert client.hmget("h", "f", "none") == [b"2", None]
+    assert client.hincrby("h", "f", 5) == 7
+    assert client.hlen("h") == 3
+    assert sorted(client.hkeys("h")) == [b"", b"f", b"g"]
+    assert client.hexists("h", "f") is True
+    assert dict(client.hscan_iter("h")) == client.hgetall("h")
+    assert client.hdel("h", "f", "g", "none") == 2
+    assert client.delete("h") == 1
+
+
+def scanning(client):
+    pipeline = client.pipeline(transaction=False)
+    for i in range(1000):
+        pipeline.set(f"scan:{i}", i)
+    assert all(pipeline.execute())
+    found = set(client.scan_iter(match="scan:*", count=50))
+    assert found == {f"scan:{i}".encode() for i in range(1000)}
+    assert len(client.keys("scan:99*")) == 11
+    assert client.delete(*found) == 1000
+
+
+def pipelines(client):
+    pipeline = client.pipeline(transaction=False)
+    pipeline.set("p", 1).incr("p").hset("p", "f", "v").get("p").delete("p")
+    replies = pipeline.execute(raise_on_error=False)
+    assert replies[:2] == [True, 2]
+    assert isinstance(replies[2], redis.ResponseError)
+    assert replies[3:] == [b"2", 1]
+
+
+def errors(client):
+    client.set("e", "text")
+    raises(redis.ResponseError, "WRONGTYPE", lambda: client.hget("e", "f"))
+    raises(redis.ResponseError, "unknown command", lambda: client.execute_command("NOSUCH"))
+    raises(redis.ResponseError, "wrong number of arguments", lambda: client.execute_command("GET"))
+    raises(redis.ResponseError, "syntax error", lambda: client.execute_command("SET", "e", 1, "ZZ"))
+    assert client.ping() is True
+    client.delete("e")
+
+
+def server_commands(client):
+    assert client.info()["redis_version"]
+    assert client.info("memory")["used_memory"] > 0
+    assert "maxmemory" in client.config_get("maxmemory*")
+    assert client.command_count() > 50
+    assert client.command()["get"]["arity"] == 2
+    assert len(client.time()) == 2
+    assert any(entry["addr"] for entry in client.client_list())
+    client.set("f", 1)
+    assert client.dbsize() == 1
+    assert client.flushdb() is True
+    assert client.dbsize() == 0
+
+
+def other_database(client):
+    other = redis.Redis(port=PORT, db=3)
+    other.set("only-there", 1)
+    assert client.get("only-there") is None
+    assert other.flushdb() is True
+    other.close()
+
+
+def connection_pool(client):
+    pool = redis.ConnectionPool(port=PORT, max_connections=20)
+    connections = [pool.get_connection("PING") for _ in range(20)]
+    for i, connection in enumerate(connections):
+        connection.send_command("ECHO", str(i))
+    for i, connection in enumerate(connections):
+        assert connection.read_response() == str(i).encode()
+    pool.disconnect()
+    assert client.ping() is True
+
+
+for function in (connects, strings, binary_values, unicode_text, deadlines, counters, several_keys,
+                 hashes, scanning, pipelines, errors, server_commands, other_database,
+                 connection_pool):
+    check(function.__name__, function)
+print(f"{counts['passed']} passed, {counts['failed']} failed")
+sys.exit(1 if counts["failed"] else 0)
