@@ -95,7 +95,8 @@ static inline void raw_free(void *at, size_t size) {
 #else
 
 static bool needs_alignment(size_t size) {
-    return size == LINE_SIZE || size % PAGE_SIZE == 0;
+    bool power = (size & (size - 1)) == 0;
+    return (power && size >= LINE_SIZE) || size % PAGE_SIZE == 0;
 }
 
 static inline void *raw_alloc(size_t size) {

@@ -44,8 +44,8 @@ static inline size_t mem_class(size_t size) {
     return (size + step - 1) & ~(step - 1);
 }
 
-/* Allocates `size` bytes, size >= 1, aligned to 16 when size >= 16 and to 64 when it is 64 or a
- * multiple of 4096. Not zeroed. Never NULL. */
+/* Allocates `size` bytes, size >= 1, aligned to 16 when size >= 16, and to 64 when it is a power of
+ * two from 64 on or a multiple of 4096. Not zeroed. Never NULL. */
 void *mem_alloc(enum mem_purpose purpose, size_t size);
 
 /* Like mem_alloc, zeroed. */

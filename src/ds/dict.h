@@ -26,11 +26,11 @@
  * 1. Each entry is in the chain of the bucket that its hash chooses, once, and its slot's tag is right.
  * 2. Used slots of a chain come first: an empty slot is followed only by empty ones, and the last
  *    overflow bucket of a chain is not empty.
- * 3. size <= bucket_count * DICT_FILL_MAX (insertions split first), unless memory is short.
+ * 3. size <= bucket_count * 4.5 (an insertion splits first), but for a dict being drained.
  * 4. Spare bits of a slot are zero.
  *
  * Costs: a find reads one bucket and one entry, plus one bucket for each overflow (2 to 8 % of finds)
- * and one entry for each false tag (under 1 %). Memory: 64 bytes for each DICT_FILL_MAX entries.
+ * and one entry for each false tag (under 1 %). Memory: 64 bytes for every 4.5 entries, and overflow buckets.
  *
  * A dict by address finds entries by identity, with hash_mix of the address as hash; it may
  * hold anything aligned to 16, and never looks into it. */
@@ -56,15 +56,16 @@ _Static_assert(sizeof(struct dict_bucket) == 64, "a bucket is one cache line");
 
 struct dict {
     struct dict_bucket **segments;
-    size_t size;            /* entries */
-    uint32_t bucket_count;  /* n; 0 until the first insertion */
+    size_t size;           /* entries */
+    uint32_t bucket_count; /* n; 0 until the first insertion */
     uint32_t overflow_count;
-    uint8_t level;          /* 2^level <= n < 2^(level+1) */
-    uint8_t purpose;        /* enum mem_purpose of its memory */
+    uint8_t level;   /* 2^level <= n < 2^(level+1) */
+    uint8_t purpose; /* enum mem_purpose of its memory */
     bool by_address;
-    uint8_t shift_low;      /* tag shift at depth level */
-    uint8_t shift_high;     /* tag shift at depth level + 1 */
-    uint32_t first_capacity; /* buckets allocated in segment 0 */
+    bool draining;             /* buckets have been dropped faster than entries */
+    uint8_t shift_low;         /* tag shift at depth level */
+    uint8_t shift_high;        /* tag shift at depth level + 1 */
+    uint32_t first_capacity;   /* buckets allocated in segment 0 */
     uint32_t segment_capacity; /* length of the list of segments */
     uint64_t seed;
 };
