@@ -2,14 +2,14 @@
  * signals. One pass is: wait, call the watches that are ready, run the timers that are due, run
  * what was posted, call the end-of-pass hooks.
  *
- * Two backends stand behind this interface: epoll (always there) and io_uring. It speaks of readiness,
- * and bytes move through net/transport.h, which asks the loop's backend: with epoll a transport
- * reads and writes at once; a completion backend hands over what it has received already, and
- * queues what is to be sent until the end of the pass.
+ * Two backends stand behind this interface: epoll (always there) and io_uring. It speaks of
+ * readiness, and bytes move through net/transport.h, which asks the loop's backend: with epoll a
+ * transport reads and writes at once; a completion backend hands over what it has received
+ * already, and queues what is to be sent until the end of the pass.
  *
  * Ownership: a watch and a timer are embedded in their owner's struct; the loop keeps pointers to
- * them from add to remove. Removing is allowed at any time, from inside callbacks too: events of the
- * same pass that were already fetched for a removed watch are not delivered.
+ * them from add to remove. Removing is allowed at any time, from inside callbacks too: events of
+ * the same pass that were already fetched for a removed watch are not delivered.
  *
  * All functions except loop_post and loop_wake belong to the loop's thread. */
 #ifndef LARDER_EV_LOOP_H
@@ -51,14 +51,16 @@ typedef void (*loop_posted_fn)(void *context);
 /* What can be told of a loop. Times in microseconds. */
 struct loop_stats {
     uint64_t passes;
-    uint64_t events;         /* watches called */
-    uint64_t busy_us;        /* in passes, waiting not counted */
-    uint64_t pass_max_us;    /* longest pass by the thread's CPU clock */
-    uint64_t pass_last_us;
+    uint64_t events;       /* watches called */
+    uint64_t busy_us;      /* in passes, waiting not counted */
+    uint64_t pass_max_us;  /* longest pass by the thread's CPU clock */
+    uint64_t pass_last_us; /* by the wall */
 };
 
-/* `backend` is "epoll" or "io_uring" or "auto"; what is really used is loop_backend(). `fd_max` is how many
- * descriptors there may be. NULL with *error set to a static text on failure. */
+/* `backend` is "epoll" or "io_uring" or "auto"; what is really used is loop_backend(), for where
+ * io_uring is not to be had the loop uses epoll and *error says why. `fd_max` is how many
+ * descriptors there may be. Otherwise *error is NULL on success, and a static text when NULL is
+ * returned. */
 struct loop *loop_new(const char *backend, int fd_max, const char **error);
 void loop_free(struct loop *loop);
 const char *loop_backend(const struct loop *loop);
@@ -68,13 +70,15 @@ int loop_watch_add(struct loop *loop, struct loop_watch *watch, unsigned interes
 int loop_watch_change(struct loop *loop, struct loop_watch *watch, unsigned interest);
 void loop_watch_remove(struct loop *loop, struct loop_watch *watch);
 
-/* Adds a timer, or moves one that is there. `after_ms` >= 0. */
+/* Adds a timer, or moves one that is there. `after_ms` >= 0. It never runs early, nor in the pass
+ * that set it; late by up to a millisecond and by the length of the pass before. */
 void loop_timer_add(struct loop *loop, struct loop_timer *timer, int64_t after_ms);
 void loop_timer_remove(struct loop *loop, struct loop_timer *timer);
 
 /* Before waiting: the hook may say that there is more to do by returning true, and then the loop
- * only looks and does not wait. After waiting: first thing in a pass, e.g. to read the clock. At the
- * end of a pass: to run the batch. Each may be set once. */
+ * only looks and does not wait; what it does counts as part of the pass. After waiting: first thing
+ * in a pass, e.g. to read the clock. At the end of a pass: to run the batch. Each may be set once.
+ * */
 typedef bool (*loop_idle_fn)(void *context);
 void loop_on_idle(struct loop *loop, loop_idle_fn hook, void *context);
 void loop_on_pass_start(struct loop *loop, loop_hook_fn hook, void *context);
@@ -86,12 +90,14 @@ void loop_post(struct loop *loop, loop_posted_fn posted, void *context);
 void loop_wake(struct loop *loop);
 
 /* Takes these signals (list ended by 0) out of normal delivery and hands them to `on_signal` in the
- * loop's thread (signalfd). Must be called before other threads start, which inherit the mask.
- * 0 or -errno. */
+ * loop's thread (signalfd). Must be called before other threads start, which inherit the mask. A
+ * second call adds signals and replaces the function. loop_free restores the mask. 0 or -errno. */
 int loop_signals(struct loop *loop, const int *signals, loop_signal_fn on_signal, void *context);
 
-/* Runs until loop_stop; one pass if `once`. */
+/* Makes passes until the one during which loop_stop is called has ended. Neither may be called from
+ * inside a pass. */
 void loop_run(struct loop *loop);
+/* Makes one pass, which waits for `wait_ms` at most; -1: as long as it takes. */
 void loop_run_once(struct loop *loop, int64_t wait_ms);
 void loop_stop(struct loop *loop);
 

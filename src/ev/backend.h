@@ -1,0 +1,48 @@
+/* backend: what stands between the loop and the kernel. For loop.c and the backends only; a watch's
+ * owner sees loop.h.
+ *
+ * A backend knows watches and nothing else: timers, posted calls, signals, hooks and statistics are
+ * the loop's, and so are the rules of delivery (a removed watch, an interest that was switched
+ * off). A new backend is one file that fills in a `struct backend_kind`, and one row in the table
+ * of loop.c.
+ *
+ * The loop calls add, change and remove with watch->interest still showing the old interest, and
+ * sets it afterwards if the call succeeded. An interest of 0 must report nothing at all, not even
+ * that the peer has hung up: its owner does not read, and would be called for ever. */
+#ifndef LARDER_EV_BACKEND_H
+#define LARDER_EV_BACKEND_H
+
+#include <stdint.h>
+
+#include "ev/loop.h"
+
+/* Events fetched by one wait. Enough to make one batch of what a thousand busy connections sent;
+ * more of them would only make the first wait longer for its reply. The rest is reported by the
+ * next wait, for readiness is level-triggered. */
+#define BACKEND_EVENTS_MAX 1024
+
+/* One watch that is ready. The loop sets watch to NULL when it is removed before its turn. */
+struct backend_event {
+    struct loop_watch *watch;
+    unsigned ready; /* set of loop_interest, never 0 */
+};
+
+struct backend_kind {
+    const char *name;
+    /* NULL with *error set to a static text when the kernel does not allow it. `fd_max` as in
+     * loop_new. */
+    void *(*create)(int fd_max, const char **error);
+    void (*destroy)(void *backend);
+    /* 0 or -errno. `interest` may be 0 in both. */
+    int (*add)(void *backend, struct loop_watch *watch, unsigned interest);
+    int (*change)(void *backend, struct loop_watch *watch, unsigned interest);
+    void (*remove)(void *backend, struct loop_watch *watch);
+    /* Waits until something is ready, for `wait_us` at most: 0 looks only, -1 has no end. May wait
+     * longer by the backend's resolution, never shorter unless interrupted. Fills in at most
+     * BACKEND_EVENTS_MAX events and returns how many, 0 when time is up or a signal came. */
+    int (*wait)(void *backend, struct backend_event *events, int64_t wait_us);
+};
+
+const struct backend_kind *backend_epoll(void);
+
+#endif
