@@ -21,7 +21,8 @@ void clock_init(struct clock *clock);
 /* Reads the system's clocks, unless the clock is driven. */
 void clock_update(struct clock *clock);
 
-/* From now on the clock shows what it is told. `now_ms` may go back: that is a clock jump. */
+/* From now on the clock shows what it is told. `now_ms` may go back: that is a clock jump. From the
+ * second call on, mono_us advances by as much as now_ms does, and stays when that goes back. */
 void clock_drive(struct clock *clock, int64_t now_ms);
 
 /* The system's clocks, read now. For measuring only. */

@@ -48,9 +48,9 @@ struct metric {
     const char *name; /* for LINES: what the block is, for people */
     enum metric_section section;
     enum metric_kind kind;
-    size_t offset;                                    /* COUNTER, GAUGE */
-    int64_t (*number)(void *module);                  /* NUMBER */
-    void (*text)(void *module, struct buffer *out);   /* TEXT, LINES */
+    size_t offset;                                  /* COUNTER, GAUGE */
+    int64_t (*number)(void *module);                /* NUMBER */
+    void (*text)(void *module, struct buffer *out); /* TEXT, LINES */
     const char *description;
 };
 

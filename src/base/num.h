@@ -11,9 +11,9 @@
 
 /* Enough for any 64-bit integer in decimal with sign, without NUL. */
 #define NUM_I64_SIZE 20
-/* Enough for num_format_double and num_format_long_double (309 digits before the point, 17 behind,
- * and some). */
-#define NUM_FLOAT_SIZE 512
+/* Enough for num_format_double and num_format_long_double: the largest long double has 4933 digits
+ * before the point, and 17 behind. Also the end of what the floating point parsers accept. */
+#define NUM_FLOAT_SIZE 5120
 
 /* Canonical decimal integer only: "-0", "+1", "01", "" and " 1" are refused, as is overflow. What
  * passes here prints back to the same bytes, which is why a value may be stored as integer. */
@@ -28,21 +28,23 @@ size_t num_format_u64(char *out, uint64_t value);
 size_t num_digits_i64(int64_t value);
 
 /* Floating point in any form that strtod knows ("1e3", "0x1p3", "inf", "-infinity"); refused: empty,
- * leading space, trailing bytes, NaN, overflow to infinity (ERANGE). */
+ * leading space, trailing bytes, NaN, overflow to infinity, underflow to zero, and texts of
+ * NUM_FLOAT_SIZE bytes and more. */
 bool num_parse_double(struct bytes text, double *out);
 bool num_parse_long_double(struct bytes text, long double *out);
 
-/* The shortest of %.17g that reads back ("3.14", "inf", "-inf", "nan"); integers that fit are
- * written without exponent up to 2^53-ish, as Redis does. `out` has room for NUM_FLOAT_SIZE.
- * Returns the length; no NUL. */
+/* What printf's %.17g gives, the form of scores in Redis 7.0: "3.1400000000000001", "0.5", "3000",
+ * "1e+17", "-0", "inf", "-inf", "nan". `out` has room for NUM_FLOAT_SIZE. Returns the length; the
+ * text is not terminated. */
 size_t num_format_double(char *out, double value);
 
 /* Fixed notation with 17 digits behind the point and trailing zeros removed: the form of
- * INCRBYFLOAT and HINCRBYFLOAT. Returns the length; no NUL. */
+ * INCRBYFLOAT and HINCRBYFLOAT ("4.1", "3000", "0" for minus zero, "inf", "-inf", "nan"). `out` has
+ * room for NUM_FLOAT_SIZE. Returns the length; the text is not terminated. */
 size_t num_format_long_double(char *out, long double value);
 
-/* "100", "1k" (1000), "1kb" (1024), "1m", "1mb", "1g", "1gb", "1b": bytes. Letters in any case.
- * Negative values and overflow are refused. */
+/* "100", "1k" (1000), "1kb" (1024), "1m", "1mb", "1g", "1gb", "1b": bytes. Letters in any case,
+ * leading zeros allowed. Negative values, a unit alone and overflow are refused. */
 bool num_parse_memory(struct bytes text, uint64_t *out);
 
 /* "12.34M" style text for INFO's *_human fields: B, K, M, G, T, P. `out` has room for 32 with NUL. */

@@ -26,14 +26,14 @@ struct call_blob {
 struct call {
     const struct bytes *args; /* args[0] is the name as the client wrote it */
     int argc;
-    uint64_t hash;            /* of args[command->first_key], if that is not 0 */
+    uint64_t hash; /* of args[command->first_key], if that is not 0 */
     struct command *command;
-    struct client *client;    /* on whose behalf; never NULL, but may have no connection */
+    struct client *client; /* on whose behalf; never NULL, but may have no connection */
     struct database *database;
     struct keyspace *keyspace;
     struct reply *reply;
     struct context *context;
-    int64_t now_ms;           /* of this pass */
+    int64_t now_ms; /* of this pass */
     struct call_blob *blobs;
     int blob_count;
 };
@@ -41,8 +41,8 @@ struct call {
 /* The key that is argument `index`; the planned hash is used where it is that one's. */
 static inline struct key call_key(const struct call *call, int index) {
     struct key key = {.name = call->args[index], .database = call->database};
-    key.hash = index == call->command->first_key ? call->hash
-                                                 : keyspace_hash(call->keyspace, key.name);
+    key.hash =
+        index == call->command->first_key ? call->hash : keyspace_hash(call->keyspace, key.name);
     return key;
 }
 

@@ -27,7 +27,12 @@
 #include "net/transport.h"
 #include "store/keyspace.h"
 
-enum client_class { CLIENT_CLASS_NORMAL, CLIENT_CLASS_REPLICA, CLIENT_CLASS_PUBSUB, CLIENT_CLASSES };
+enum client_class {
+    CLIENT_CLASS_NORMAL,
+    CLIENT_CLASS_REPLICA,
+    CLIENT_CLASS_PUBSUB,
+    CLIENT_CLASSES
+};
 /* "normal", "replica", "pubsub"; "slave" is understood too by client_class_named (-1: none). */
 const char *client_class_name(enum client_class class_);
 int client_class_named(struct bytes name);
@@ -49,8 +54,9 @@ int client_class_named(struct bytes name);
       NULL, "Largest request of one connection that has not arrived whole.")                       \
     X(CUSTOM, output_limits, "client-output-buffer-limit",                                         \
       "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60", 0, 0,                 \
-      &clients_output_limits_option, OPTION_REPEATS, NULL,                                          \
-      "By class: bytes of unsent replies that close a connection at once, and those that do after " \
+      &clients_output_limits_option, OPTION_REPEATS, NULL,                                         \
+      "By class: bytes of unsent replies that close a connection at once, and those that do "      \
+      "after "                                                                                     \
       "so many seconds.")
 struct client_options {
     CLIENT_OPTIONS(OPTION_FIELD)
@@ -75,21 +81,21 @@ struct client_metrics {
 };
 
 enum client_flag {
-    CLIENT_CLOSING = 1 << 0,      /* freed at the end of the pass */
-    CLIENT_CLOSE_SENT = 1 << 1,   /* closed once its output is sent */
+    CLIENT_CLOSING = 1 << 0,    /* freed at the end of the pass */
+    CLIENT_CLOSE_SENT = 1 << 1, /* closed once its output is sent */
     CLIENT_AUTHENTICATED = 1 << 2,
-    CLIENT_MUTED = 1 << 3,        /* CLIENT REPLY OFF */
-    CLIENT_MUTE_NEXT = 1 << 4,    /* CLIENT REPLY SKIP: the next command's reply is dropped */
-    CLIENT_MUTE_THIS = 1 << 5,    /* ... and that command is this one */
+    CLIENT_MUTED = 1 << 3,     /* CLIENT REPLY OFF */
+    CLIENT_MUTE_NEXT = 1 << 4, /* CLIENT REPLY SKIP: the next command's reply is dropped */
+    CLIENT_MUTE_THIS = 1 << 5, /* ... and that command is this one */
     CLIENT_NO_EVICT = 1 << 6,
     CLIENT_NO_TOUCH = 1 << 7,
     CLIENT_MONITOR = 1 << 8,
     CLIENT_UNIX = 1 << 9,
     CLIENT_READING_PAUSED = 1 << 10, /* its output is full: requests wait in the socket */
-    CLIENT_PAUSED = 1 << 11,      /* CLIENT PAUSE holds a request of its back */
-    CLIENT_BUSY = 1 << 12,        /* in the batch now */
-    CLIENT_INTERNAL = 1 << 13,    /* no connection */
-    CLIENT_READY = 1 << 14,       /* has input left to run though its socket may be silent */
+    CLIENT_PAUSED = 1 << 11,         /* CLIENT PAUSE holds a request of its back */
+    CLIENT_BUSY = 1 << 12,           /* in the batch now */
+    CLIENT_INTERNAL = 1 << 13,       /* no connection */
+    CLIENT_READY = 1 << 14,          /* has input left to run though its socket may be silent */
 };
 /* While none of these is set, a request is executed without a further look at its client. */
 #define CLIENT_GATES                                                                               \
@@ -106,22 +112,22 @@ struct client {
     uint8_t version; /* of the protocol: 2 or 3 */
     uint8_t class_;  /* enum client_class */
     struct database *database;
-    struct input *input;   /* what has arrived of a request; NULL when nothing has */
-    struct output output;  /* what the socket has not taken */
+    struct input *input;  /* what has arrived of a request; NULL when nothing has */
+    struct output output; /* what the socket has not taken */
     uint64_t id;
     int64_t created_ms;
-    int64_t last_ms;       /* of the last request */
+    int64_t last_ms; /* of the last request */
     const struct command *last_command;
-    char *name;            /* CLIENT SETNAME; NULL when none; with lib_name, lib_version MEM_CLIENT,
+    char *name; /* CLIENT SETNAME; NULL when none; with lib_name, lib_version MEM_CLIENT,
                               NUL-terminated */
     char *lib_name;
     char *lib_version;
-    uint64_t commands;     /* executed */
+    uint64_t commands; /* executed */
     uint64_t bytes_in;
     uint64_t bytes_out;
-    struct client *next;   /* in the registry, by id */
+    struct client *next; /* in the registry, by id */
     struct client *previous;
-    struct client *next_queued; /* in the list of those to free, to resume or to flush */
+    struct client *next_queued;   /* in the list of those to free, to resume or to flush */
     int64_t output_soft_since_ms; /* over its soft limit since, 0 when not */
 };
 

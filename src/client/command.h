@@ -42,7 +42,7 @@ enum command_flag {
     COMMAND_SKIP_MONITOR = 1 << 9,
     COMMAND_SKIP_SLOWLOG = 1 << 10,
     COMMAND_ASKING = 1 << 11,
-    COMMAND_FAST = 1 << 12, /* constant or logarithmic time */
+    COMMAND_FAST = 1 << 12,    /* constant or logarithmic time */
     COMMAND_NO_AUTH = 1 << 13, /* allowed before AUTH */
     COMMAND_MAY_REPLICATE = 1 << 14,
     COMMAND_NO_ASYNC_LOADING = 1 << 15,
@@ -120,20 +120,24 @@ enum key_flag {
 struct key_spec {
     unsigned flags; /* enum key_flag; 0 ends the row's list */
     bool is_count;
-    const char *keyword; /* NULL: begins at `index` */
-    int index;           /* or `from`, with a keyword */
-    int last, step, limit;      /* range: relative to the first; last < 0 from the end */
-    int count_at, first;        /* count: where the number is and where the keys begin, both
+    const char *keyword;   /* NULL: begins at `index` */
+    int index;             /* or `from`, with a keyword */
+    int last, step, limit; /* range: relative to the first; last < 0 from the end */
+    int count_at, first;   /* count: where the number is and where the keys begin, both
                                    relative to the begin; `step` applies */
 };
 #define KEYS_RANGE(index_, last_, step_, limit_, flags_)                                           \
-    {.flags = (flags_), .index = (index_), .last = (last_), .step = (step_), .limit = (limit_)}
+    { .flags = (flags_), .index = (index_), .last = (last_), .step = (step_), .limit = (limit_) }
 #define KEYS_COUNT(index_, at_, first_, step_, flags_)                                             \
-    {.flags = (flags_), .is_count = true, .index = (index_), .count_at = (at_),                    \
-     .first = (first_), .step = (step_)}
+    {                                                                                              \
+        .flags = (flags_), .is_count = true, .index = (index_), .count_at = (at_),                 \
+        .first = (first_), .step = (step_)                                                         \
+    }
 #define KEYS_BEHIND(keyword_, from_, last_, step_, limit_, flags_)                                 \
-    {.flags = (flags_), .keyword = (keyword_), .index = (from_), .last = (last_),                  \
-     .step = (step_), .limit = (limit_)}
+    {                                                                                              \
+        .flags = (flags_), .keyword = (keyword_), .index = (from_), .last = (last_),               \
+        .step = (step_), .limit = (limit_)                                                         \
+    }
 #define COMMAND_KEY_SPECS 4
 
 struct command_row {
@@ -168,14 +172,14 @@ struct command {
     int16_t first_key; /* argument index of the first key if it is always the same, else 0 */
     int id;            /* 0 .. commands_count() - 1 */
     const struct command_row *row;
-    const char *name;  /* as renamed, if it was; "config|get" */
+    const char *name; /* as renamed, if it was; "config|get" */
     struct command *parent;
     struct command **children; /* of a container */
     int child_count;
     uint64_t calls;
-    uint64_t busy_ns;  /* time spent executing */
-    uint64_t rejected; /* refused before execution: arity, auth, memory ... */
-    uint64_t failed;   /* answered with an error */
+    uint64_t busy_ns;          /* time spent executing */
+    uint64_t rejected;         /* refused before execution: arity, auth, memory ... */
+    uint64_t failed;           /* answered with an error */
     struct histogram *latency; /* nanoseconds; NULL until the first call */
 };
 

@@ -12,9 +12,9 @@
 
 struct server_control {
     void *server;
-    char run_id[41];        /* 40 hexadecimal digits */
-    int64_t start_ms;       /* wall time at start */
-    const char *executable; /* absolute path */
+    char run_id[41];         /* 40 hexadecimal digits */
+    int64_t start_ms;        /* wall time at start */
+    const char *executable;  /* absolute path */
     const char *config_file; /* absolute path, "" when there is none */
     /* Ends the process after this pass: `now` skips waiting for clients' replies. */
     void (*shutdown)(void *server, bool now);

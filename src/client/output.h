@@ -24,7 +24,7 @@ struct output_block;
 struct output {
     struct output_block *first;
     struct output_block *last;
-    size_t size;     /* bytes to send */
+    size_t size;      /* bytes to send */
     size_t footprint; /* bytes held for them, shared blobs included */
 };
 

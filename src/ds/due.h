@@ -42,8 +42,8 @@ typedef uint64_t *(*due_word_fn)(void *item);
 struct due {
     struct dict **levels[DUE_LEVELS]; /* each NULL until used: DUE_PLACES pointers, each NULL too */
     struct dict *beyond;
-    int64_t tick;                     /* all places before this tick have been emptied */
-    size_t size;                      /* items */
+    int64_t tick; /* all places before this tick have been emptied */
+    size_t size;  /* items */
     due_word_fn word;
 };
 

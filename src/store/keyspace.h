@@ -75,11 +75,11 @@ struct database {
 struct keyspace {
     struct database *databases;
     int database_count;
-    uint64_t seed;    /* of all databases' dicts */
+    uint64_t seed; /* of all databases' dicts */
     const struct clock *clock;
     uint64_t changes; /* writes since start: rdb_changes_since_last_save */
     bool no_touch;    /* look-ups leave the access clock alone (CLIENT NO-TOUCH, TOUCH excepted) */
-    bool expire_paused; /* DEBUG SET-ACTIVE-EXPIRE 0: only look-ups remove expired keys */
+    bool expire_paused;  /* DEBUG SET-ACTIVE-EXPIRE 0: only look-ups remove expired keys */
     uint32_t access_now; /* what a touched entry's access field gets; set each pass */
     struct store_hooks hooks;
     struct lazyfree *lazyfree;
@@ -159,8 +159,8 @@ void keyspace_attach(struct keyspace *keyspace, struct key *key, struct entry *e
 
 /* Sets or takes away the found entry's deadline. Returns the entry, which may have moved; NULL when there
  * is no memory for the room. */
-struct entry *keyspace_set_deadline(struct keyspace *keyspace, struct key *key,
-                                    struct entry *entry, int64_t deadline_ms);
+struct entry *keyspace_set_deadline(struct keyspace *keyspace, struct key *key, struct entry *entry,
+                                    int64_t deadline_ms);
 
 /* A hash's earliest field deadline may have changed: files it anew. `entry` is of type hash. */
 void keyspace_field_deadline_changed(struct keyspace *keyspace, struct key *key,
