@@ -20,7 +20,7 @@ async function check(name, test) {
     passed++;
   } catch (problem) {
     failed++;
-    console.log(`FAILED ${name}: ${problem.stack}`);
+    console.log(`FAILED ${name}: ${problem.stack || problem.message}`);
   }
   client.disconnect();
 }

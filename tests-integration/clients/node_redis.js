@@ -21,7 +21,7 @@ async function check(name, options, test) {
     passed++;
   } catch (problem) {
     failed++;
-    console.log(`FAILED ${name} ${JSON.stringify(options)}: ${problem.stack}`);
+    console.log(`FAILED ${name} ${JSON.stringify(options)}: ${problem.stack || problem.message}`);
   }
   client.destroy();
 }
