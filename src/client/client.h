@@ -24,6 +24,7 @@
 #include "client/context.h"
 #include "client/output.h"
 #include "ev/loop.h"
+#include "net/socket.h"
 #include "net/transport.h"
 #include "store/keyspace.h"
 
