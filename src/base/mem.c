@@ -99,15 +99,18 @@ static bool needs_alignment(size_t size) {
     return (power && size >= LINE_SIZE) || size % PAGE_SIZE == 0;
 }
 
+/* The whole size class is asked for, since an owner may use all of it (an entry's value is
+ * overwritten in place as long as it fits the class). */
 static inline void *raw_alloc(size_t size) {
-    return needs_alignment(size) ? aligned_alloc(LINE_SIZE, size) : malloc(size);
+    return needs_alignment(size) ? aligned_alloc(LINE_SIZE, mem_class(size))
+                                 : malloc(mem_class(size));
 }
 
 static inline void *raw_zalloc(size_t size) {
     if (!needs_alignment(size)) {
-        return calloc(1, size);
+        return calloc(1, mem_class(size));
     }
-    void *at = aligned_alloc(LINE_SIZE, size);
+    void *at = aligned_alloc(LINE_SIZE, mem_class(size));
     return at == NULL ? NULL : memset(at, 0, size);
 }
 
@@ -125,9 +128,9 @@ static inline void raw_free(void *at, size_t size) {
 /* realloc keeps no alignment beyond 16. */
 static inline void *raw_realloc(void *at, size_t old_size, size_t size) {
     if (!needs_alignment(size)) {
-        return realloc(at, size);
+        return realloc(at, mem_class(size));
     }
-    void *moved = aligned_alloc(LINE_SIZE, size);
+    void *moved = aligned_alloc(LINE_SIZE, mem_class(size));
     if (moved != NULL) {
         memcpy(moved, at, old_size < size ? old_size : size);
         raw_free(at, old_size);
