@@ -57,12 +57,12 @@ struct keyspace_options {
     X(STATS, expired_subkeys, COUNTER, "Hash fields removed because their deadline came.")         \
     X(STATS, evicted_keys, COUNTER, "Keys removed to stay within maxmemory.")                      \
     X(STATS, keyspace_hits, COUNTER, "Look-ups for reading that found their key.")                 \
-    X(STATS, keyspace_misses, COUNTER, "Look-ups for reading that found none.")                    \
-    X(STATS, lazyfreed_objects, COUNTER, "Values freed by the background thread.")
+    X(STATS, keyspace_misses, COUNTER, "Look-ups for reading that found none.")
 struct keyspace_metrics {
     KEYSPACE_METRICS(METRIC_FIELD)
 };
 
+struct blob;
 struct lazyfree;
 
 struct database {
@@ -83,6 +83,7 @@ struct keyspace {
     uint32_t access_now; /* what a touched entry's access field gets; set each pass */
     struct store_hooks hooks;
     struct lazyfree *lazyfree;
+    int expire_database; /* whose turn it is in keyspace_expire */
     struct random random;
     struct keyspace_options options;
     struct keyspace_metrics metrics;
@@ -92,7 +93,8 @@ struct key {
     struct bytes name;
     uint64_t hash;
     struct database *database;
-    uint64_t *slot; /* set by look-ups that found the key */
+    uint64_t
+        *slot; /* set by look-ups that found the key; NULL after insertions: found when needed */
 };
 
 /* Registers options and metrics; databases are made by keyspace_start, once the options are read. */
@@ -120,7 +122,7 @@ struct entry *keyspace_peek(struct keyspace *keyspace, struct key *key);
 
 /* A new entry for an absent key, or NULL when there is no memory. `deadline_ms` or
  * ENTRY_NO_DEADLINE. What the shape's word refers to is owned by the entry on success, still by the
- * caller on failure. Sets key->slot. */
+ * caller on failure. */
 struct entry *keyspace_add(struct keyspace *keyspace, struct key *key,
                            const struct entry_shape *shape, int64_t deadline_ms);
 

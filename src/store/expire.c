@@ -1,0 +1,105 @@
+/* expire: removes in the background what look-ups do not touch any more: keys and fields of hashes whose
+ * deadline has come.
+ *
+ * The index gives up to EXPIRE_BATCH due items at a time; their buckets are asked for together, so
+ * that removing a batch waits for memory once and not once for each key. After every batch the clock
+ * decides whether the slice is over. Databases take turns, so that a busy one delays no other.
+ *
+ * The index is asked for what was due at the end of the last whole tick: so it never looks twice at
+ * keys of the running tick, and a key leaves up to two ticks after its deadline. Look-ups are exact. */
+#include "store/keyspace_int.h"
+
+#ifdef LARDER_TEST_SMALL
+#define EXPIRE_BATCH 4
+#else
+#define EXPIRE_BATCH 32
+#endif
+/* Items that one step looks at in all, those included that are only filed again. Some ten microseconds. */
+#define EXPIRE_WORK (4 * EXPIRE_BATCH)
+/* Fields that one step removes from one hash. */
+#define EXPIRE_FIELDS EXPIRE_BATCH
+
+static bool expire_keys(struct keyspace *keyspace, struct database *database, int64_t due_ms) {
+    void *items[EXPIRE_BATCH];
+    struct key keys[EXPIRE_BATCH];
+    bool done;
+    size_t count = due_take(&database->deadlines, due_ms, items, EXPIRE_BATCH, EXPIRE_WORK, &done);
+    for (size_t i = 0; i < count; i++) {
+        keys[i] = keyspace_key(keyspace, database, entry_key(items[i]));
+        dict_prefetch_bucket(&database->keys, keys[i].hash);
+    }
+    for (size_t i = 0; i < count; i++) {
+        keyspace_expired(keyspace, &keys[i], items[i]);
+    }
+    return done;
+}
+
+/* `hash` is in no index of field deadlines at the moment. */
+static void expire_hash(struct keyspace *keyspace, struct database *database, struct entry *hash) {
+    struct key key = keyspace_key(keyspace, database, entry_key(hash));
+    int64_t now_ms = keyspace->clock->now_ms;
+    bool done;
+    size_t expired = hash_expire_due(hash, now_ms, EXPIRE_FIELDS, &done);
+    keyspace->metrics.expired_subkeys += expired;
+    if (hash_has_deadlines(hash)) {
+        /* The next deadline may be told too early, but with all done it is not in the past. */
+        int64_t next_ms = hash_next_deadline(hash);
+        due_add(&database->field_deadlines, hash, done && next_ms < now_ms ? now_ms : next_ms);
+    }
+    if (expired == 0) {
+        return;
+    }
+    keyspace_event(keyspace, &key, KEYSPACE_HASH, "hexpired");
+    if (keyspace->hooks.modified != NULL) {
+        keyspace->hooks.modified(keyspace->hooks.context, database->id, key.name);
+    }
+    if (done && hash_length(hash, now_ms) == 0) {
+        keyspace_detach(keyspace, &key, hash);
+        keyspace_event(keyspace, &key, KEYSPACE_GENERIC, "del");
+        keyspace_let_go(keyspace, hash, keyspace->options.lazy_expire);
+    }
+}
+
+static bool expire_fields(struct keyspace *keyspace, struct database *database, int64_t due_ms) {
+    void *items[EXPIRE_BATCH];
+    bool done;
+    size_t count =
+        due_take(&database->field_deadlines, due_ms, items, EXPIRE_BATCH, EXPIRE_WORK, &done);
+    for (size_t i = 0; i < count; i++) {
+        expire_hash(keyspace, database, items[i]);
+    }
+    return done && count == 0;
+}
+
+bool keyspace_expire(struct keyspace *keyspace, int64_t budget_us) {
+    if (keyspace->expire_paused) {
+        return true;
+    }
+    int64_t due_ms = keyspace->clock->now_ms / DUE_TICK_MS * DUE_TICK_MS - 1;
+    int64_t end_us = 0;
+    int finished = 0; /* databases in a row that had nothing left */
+    while (finished < keyspace->database_count) {
+        struct database *database = &keyspace->databases[keyspace->expire_database];
+        bool done = true;
+        if (database->deadlines.size > 0) {
+            done = expire_keys(keyspace, database, due_ms);
+        }
+        if (database->field_deadlines.size > 0) {
+            done = expire_fields(keyspace, database, due_ms) && done;
+        }
+        if (done) {
+            finished++;
+        } else {
+            finished = 0;
+            /* The clock is read only where there was work: most calls find none. */
+            int64_t now_us = clock_mono_us();
+            if (end_us == 0) {
+                end_us = now_us + budget_us;
+            } else if (now_us >= end_us) {
+                break;
+            }
+        }
+        keyspace->expire_database = (keyspace->expire_database + 1) % keyspace->database_count;
+    }
+    return finished == keyspace->database_count;
+}

@@ -1,0 +1,350 @@
+/* keyspace: single keys: look-ups and changes. What concerns whole databases is in database.c,
+ * background expiry in expire.c.
+ *
+ * keyspace_read, keyspace_write and keyspace_assign_text are on the way of every request, so their
+ * common case is a straight line: the key is there, has no deadline or a distant one, and its
+ * new text fits where the old one was. What is rare is out of line and marked so. */
+#include "store/keyspace_int.h"
+
+#include "ds/blob.h"
+#include "store/lazyfree.h"
+#include "types/string.h"
+#include "types/value.h"
+
+struct key keyspace_key(const struct keyspace *keyspace, struct database *database,
+                        struct bytes name) {
+    return (struct key){.name = name, .hash = keyspace_hash(keyspace, name), .database = database};
+}
+
+void keyspace_prefetch(const struct key *keys, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        dict_prefetch_bucket(&keys[i].database->keys, keys[i].hash);
+    }
+    for (size_t i = 0; i < count; i++) {
+        dict_prefetch_entry(&keys[i].database->keys, keys[i].hash);
+    }
+}
+
+/* Events. */
+
+void keyspace_event(struct keyspace *keyspace, const struct key *key,
+                    enum keyspace_class event_class, const char *event) {
+    struct store_hooks *hooks = &keyspace->hooks;
+    if (UNLIKELY(hooks->classes & event_class) && hooks->event != NULL) {
+        hooks->event(hooks->context, key->database->id, event_class, event, key->name);
+    }
+}
+
+static inline void tell_modified(struct keyspace *keyspace, const struct key *key) {
+    struct store_hooks *hooks = &keyspace->hooks;
+    if (hooks->modified != NULL) {
+        hooks->modified(hooks->context, key->database->id, key->name);
+    }
+}
+
+void keyspace_changed(struct keyspace *keyspace, const struct key *key,
+                      enum keyspace_class event_class, const char *event) {
+    keyspace->changes++;
+    tell_modified(keyspace, key);
+    keyspace_event(keyspace, key, event_class, event);
+}
+
+/* Where the entry is. Look-ups have left it in key->slot; an insertion has not. */
+static uint64_t *slot_of(struct key *key, const struct entry *entry) {
+    if (key->slot == NULL) {
+        key->slot = dict_find_entry(&key->database->keys, key->hash, entry);
+    }
+    check(key->slot != NULL && dict_slot_entry(*key->slot) == entry);
+    return key->slot;
+}
+
+/* Filing. */
+
+static void file_deadline(struct database *database, struct entry *entry, int64_t deadline_ms) {
+    check(((entry->flags & ENTRY_HAS_DEADLINE) != 0) == (deadline_ms != ENTRY_NO_DEADLINE));
+    if (deadline_ms != ENTRY_NO_DEADLINE) {
+        due_add(&database->deadlines, entry, deadline_ms);
+    }
+}
+
+static void file_fields(struct database *database, struct entry *entry) {
+    if (entry_type(entry) == ENTRY_HASH && hash_has_deadlines(entry)) {
+        due_add(&database->field_deadlines, entry, hash_next_deadline(entry));
+    }
+}
+
+static void unfile_fields(struct database *database, struct entry *entry) {
+    if (keyspace_fields_filed(entry)) {
+        due_remove(&database->field_deadlines, entry);
+    }
+}
+
+void keyspace_unfile(struct database *database, struct entry *entry) {
+    if (entry->flags & ENTRY_HAS_DEADLINE) {
+        due_remove(&database->deadlines, entry);
+    }
+    unfile_fields(database, entry);
+}
+
+void keyspace_let_go(struct keyspace *keyspace, struct entry *entry, bool lazy) {
+    if (lazy && entry_type(entry) != ENTRY_STRING && value_weight(entry) >= VALUE_FREE_LAZILY_MIN) {
+        lazyfree_entry(keyspace->lazyfree, entry);
+    } else {
+        value_free(entry);
+    }
+}
+
+/* Look-ups. */
+
+void keyspace_expired(struct keyspace *keyspace, struct key *key, struct entry *entry) {
+    unfile_fields(key->database, entry);
+    dict_remove(&key->database->keys, key->hash, slot_of(key, entry));
+    key->slot = NULL;
+    keyspace->metrics.expired_keys++;
+    keyspace_event(keyspace, key, KEYSPACE_EXPIRED, "expired");
+    tell_modified(keyspace, key);
+    keyspace_let_go(keyspace, entry, keyspace->options.lazy_expire);
+}
+
+static __attribute__((noinline)) void expire_found(struct keyspace *keyspace, struct key *key,
+                                                   struct entry *entry) {
+    due_remove(&key->database->deadlines, entry);
+    keyspace_expired(keyspace, key, entry);
+}
+
+/* The live entry of that key, with key->slot set; NULL with key->slot NULL. */
+static inline struct entry *find(struct keyspace *keyspace, struct key *key) {
+    key->slot = dict_find(&key->database->keys, key->hash, key->name.at, key->name.size);
+    if (key->slot == NULL) {
+        return NULL;
+    }
+    struct entry *entry = dict_slot_entry(*key->slot);
+    if (UNLIKELY(entry->flags & ENTRY_HAS_DEADLINE) &&
+        UNLIKELY(entry_is_due(entry, keyspace->clock->now_ms))) {
+        expire_found(keyspace, key, entry);
+        return NULL;
+    }
+    return entry;
+}
+
+/* Most keys of a busy pass have been touched already: reading is cheaper than dirtying their line. */
+static inline void touch(const struct keyspace *keyspace, struct entry *entry) {
+    if (entry->access != keyspace->access_now && !keyspace->no_touch) {
+        entry->access = keyspace->access_now & 0xffffff;
+    }
+}
+
+struct entry *keyspace_read(struct keyspace *keyspace, struct key *key) {
+    struct entry *entry = find(keyspace, key);
+    if (entry == NULL) {
+        keyspace->metrics.keyspace_misses++;
+        keyspace_event(keyspace, key, KEYSPACE_MISS, "keymiss");
+        return NULL;
+    }
+    touch(keyspace, entry);
+    keyspace->metrics.keyspace_hits++;
+    return entry;
+}
+
+struct entry *keyspace_write(struct keyspace *keyspace, struct key *key) {
+    struct entry *entry = find(keyspace, key);
+    if (entry != NULL) {
+        touch(keyspace, entry);
+    }
+    return entry;
+}
+
+struct entry *keyspace_peek(struct keyspace *keyspace, struct key *key) {
+    return find(keyspace, key);
+}
+
+/* Changes. */
+
+static void insert(struct keyspace *keyspace, struct key *key, struct entry *entry,
+                   int64_t deadline_ms) {
+    key->slot = NULL;
+    dict_insert(&key->database->keys, key->hash, entry);
+    file_deadline(key->database, entry, deadline_ms);
+    keyspace_event(keyspace, key, KEYSPACE_NEW, "new");
+}
+
+struct entry *keyspace_add(struct keyspace *keyspace, struct key *key,
+                           const struct entry_shape *shape, int64_t deadline_ms) {
+    struct entry_shape roomy = *shape;
+    roomy.has_deadline = deadline_ms != ENTRY_NO_DEADLINE;
+    struct entry *entry = entry_try_new(key->name, &roomy);
+    if (entry == NULL) {
+        return NULL;
+    }
+    entry->access = keyspace->access_now & 0xffffff;
+    insert(keyspace, key, entry, deadline_ms);
+    file_fields(key->database, entry);
+    return entry;
+}
+
+struct entry *keyspace_assign(struct keyspace *keyspace, struct key *key, struct entry *old,
+                              const struct entry_shape *shape, int64_t deadline_ms) {
+    if (old == NULL) {
+        return keyspace_add(keyspace, key, shape,
+                            deadline_ms == KEYSPACE_KEEP_DEADLINE ? ENTRY_NO_DEADLINE
+                                                                  : deadline_ms);
+    }
+    if (deadline_ms == KEYSPACE_KEEP_DEADLINE) {
+        deadline_ms = entry_deadline(old);
+    }
+    struct entry_shape roomy = *shape;
+    roomy.has_deadline = deadline_ms != ENTRY_NO_DEADLINE;
+    struct entry *entry = entry_try_new(entry_key(old), &roomy);
+    if (entry == NULL) {
+        return NULL;
+    }
+    entry->access = keyspace->access_now & 0xffffff;
+    keyspace_unfile(key->database, old);
+    dict_replace(slot_of(key, old), entry);
+    file_deadline(key->database, entry, deadline_ms);
+    file_fields(key->database, entry);
+    keyspace_let_go(keyspace, old, keyspace->options.lazy_server_del);
+    return entry;
+}
+
+/* Whether the old entry has room for a deadline exactly when the new value needs it. */
+static inline bool deadline_fits(const struct entry *old, int64_t deadline_ms) {
+    if (LIKELY(!(old->flags & ENTRY_HAS_DEADLINE))) {
+        return deadline_ms < 0; /* none, or to be kept */
+    }
+    return deadline_ms != ENTRY_NO_DEADLINE;
+}
+
+static __attribute__((noinline)) struct entry *assign_new_text(struct keyspace *keyspace,
+                                                               struct key *key, struct entry *old,
+                                                               struct bytes text, struct blob *blob,
+                                                               int64_t deadline_ms) {
+    struct entry_shape shape;
+    if (blob != NULL) {
+        shape = string_blob_shape(blob);
+    } else if (!string_shape(text, &shape)) {
+        return NULL;
+    }
+    struct entry *entry = keyspace_assign(keyspace, key, old, &shape, deadline_ms);
+    if (entry == NULL && blob == NULL && shape.encoding == ENTRY_BLOB) {
+        blob_release((struct blob *)(uintptr_t)shape.word);
+    }
+    return entry;
+}
+
+struct entry *keyspace_assign_text(struct keyspace *keyspace, struct key *key, struct entry *old,
+                                   struct bytes text, struct blob *blob, int64_t deadline_ms) {
+    if (LIKELY(old != NULL && blob == NULL && entry_type(old) == ENTRY_STRING &&
+               deadline_fits(old, deadline_ms) && string_overwrite(old, text))) {
+        if (UNLIKELY(deadline_ms >= 0)) {
+            due_move(&key->database->deadlines, old, deadline_ms);
+        }
+        return old;
+    }
+    return assign_new_text(keyspace, key, old, text, blob, deadline_ms);
+}
+
+/* Files a copy of an entry that takes the old one's place, and frees the old one's own allocation. The
+ * deadline's word is the same in both, so the index only learns the new address. */
+static void supersede(struct key *key, struct entry *old, struct entry *entry) {
+    struct database *database = key->database;
+    dict_replace(slot_of(key, old), entry);
+    if ((old->flags & ENTRY_HAS_DEADLINE) && (entry->flags & ENTRY_HAS_DEADLINE)) {
+        *entry_deadline_word(entry) = *entry_deadline_word(old);
+        due_replace(&database->deadlines, old, entry);
+    }
+    entry_free(old);
+}
+
+struct entry *keyspace_reshape(struct keyspace *keyspace, struct key *key, struct entry *old,
+                               const struct entry_shape *shape) {
+    (void)keyspace;
+    check(shape->type == entry_type(old));
+    struct entry_shape roomy = *shape;
+    roomy.has_deadline = (old->flags & ENTRY_HAS_DEADLINE) != 0;
+    struct entry *entry = entry_try_reshape(old, &roomy);
+    if (entry == NULL) {
+        return NULL;
+    }
+    bool filed = keyspace_fields_filed(entry);
+    supersede(key, old, entry);
+    if (filed) {
+        due_replace(&key->database->field_deadlines, old, entry);
+    }
+    return entry;
+}
+
+struct entry *keyspace_set_deadline(struct keyspace *keyspace, struct key *key, struct entry *entry,
+                                    int64_t deadline_ms) {
+    struct database *database = key->database;
+    bool has = (entry->flags & ENTRY_HAS_DEADLINE) != 0;
+    bool wants = deadline_ms != ENTRY_NO_DEADLINE;
+    if (has == wants) {
+        if (wants) {
+            due_move(&database->deadlines, entry, deadline_ms);
+        }
+        return entry;
+    }
+    struct entry_shape shape = {
+        .type = entry_type(entry), .encoding = entry_encoding(entry), .has_deadline = wants};
+    if (shape.encoding == ENTRY_INLINE) {
+        shape.value = entry_inline(entry);
+    } else if (entry->flags & ENTRY_HAS_WORD) {
+        shape.word = *entry_word(entry);
+    }
+    struct entry *moved = entry_try_reshape(entry, &shape);
+    if (moved == NULL) {
+        return NULL;
+    }
+    if (has) {
+        due_remove(&database->deadlines, entry);
+    }
+    if (keyspace_fields_filed(moved)) {
+        due_replace(&database->field_deadlines, entry, moved);
+    }
+    supersede(key, entry, moved);
+    file_deadline(database, moved, deadline_ms);
+    (void)keyspace;
+    return moved;
+}
+
+void keyspace_field_deadline_changed(struct keyspace *keyspace, struct key *key,
+                                     struct entry *entry) {
+    (void)keyspace;
+    struct due *fields = &key->database->field_deadlines;
+    bool filed = keyspace_fields_filed(entry);
+    if (!hash_has_deadlines(entry)) {
+        unfile_fields(key->database, entry);
+    } else if (filed) {
+        due_move(fields, entry, hash_next_deadline(entry));
+    } else {
+        due_add(fields, entry, hash_next_deadline(entry));
+    }
+}
+
+void keyspace_detach(struct keyspace *keyspace, struct key *key, struct entry *entry) {
+    (void)keyspace;
+    keyspace_unfile(key->database, entry);
+    dict_remove(&key->database->keys, key->hash, slot_of(key, entry));
+    key->slot = NULL;
+}
+
+void keyspace_attach(struct keyspace *keyspace, struct key *key, struct entry *entry,
+                     int64_t deadline_ms) {
+    insert(keyspace, key, entry, deadline_ms);
+    file_fields(key->database, entry);
+}
+
+void keyspace_remove(struct keyspace *keyspace, struct key *key, struct entry *entry, bool lazy) {
+    keyspace_detach(keyspace, key, entry);
+    keyspace_let_go(keyspace, entry, lazy);
+}
+
+bool keyspace_delete(struct keyspace *keyspace, struct key *key, bool lazy) {
+    struct entry *entry = find(keyspace, key);
+    if (entry == NULL) {
+        return false;
+    }
+    keyspace_remove(keyspace, key, entry, lazy);
+    return true;
+}

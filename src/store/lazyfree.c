@@ -1,0 +1,177 @@
+/* lazyfree: one thread, one list of jobs, one mutex. A job is an entry with a large value or the tables of a
+ * whole database; both are rare, so the lock is never contended for long. The thread is asleep while
+ * the list is empty.
+ *
+ * Objects are counted when they are handed over and when they are freed; INFO shows both. */
+#include "store/lazyfree.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "types/value.h"
+
+/* Entries that are taken out of a dict at a time: enough to hide the call, small on the stack. */
+#define DRAIN_BATCH 64
+
+struct job {
+    struct job *next;
+    struct entry *entry; /* NULL: the tables below */
+    size_t objects;
+    struct dict keys;
+    struct due deadlines;
+    struct due field_deadlines;
+};
+
+struct lazyfree {
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+    struct job *first; /* under the mutex, with last and stopping */
+    struct job *last;
+    bool stopping;
+    _Atomic size_t pending;
+    _Atomic size_t freed;
+};
+
+/* Indexes go first: they do not look at items when they are freed. */
+static void free_tables(struct dict *keys, struct due *deadlines, struct due *field_deadlines) {
+    due_clear(deadlines);
+    due_clear(field_deadlines);
+    struct entry *entries[DRAIN_BATCH];
+    size_t count;
+    while ((count = dict_drain(keys, entries, DRAIN_BATCH)) > 0) {
+        for (size_t i = 0; i < count; i++) {
+            value_free(entries[i]);
+        }
+    }
+}
+
+static void do_job(struct lazyfree *lazyfree, struct job *job) {
+    if (job->entry != NULL) {
+        value_free(job->entry);
+    } else {
+        free_tables(&job->keys, &job->deadlines, &job->field_deadlines);
+    }
+    atomic_fetch_sub_explicit(&lazyfree->pending, job->objects, memory_order_relaxed);
+    atomic_fetch_add_explicit(&lazyfree->freed, job->objects, memory_order_relaxed);
+    mem_free(MEM_OTHER, job, sizeof *job);
+}
+
+/* Waits for a job; NULL when there is none left and the thread shall end. */
+static struct job *next_job(struct lazyfree *lazyfree) {
+    pthread_mutex_lock(&lazyfree->mutex);
+    while (lazyfree->first == NULL && !lazyfree->stopping) {
+        pthread_cond_wait(&lazyfree->wake, &lazyfree->mutex);
+    }
+    struct job *job = lazyfree->first;
+    if (job != NULL) {
+        lazyfree->first = job->next;
+        if (lazyfree->first == NULL) {
+            lazyfree->last = NULL;
+        }
+    }
+    pthread_mutex_unlock(&lazyfree->mutex);
+    return job;
+}
+
+static void *run(void *context) {
+    struct lazyfree *lazyfree = context;
+    pthread_setname_np(pthread_self(), "larder-lazyfree");
+    for (;;) {
+        struct job *job = next_job(lazyfree);
+        if (job == NULL) {
+            return NULL;
+        }
+        do_job(lazyfree, job);
+    }
+}
+
+struct lazyfree *lazyfree_new(void) {
+    struct lazyfree *lazyfree = mem_zalloc(MEM_OTHER, sizeof *lazyfree);
+    pthread_mutex_init(&lazyfree->mutex, NULL);
+    pthread_cond_init(&lazyfree->wake, NULL);
+    /* Signals are for the main thread. */
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&lazyfree->thread, NULL, run, lazyfree);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed != 0) {
+        pthread_cond_destroy(&lazyfree->wake);
+        pthread_mutex_destroy(&lazyfree->mutex);
+        mem_free(MEM_OTHER, lazyfree, sizeof *lazyfree);
+        return NULL;
+    }
+    return lazyfree;
+}
+
+void lazyfree_free(struct lazyfree *lazyfree) {
+    if (lazyfree == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&lazyfree->mutex);
+    lazyfree->stopping = true;
+    pthread_cond_signal(&lazyfree->wake);
+    pthread_mutex_unlock(&lazyfree->mutex);
+    pthread_join(lazyfree->thread, NULL);
+    check(lazyfree->first == NULL && lazyfree->pending == 0);
+    pthread_cond_destroy(&lazyfree->wake);
+    pthread_mutex_destroy(&lazyfree->mutex);
+    mem_free(MEM_OTHER, lazyfree, sizeof *lazyfree);
+}
+
+static void hand_over(struct lazyfree *lazyfree, struct job *job) {
+    atomic_fetch_add_explicit(&lazyfree->pending, job->objects, memory_order_relaxed);
+    pthread_mutex_lock(&lazyfree->mutex);
+    if (lazyfree->last != NULL) {
+        lazyfree->last->next = job;
+    } else {
+        lazyfree->first = job;
+    }
+    lazyfree->last = job;
+    pthread_cond_signal(&lazyfree->wake);
+    pthread_mutex_unlock(&lazyfree->mutex);
+}
+
+void lazyfree_entry(struct lazyfree *lazyfree, struct entry *entry) {
+    if (lazyfree == NULL) {
+        value_free(entry);
+        return;
+    }
+    struct job *job = mem_zalloc(MEM_OTHER, sizeof *job);
+    job->entry = entry;
+    job->objects = 1;
+    hand_over(lazyfree, job);
+}
+
+void lazyfree_database(struct lazyfree *lazyfree, struct dict keys, struct due deadlines,
+                       struct due field_deadlines) {
+    if (lazyfree == NULL) {
+        free_tables(&keys, &deadlines, &field_deadlines);
+        return;
+    }
+    struct job *job = mem_zalloc(MEM_OTHER, sizeof *job);
+    job->objects = dict_size(&keys);
+    job->keys = keys;
+    job->deadlines = deadlines;
+    job->field_deadlines = field_deadlines;
+    hand_over(lazyfree, job);
+}
+
+size_t lazyfree_pending(const struct lazyfree *lazyfree) {
+    return lazyfree == NULL ? 0 : atomic_load_explicit(&lazyfree->pending, memory_order_relaxed);
+}
+
+size_t lazyfree_freed(const struct lazyfree *lazyfree) {
+    return lazyfree == NULL ? 0 : atomic_load_explicit(&lazyfree->freed, memory_order_relaxed);
+}
+
+void lazyfree_reset_freed(struct lazyfree *lazyfree) {
+    if (lazyfree != NULL) {
+        atomic_store_explicit(&lazyfree->freed, 0, memory_order_relaxed);
+    }
+}
