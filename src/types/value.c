@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "types/hash.h"
 #include "types/string.h"
 
 static const char *const type_names[] = {
@@ -36,35 +37,65 @@ static const char *string_encoding_name(const struct entry *entry) {
 }
 
 const char *value_encoding_name(const struct entry *entry) {
+    if (entry_type(entry) == ENTRY_HASH) {
+        return hash_encoding_name(entry);
+    }
     check(entry_type(entry) == ENTRY_STRING);
     return string_encoding_name(entry);
 }
 
 size_t value_weight(const struct entry *entry) {
+    if (entry_type(entry) == ENTRY_HASH) {
+        return hash_free_cost(entry);
+    }
     check(entry_type(entry) == ENTRY_STRING);
     return 1;
 }
 
 void value_free(struct entry *entry) {
-    check(entry_type(entry) == ENTRY_STRING);
-    if (entry_encoding(entry) == ENTRY_BLOB) {
-        blob_release(entry_pointer(entry));
+    if (entry_type(entry) == ENTRY_HASH) {
+        hash_free(entry);
+    } else {
+        check(entry_type(entry) == ENTRY_STRING);
+        if (entry_encoding(entry) == ENTRY_BLOB) {
+            blob_release(entry_pointer(entry));
+        }
     }
     entry_free(entry);
 }
 
 size_t value_footprint(const struct entry *entry, size_t samples) {
-    (void)samples;
-    check(entry_type(entry) == ENTRY_STRING);
     size_t size = entry_footprint(entry);
+    if (entry_type(entry) == ENTRY_HASH) {
+        return size + hash_footprint(entry, samples);
+    }
+    check(entry_type(entry) == ENTRY_STRING);
     if (entry_encoding(entry) == ENTRY_BLOB) {
         size += blob_footprint(entry_pointer(entry));
     }
     return size;
 }
 
+static struct entry *try_copy_hash(const struct entry *entry, struct bytes key) {
+    struct entry_shape shape;
+    if (hash_copy(entry, &shape) != 0) {
+        return NULL;
+    }
+    shape.has_deadline = (entry->flags & ENTRY_HAS_DEADLINE) != 0;
+    struct entry *copy = entry_try_new(key, &shape);
+    if (copy == NULL) {
+        hash_discard(&shape);
+        return NULL;
+    }
+    copy->access = entry->access;
+    return copy;
+}
+
 /* Strings share their blob: it is copied when one of them changes. */
 struct entry *value_try_copy(const struct entry *entry, struct bytes key) {
+    if (entry_type(entry) == ENTRY_HASH) {
+        return try_copy_hash(entry, key);
+    }
     check(entry_type(entry) == ENTRY_STRING);
     struct entry *copy = entry_try_rename(entry, key);
     if (copy != NULL && entry_encoding(entry) == ENTRY_BLOB) {
@@ -93,6 +124,10 @@ static void string_validate(const struct entry *entry) {
 }
 
 void value_validate(const struct entry *entry) {
+    if (entry_type(entry) == ENTRY_HASH) {
+        hash_validate(entry);
+        return;
+    }
     check(entry_type(entry) == ENTRY_STRING);
     string_validate(entry);
 }
