@@ -197,6 +197,10 @@ void client_send_reply(struct client *client, struct reply *reply);
 /* Observers of calls, in the order they were added. They must outlive the registry. */
 void clients_observe(struct clients *clients, struct call_observer *observer);
 
+/* Whether the durations of calls are counted in the commands' histograms (the option latency-tracking);
+ * they are at first. */
+void clients_track_latency(struct clients *clients, bool on);
+
 /* Called about ten times a second: idle timeouts, output limits that lasted, keepalive of nothing. Bounded:
  * looks at a share of the clients each time, at each of them at least once a second. */
 void clients_cron(struct clients *clients);
