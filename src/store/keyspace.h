@@ -32,6 +32,7 @@
 #include "ds/due.h"
 #include "ds/entry.h"
 #include "store/hooks.h"
+#include "types/hash.h"
 
 #define KEYSPACE_OPTIONS(X)                                                                        \
     X(INT, databases, "databases", "16", 1, 16384, NULL, OPTION_IMMUTABLE, NULL,                   \
@@ -86,6 +87,7 @@ struct keyspace {
     int expire_database; /* whose turn it is in keyspace_expire */
     struct random random;
     struct keyspace_options options;
+    struct hash_options hash_options; /* limits of its hashes' compact encodings */
     struct keyspace_metrics metrics;
 };
 
