@@ -123,12 +123,16 @@ char *string_extend(struct entry *entry, size_t size) {
     return NULL;
 }
 
+/* The capacity for a value that grows to `size`. */
+static size_t roomy(size_t size) {
+    return size + (size < GROWTH_EXTRA_MAX ? size : GROWTH_EXTRA_MAX);
+}
+
 struct blob *string_try_grown(const struct entry *entry, size_t size) {
     char scratch[NUM_I64_SIZE];
     struct bytes old = string_bytes(entry, scratch);
     debug_check(size >= old.size);
-    size_t extra = size < GROWTH_EXTRA_MAX ? size : GROWTH_EXTRA_MAX;
-    struct blob *blob = blob_try_new(size + extra);
+    struct blob *blob = blob_try_new(size > old.size ? roomy(size) : size);
     if (blob == NULL) {
         return NULL;
     }
@@ -136,4 +140,26 @@ struct blob *string_try_grown(const struct entry *entry, size_t size) {
     memset(blob->bytes + old.size, 0, size - old.size);
     blob->size = size;
     return blob;
+}
+
+char *string_try_extend_blob(struct entry *entry, size_t size) {
+    struct blob *blob = entry_pointer(entry);
+    debug_check(size >= blob->size);
+    struct blob *grown;
+    if (blob_is_shared(blob)) {
+        grown = string_try_grown(entry, size);
+        if (grown == NULL) {
+            return NULL;
+        }
+        blob_release(blob);
+    } else {
+        grown = size > blob->capacity ? blob_try_grow(blob, roomy(size)) : blob;
+        if (grown == NULL) {
+            return NULL;
+        }
+        memset(grown->bytes + grown->size, 0, size - grown->size);
+        grown->size = size;
+    }
+    entry_set_pointer(entry, grown);
+    return grown->bytes;
 }

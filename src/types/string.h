@@ -58,7 +58,11 @@ bool string_overwrite(struct entry *entry, struct bytes text);
 char *string_extend(struct entry *entry, size_t size);
 
 /* A blob for growing a value: holds the old content, `size` bytes in all (the rest zeroed), with room for
- * as much again up to 1 MiB. NULL when there is no memory. */
+ * as much again up to 1 MiB if it is more than before. NULL when there is no memory. */
 struct blob *string_try_grown(const struct entry *entry, size_t size);
+
+/* Like string_extend, for an entry whose value is a blob, which is unshared or moved as need be; the entry
+ * stays. NULL when there is no memory. */
+char *string_try_extend_blob(struct entry *entry, size_t size);
 
 #endif

@@ -239,6 +239,39 @@ static void test_grown_blobs_have_room(void **state) {
     assert_int_equal(mem_used_by(MEM_DATA), before);
 }
 
+static void test_extending_blobs_unshares_them(void **state) {
+    (void)state;
+    size_t before = mem_used_by(MEM_DATA);
+    struct entry *entry = entry_of_size(3000, 'q');
+    struct blob *old = blob_hold(entry_pointer(entry));
+    mem_fail_after(1);
+    assert_null(string_try_extend_blob(entry, 3000));
+    mem_fail_after(0);
+    assert_ptr_equal(entry_pointer(entry), old);
+    char *at = string_try_extend_blob(entry, 3000);
+    assert_non_null(at);
+    assert_ptr_not_equal(entry_pointer(entry), old);
+    assert_int_equal(string_size(entry), 3000);
+    at[0] = 'w';
+    assert_int_equal(old->bytes[0], 'q');
+    blob_release(old);
+
+    mem_fail_after(1);
+    assert_null(string_try_extend_blob(entry, 100000));
+    mem_fail_after(0);
+    assert_int_equal(string_size(entry), 3000);
+    at = string_try_extend_blob(entry, 100000);
+    assert_non_null(at);
+    assert_memory_equal(at, "wq", 2);
+    assert_int_equal(at[2999], 'q');
+    for (size_t i = 3000; i < 100000; i++) {
+        assert_int_equal(at[i], 0);
+    }
+    value_validate(entry);
+    value_free(entry);
+    assert_int_equal(mem_used_by(MEM_DATA), before);
+}
+
 static void test_copies_share_the_blob(void **state) {
     (void)state;
     size_t before = mem_used_by(MEM_DATA);
@@ -286,6 +319,7 @@ int main(void) {
         cmocka_unit_test(test_overwrite_leaves_shared_blobs_alone),
         cmocka_unit_test(test_extend_makes_raw_and_overwrite_unmakes_it),
         cmocka_unit_test(test_grown_blobs_have_room),
+        cmocka_unit_test(test_extending_blobs_unshares_them),
         cmocka_unit_test(test_copies_share_the_blob),
         cmocka_unit_test(test_types_have_names),
     };
