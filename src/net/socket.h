@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Room for any address as text: an IPv6 address in brackets with a port, or a unix socket's path. */
+/* Room for any address as text: an IPv6 address in brackets with a port, or a unix socket's path.
+ * */
 #define SOCKET_NAME_SIZE 128
 
 /* 0 or -errno. */
@@ -14,8 +15,8 @@ int socket_set_nodelay(int fd, bool on);
 /* Keepalive with the first probe after `seconds`; 0 turns it off. */
 int socket_set_keepalive(int fd, int seconds);
 
-/* "127.0.0.1:6379", "[::1]:6379", or PATH:0 for a unix socket, NUL-terminated, of the peer or of this
- * end. "?:0" when it cannot be told. */
+/* "127.0.0.1:6379", "[::1]:6379", or PATH:0 for a unix socket, NUL-terminated, of the peer or of
+ * this end. "?:0" when it cannot be told. */
 void socket_peer_name(int fd, char name[SOCKET_NAME_SIZE]);
 void socket_own_name(int fd, char name[SOCKET_NAME_SIZE]);
 

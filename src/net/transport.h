@@ -1,8 +1,8 @@
 /* transport: how bytes of one connection move. Plain sockets now; TLS and a completion backend are
  * further implementations of the same five functions. Never blocks.
  *
- * Results of read and write: > 0 bytes moved; 0 the peer has closed (read only); -EAGAIN nothing can
- * move now; other -errno the connection is broken. */
+ * Results of read and write: > 0 bytes moved; 0 the peer has closed (read only); -EAGAIN nothing
+ * can move now; other -errno the connection is broken. */
 #ifndef LARDER_NET_TRANSPORT_H
 #define LARDER_NET_TRANSPORT_H
 
@@ -13,7 +13,7 @@
 struct transport;
 
 struct transport_kind {
-    const char *name; /* "tcp", "unix", "tls" */
+    const char *name; /* "plain", "tls" */
     ssize_t (*readv)(struct transport *transport, const struct iovec *pieces, int count);
     ssize_t (*writev)(struct transport *transport, const struct iovec *pieces, int count);
     void (*close)(struct transport *transport);
