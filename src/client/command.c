@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/histogram.h"
 #include "base/mem.h"
 #include "client/command_syntax.h"
 
@@ -165,6 +166,7 @@ static void free_command(struct command *command) {
     if (command->parent == NULL && command->name != command->row->name) {
         mem_free(MEM_OTHER, (void *)(uintptr_t)command->name, strlen(command->name) + 1);
     }
+    histogram_free(command->latency);
     mem_free(MEM_OTHER, command->children, (size_t)command->child_count * sizeof(struct command *));
     mem_free(MEM_OTHER, command, sizeof *command);
 }
@@ -227,6 +229,9 @@ void commands_reset_stats(struct commands *commands) {
         command->busy_ns = 0;
         command->rejected = 0;
         command->failed = 0;
+        if (command->latency != NULL) {
+            histogram_reset(command->latency);
+        }
     }
 }
 

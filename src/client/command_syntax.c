@@ -22,6 +22,8 @@ struct parser {
     size_t at;
     size_t size;
     int depth;
+    size_t group_from;  /* where the innermost group's content starts */
+    bool group_repeats; /* ... which is to be multiple as a whole */
     struct syntax_argument *nodes;
     size_t node_count;
     size_t node_max;
@@ -250,11 +252,17 @@ static bool read_repetition(struct parser *parser, struct items *items) {
         memcmp(parser->text + open + 1, parser->text + open - 1 - size, size) != 0) {
         return false;
     }
+    parser->at = (size_t)(dots - parser->text) + strlen(" ...]");
     int first = items->count;
     while (first > 0 && items->list[first - 1].from >= open - 1 - size) {
         first--;
     }
     if (first == items->count || items->list[first].from != open - 1 - size) {
+        if (parser->depth > 0 && parser->group_from == open - 1 - size) {
+            parser->group_repeats = true; /* all alternatives: [a|b [a|b ...]] */
+            return true;
+        }
+        parser->at = open;
         return false;
     }
     size_t from = items->list[first].from;
@@ -264,7 +272,6 @@ static bool read_repetition(struct parser *parser, struct items *items) {
     node->multiple_token = by_token;
     items->list[first] = (struct item){.node = node, .from = from};
     items->count = first + 1;
-    parser->at = (size_t)(dots - parser->text) + strlen(" ...]");
     return true;
 }
 
@@ -324,8 +331,12 @@ static bool read_group(struct parser *parser, struct items *items) {
         return true;
     }
     struct item item = {.from = parser->at, .is_group = open == '['};
+    size_t outer_from = parser->group_from;
+    bool outer_repeats = parser->group_repeats;
     parser->at++;
     parser->depth++;
+    parser->group_from = parser->at;
+    parser->group_repeats = false;
     item.node =
         parser->depth > DEPTH_MAX ? NULL : read_alternatives(parser, open == '[' ? ']' : '>');
     parser->depth--;
@@ -333,6 +344,9 @@ static bool read_group(struct parser *parser, struct items *items) {
         return false;
     }
     item.node->optional = open == '[';
+    item.node->multiple = item.node->multiple || parser->group_repeats;
+    parser->group_from = outer_from;
+    parser->group_repeats = outer_repeats;
     items->list[items->count++] = item;
     return true;
 }
@@ -344,7 +358,7 @@ static bool read_sequence(struct parser *parser, struct items *items) {
         if (c == '\0' || c == '|' || c == ']' || c == '>') {
             return true;
         }
-        if (items->count == ITEMS_MAX) {
+        if (items->count == ITEMS_MAX || c == '.') {
             return false;
         }
         if (c == '[' || c == '<') {
