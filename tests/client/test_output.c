@@ -1,0 +1,239 @@
+/* Tests of client/output: what goes in comes out, in order, whatever the socket takes at a time. */
+#include "client/output.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/buffer.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "net/socket.h"
+
+/* A connection, the queue in front of it, and what must arrive. */
+struct pipe {
+    struct output output;
+    struct transport transport;
+    int other;
+    struct buffer expected;
+    size_t received;
+    size_t used_before;
+};
+
+static int setup(void **state) {
+    struct pipe *pipe = calloc(1, sizeof *pipe);
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    assert_int_equal(socket_set_nonblocking(ends[0]), 0);
+    assert_int_equal(socket_set_nonblocking(ends[1]), 0);
+    pipe->used_before = mem_used_by(MEM_CLIENT);
+    output_init(&pipe->output);
+    pipe->transport = (struct transport){.kind = transport_plain(), .fd = ends[0]};
+    pipe->other = ends[1];
+    buffer_init(&pipe->expected, MEM_OTHER);
+    *state = pipe;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct pipe *pipe = *state;
+    output_clear(&pipe->output);
+    assert_int_equal(mem_used_by(MEM_CLIENT), pipe->used_before);
+    buffer_clear(&pipe->expected);
+    transport_close(&pipe->transport);
+    close(pipe->other);
+    free(pipe);
+    return 0;
+}
+
+static void append(struct pipe *pipe, const void *at, size_t size) {
+    output_append(&pipe->output, at, size);
+    buffer_append(&pipe->expected, at, size);
+}
+
+/* Reads what has arrived, at most `max` bytes, and compares. */
+static size_t receive(struct pipe *pipe, size_t max) {
+    char got[65536];
+    ssize_t size = read(pipe->other, got, max < sizeof got ? max : sizeof got);
+    if (size <= 0) {
+        return 0;
+    }
+    assert_true(pipe->received + (size_t)size <= pipe->expected.size);
+    assert_memory_equal(got, pipe->expected.at + pipe->received, (size_t)size);
+    pipe->received += (size_t)size;
+    return (size_t)size;
+}
+
+static struct blob *make_blob(size_t size, char fill) {
+    struct blob *blob = blob_try_new(size);
+    assert_non_null(blob);
+    memset(blob->bytes, fill, size);
+    blob->size = size;
+    return blob;
+}
+
+static void test_empty(void **state) {
+    struct pipe *pipe = *state;
+    assert_true(output_is_empty(&pipe->output));
+    assert_int_equal(output_send(&pipe->output, &pipe->transport, SIZE_MAX), 0);
+    output_append(&pipe->output, "", 0);
+    assert_true(output_is_empty(&pipe->output));
+    assert_int_equal(pipe->output.footprint, 0);
+    assert_int_equal(mem_used_by(MEM_CLIENT), pipe->used_before);
+}
+
+static void test_small_appends_share_blocks(void **state) {
+    struct pipe *pipe = *state;
+    for (int i = 0; i < 10; i++) {
+        append(pipe, "\0\r\n", 3);
+    }
+    assert_int_equal(pipe->output.size, 30);
+    assert_true(pipe->output.footprint >= 30);
+    assert_true(pipe->output.footprint <= 2 * mem_class(OUTPUT_BLOCK_SIZE));
+    assert_int_equal(pipe->output.footprint, mem_used_by(MEM_CLIENT) - pipe->used_before);
+    assert_int_equal(output_send(&pipe->output, &pipe->transport, SIZE_MAX), 30);
+    assert_int_equal(receive(pipe, SIZE_MAX), 30);
+    assert_int_equal(pipe->output.footprint, 0);
+    assert_int_equal(mem_used_by(MEM_CLIENT), pipe->used_before);
+}
+
+static void test_sends_no_more_than_asked(void **state) {
+    struct pipe *pipe = *state;
+    append(pipe, "0123456789", 10);
+    assert_int_equal(output_send(&pipe->output, &pipe->transport, 4), 4);
+    assert_int_equal(pipe->output.size, 6);
+    append(pipe, "abc", 3);
+    assert_int_equal(output_send(&pipe->output, &pipe->transport, 0), 0);
+    assert_int_equal(output_send(&pipe->output, &pipe->transport, 9), 9);
+    assert_int_equal(receive(pipe, SIZE_MAX), 13);
+}
+
+static void test_more_pieces_than_one_write_takes(void **state) {
+    struct pipe *pipe = *state;
+    struct blob *blob = make_blob(OUTPUT_BLOCK_SIZE, 'x');
+    for (int i = 0; i < 150; i++) {
+        append(pipe, "$header\r\n", 9);
+        output_append_blob(&pipe->output, blob, blob->bytes, blob->size);
+        buffer_append(&pipe->expected, blob->bytes, blob->size);
+    }
+    assert_int_equal(atomic_load(&blob->references), 151);
+    while (!output_is_empty(&pipe->output)) {
+        assert_true(output_send(&pipe->output, &pipe->transport, SIZE_MAX) > 0);
+        while (receive(pipe, SIZE_MAX) > 0) {}
+    }
+    assert_int_equal(pipe->received, pipe->expected.size);
+    assert_false(blob_is_shared(blob));
+    blob_release(blob);
+}
+
+static void test_a_full_socket(void **state) {
+    struct pipe *pipe = *state;
+    struct blob *blob = make_blob(4 << 20, 'y');
+    output_append_blob(&pipe->output, blob, blob->bytes + 1, blob->size - 1);
+    buffer_append(&pipe->expected, blob->bytes + 1, blob->size - 1);
+    append(pipe, "end", 3);
+    assert_true(pipe->output.footprint > blob->size);
+    ssize_t sent = output_send(&pipe->output, &pipe->transport, SIZE_MAX);
+    assert_true(sent > 0 && (size_t)sent < pipe->expected.size);
+    assert_int_equal(output_send(&pipe->output, &pipe->transport, SIZE_MAX), 0);
+    assert_int_equal(pipe->output.size, pipe->expected.size - (size_t)sent);
+    while (pipe->received < pipe->expected.size) {
+        assert_true(receive(pipe, SIZE_MAX) > 0);
+        assert_true(output_send(&pipe->output, &pipe->transport, SIZE_MAX) >= 0);
+    }
+    assert_true(output_is_empty(&pipe->output));
+    assert_false(blob_is_shared(blob));
+    blob_release(blob);
+}
+
+static void test_the_rest_of_a_blob_is_copied(void **state) {
+    struct pipe *pipe = *state;
+    struct blob *blob = make_blob(1 << 20, 'z');
+    size_t rest = OUTPUT_BLOCK_SIZE - 1;
+    output_append_blob(&pipe->output, blob, blob->bytes + blob->size - rest, rest);
+    assert_false(blob_is_shared(blob));
+    blob_release(blob);
+    assert_int_equal(pipe->output.size, rest);
+    assert_int_equal(output_send(&pipe->output, &pipe->transport, SIZE_MAX), (ssize_t)rest);
+}
+
+static void test_clear_lets_blobs_go(void **state) {
+    struct pipe *pipe = *state;
+    struct blob *blob = make_blob(1 << 20, 'z');
+    output_append(&pipe->output, "a", 1);
+    output_append_blob(&pipe->output, blob, blob->bytes, blob->size);
+    assert_true(blob_is_shared(blob));
+    output_clear(&pipe->output);
+    assert_false(blob_is_shared(blob));
+    assert_true(output_is_empty(&pipe->output));
+    blob_release(blob);
+}
+
+static void test_a_broken_connection(void **state) {
+    struct pipe *pipe = *state;
+    append(pipe, "lost", 4);
+    shutdown(pipe->transport.fd, SHUT_RDWR);
+    assert_int_equal(output_send(&pipe->output, &pipe->transport, SIZE_MAX), -EPIPE);
+    assert_int_equal(pipe->output.size, 4);
+}
+
+/* Random appends, sends and reads, against a plain run of bytes. */
+static void test_random_traffic(void **state) {
+    struct pipe *pipe = *state;
+    struct random random;
+    random_init(&random, 42);
+    struct blob *blob = make_blob(100000, 'b');
+    for (size_t i = 0; i < blob->size; i++) {
+        blob->bytes[i] = (char)random_next(&random);
+    }
+    for (int round = 0; round < 5000; round++) {
+        size_t size = random_below(&random, 300);
+        size_t from = random_below(&random, blob->size - size);
+        switch (random_below(&random, 4)) {
+        case 0:
+            append(pipe, blob->bytes + from, size);
+            break;
+        case 1:
+            output_append_blob(&pipe->output, blob, blob->bytes + from, size);
+            buffer_append(&pipe->expected, blob->bytes + from, size);
+            break;
+        case 2:
+            assert_true(output_send(&pipe->output, &pipe->transport, size + 1) >= 0);
+            break;
+        default:
+            receive(pipe, size + 1);
+        }
+        if (output_is_empty(&pipe->output)) {
+            assert_int_equal(pipe->output.footprint, 0);
+        }
+    }
+    while (pipe->received < pipe->expected.size) {
+        assert_true(output_send(&pipe->output, &pipe->transport, SIZE_MAX) >= 0);
+        assert_true(receive(pipe, SIZE_MAX) > 0);
+    }
+    assert_true(output_is_empty(&pipe->output));
+    assert_false(blob_is_shared(blob));
+    blob_release(blob);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_small_appends_share_blocks, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sends_no_more_than_asked, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_more_pieces_than_one_write_takes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_full_socket, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_rest_of_a_blob_is_copied, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_clear_lets_blobs_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_broken_connection, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_random_traffic, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
