@@ -55,7 +55,7 @@ enum option_kind {
 enum option_flag {
     OPTION_IMMUTABLE = 1, /* only from file and command line */
     OPTION_SECRET = 2,    /* never logged */
-    OPTION_REPEATS = 4,   /* several lines in the file add up (`bind`, `save`, ...) */
+    OPTION_REPEATS = 4,   /* CUSTOM, TEXT: several lines in the file add up (`bind`, `save`, ...) */
     OPTION_PROTECTED = 8, /* CONFIG SET only when enable-protected-configs allows it */
     OPTION_HIDDEN = 16,   /* CONFIG GET shows it only by its exact name */
     OPTION_PERCENT = 32,  /* MEMORY: "75%" is allowed and stored as a negative number, -75 */
@@ -66,9 +66,15 @@ struct option_choice {
     int value;
 };
 
-/* How a CUSTOM option reads and prints. `set` gets all words of the line; false with *error set to a
- * static text when they are wrong, and then nothing has changed. `get` appends the value's text as
- * CONFIG GET answers it. `rewrite`, if any, appends whole lines for CONFIG REWRITE. */
+/* How a CUSTOM option reads and prints. `set` gets the words of the new value, at least one; false
+ * with *error set to a static text when they are wrong, and then nothing has changed. The words
+ * always are the whole value: those of `name ""`, of CONFIG SET name "" and of the default "" are one
+ * empty word; with OPTION_REPEATS, a line's words come behind those of the lines before it, except
+ * that `name ""` starts anew. A default of NULL calls nothing. `get` appends the value's text as
+ * CONFIG GET answers it; `set` must accept its words. `rewrite`, if any, appends whole lines for
+ * CONFIG REWRITE.
+ *
+ * A TEXT that repeats holds all words with one space between. */
 struct option_custom {
     bool (*set)(void *module, const struct bytes *words, int count, const char **error);
     void (*get)(void *module, struct buffer *out);
@@ -121,14 +127,16 @@ void options_register(struct options *options, const struct option *rows, size_t
 void options_alias(struct options *options, const char *alias, const char *name);
 
 /* Sets one option at start-up (no apply call). Words are the line's words without the name. 0;
- * -ENOENT for an unknown name; -EINVAL with *error set to a static text. */
+ * -ENOENT for an unknown name; -EINVAL with *error set to a text that is valid until the registry's
+ * next error. */
 int options_set(struct options *options, struct bytes name, const struct bytes *words, int count,
                 const char **error);
 
-/* Sets several options at run time as one: all or none; then calls each apply once. Pairs of name
- * and value. `protected_allowed`: whether OPTION_PROTECTED ones may change. On failure *which is the
- * index of the pair at fault (in pairs) and *error a static text. 0, -ENOENT, -EINVAL, -EPERM
- * (immutable or protected), -EEXIST (named twice). */
+/* Sets several options at run time as one: all or none; then calls each apply once, of those options
+ * of which the value differs from before. `pairs` holds `count` >= 1 names, each with its value behind.
+ * `protected_allowed`: whether OPTION_PROTECTED ones may change. On failure *which is the index of the
+ * pair at fault (in pairs) and *error as above. 0, -ENOENT, -EINVAL, -EPERM (immutable or
+ * protected), -EEXIST (named twice); the first pair at fault decides, bad values come last. */
 int options_change(struct options *options, const struct bytes *pairs, int count,
                    bool protected_allowed, int *which, const char **error);
 
