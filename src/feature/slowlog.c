@@ -173,6 +173,10 @@ void slowlog_free(struct slowlog *slowlog) {
     mem_free(MEM_FEATURE, slowlog, sizeof *slowlog);
 }
 
+int64_t slowlog_slower_than_us(const struct slowlog *slowlog) {
+    return slowlog->options.slower_than_us;
+}
+
 size_t slowlog_length(const struct slowlog *slowlog) {
     return slowlog->length;
 }

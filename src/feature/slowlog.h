@@ -59,6 +59,9 @@ void slowlog_start(struct slowlog *slowlog);
 /* For the option tables. */
 bool slowlog_apply(void *module, const char **error);
 
+/* From how many microseconds on commands are logged; negative: none is. */
+int64_t slowlog_slower_than_us(const struct slowlog *slowlog);
+
 size_t slowlog_length(const struct slowlog *slowlog);
 /* Then ->older. NULL when empty; valid until the next command. */
 const struct slowlog_entry *slowlog_newest(const struct slowlog *slowlog);
