@@ -54,6 +54,10 @@ size_t hash_length(const struct entry *hash, int64_t now_ms) {
     return is_table(hash) ? hash_table_length(hash, now_ms) : hash_packed_length(hash, now_ms);
 }
 
+bool hash_is_empty(const struct entry *hash) {
+    return is_table(hash) ? dict_size(&hash_table_of(hash)->dict) == 0 : hash_packed_is_empty(hash);
+}
+
 bool hash_get(const struct entry *hash, struct bytes field, int64_t now_ms,
               struct hash_value *value) {
     return is_table(hash) ? hash_table_get(hash, field, now_ms, value)

@@ -14,7 +14,7 @@
  * and word change.
  *
  * Functions that take now_ms take an expired field as absent. Nothing here deletes an empty hash: the
- * caller looks at hash_length after deletions.
+ * caller looks at hash_is_empty after deletions.
  *
  * Costs: in a pack each operation scans it; in a table a find is one of the dict. A field in a table
  * takes an entry of 8 + field + value bytes (see ds/entry.h), 8 more with a deadline, and about 12 in
@@ -78,6 +78,9 @@ typedef void (*hash_visit_fn)(void *context, const struct hash_field *field);
 /* Fields that are not expired. Counts one by one when something may have expired since the last
  * hash_expire_due that was done. */
 size_t hash_length(const struct entry *hash, int64_t now_ms);
+
+/* Whether there is no field in memory, expired or not: then the key can go. */
+bool hash_is_empty(const struct entry *hash);
 
 /* False when absent. */
 bool hash_get(const struct entry *hash, struct bytes field, int64_t now_ms,

@@ -60,6 +60,7 @@ static inline int64_t hash_deadline_held(int64_t deadline_ms) {
 }
 
 size_t hash_packed_length(const struct entry *hash, int64_t now_ms);
+bool hash_packed_is_empty(const struct entry *hash);
 bool hash_packed_get(const struct entry *hash, struct bytes field, int64_t now_ms,
                      struct hash_value *value);
 int64_t hash_packed_deadline(const struct entry *hash, struct bytes field, int64_t now_ms);

@@ -120,6 +120,11 @@ size_t hash_packed_length(const struct entry *hash, int64_t now_ms) {
     return count;
 }
 
+bool hash_packed_is_empty(const struct entry *hash) {
+    struct packed packed = packed_of(hash);
+    return pack_count(packed.pack) == 0;
+}
+
 bool hash_packed_get(const struct entry *hash, struct bytes field, int64_t now_ms,
                      struct hash_value *value) {
     struct packed packed = packed_of(hash);

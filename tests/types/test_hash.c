@@ -313,6 +313,7 @@ static void run_random(uint64_t seed, const struct hash_options *limits, size_t 
     }
     assert_same(hash, model);
     assert_false(hash_has_deadlines(hash));
+    assert_int_equal(hash_is_empty(hash), model_count(model) == 0);
     free_hash(hash);
     model_free(model);
     assert_int_equal(mem_used(), used_before);
@@ -346,6 +347,7 @@ static void test_empty(void **state) {
     struct entry *hash = new_hash();
     assert_string_equal(hash_encoding_name(hash), "listpack");
     assert_int_equal(hash_length(hash, NOW), 0);
+    assert_true(hash_is_empty(hash));
     assert_value(hash, "", NULL, NOW);
     assert_false(hash_delete(hash, bytes_text("a"), NOW));
     assert_int_equal(hash_next_deadline(hash), ENTRY_NO_DEADLINE);
@@ -499,6 +501,7 @@ static void check_deadlines(const struct hash_options *limits, const char *encod
     /* There up to its deadline, absent from it on, for every read. */
     assert_value(hash, "a", "1", NOW + 99);
     assert_value(hash, "a", NULL, NOW + 100);
+    assert_false(hash_is_empty(hash));
     assert_int_equal(hash_length(hash, NOW + 99), 3);
     assert_int_equal(hash_length(hash, NOW + 100), 2);
     assert_false(hash_delete(hash, bytes_text("a"), NOW + 100));
