@@ -74,6 +74,14 @@ void output_clear(struct output *output) {
     debug_check(output->footprint == 0);
 }
 
+size_t output_block_count(const struct output *output) {
+    size_t count = 0;
+    for (const struct output_block *block = output->first; block != NULL; block = block->next) {
+        count++;
+    }
+    return count;
+}
+
 /* Bytes that can be added behind those of the block. */
 static size_t block_room(const struct output_block *block) {
     if (block->blob != NULL) {

@@ -35,6 +35,9 @@ static inline bool output_is_empty(const struct output *output) {
     return output->size == 0;
 }
 
+/* Blocks in the queue. Costs a walk. */
+size_t output_block_count(const struct output *output);
+
 void output_append(struct output *output, const void *at, size_t size);
 /* blob bytes [from, from + size); takes a reference of its own. */
 void output_append_blob(struct output *output, struct blob *blob, const char *at, size_t size);

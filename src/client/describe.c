@@ -1,0 +1,152 @@
+/* describe: what can be told of a client, and checked or set about who is behind it: the line of CLIENT
+ * LIST, names, classes, memory, the password. None of this is on the way of a request. */
+#include "client/client.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "client/client_int.h"
+#include "client/input.h"
+#include "net/socket.h"
+
+const char *client_class_name(enum client_class class_) {
+    static const char *const names[] = {
+        [CLIENT_CLASS_NORMAL] = "normal",
+        [CLIENT_CLASS_REPLICA] = "replica",
+        [CLIENT_CLASS_PUBSUB] = "pubsub",
+    };
+    _Static_assert(sizeof names / sizeof names[0] == CLIENT_CLASSES, "each class has a name");
+    return names[class_];
+}
+
+int client_class_named(struct bytes name) {
+    for (int i = 0; i < CLIENT_CLASSES; i++) {
+        if (bytes_is(name, client_class_name((enum client_class)i))) {
+            return i;
+        }
+    }
+    return bytes_is(name, "slave") ? CLIENT_CLASS_REPLICA : -1;
+}
+
+void client_peer_name(const struct client *client, char *name) {
+    if (client->flags & CLIENT_INTERNAL) {
+        strcpy(name, "?:0");
+    } else {
+        socket_peer_name(client->transport.fd, name);
+    }
+}
+
+void client_own_name(const struct client *client, char *name) {
+    if (client->flags & CLIENT_INTERNAL) {
+        strcpy(name, "?:0");
+    } else {
+        socket_own_name(client->transport.fd, name);
+    }
+}
+
+void client_set_text(char **field, struct bytes text) {
+    if (*field != NULL) {
+        mem_free(MEM_CLIENT, *field, strlen(*field) + 1);
+        *field = NULL;
+    }
+    if (text.size > 0) {
+        *field = mem_copy_text(MEM_CLIENT, text.at, text.size);
+    }
+}
+
+static size_t text_footprint(const char *text) {
+    return text == NULL ? 0 : mem_class(strlen(text) + 1);
+}
+
+size_t client_footprint(const struct client *client) {
+    size_t size = mem_class(sizeof *client) + client->output.footprint;
+    if (client->input != NULL) {
+        size += input_footprint(client->input);
+    }
+    return size + text_footprint(client->name) + text_footprint(client->lib_name) +
+           text_footprint(client->lib_version);
+}
+
+/* One letter for each thing that is special about the client, N when nothing is; `out` has room for all. */
+static void write_flags(const struct client *client, char *out) {
+    static const struct {
+        uint32_t flag;
+        char letter;
+    } letters[] = {
+        {CLIENT_MONITOR, 'O'},  {CLIENT_PAUSED, 'b'}, {CLIENT_CLOSE_SENT, 'c'},
+        {CLIENT_CLOSING, 'A'},  {CLIENT_UNIX, 'U'},   {CLIENT_NO_EVICT, 'e'},
+        {CLIENT_NO_TOUCH, 'T'},
+    };
+    char *at = out;
+    if (client->class_ == CLIENT_CLASS_REPLICA) {
+        *at++ = 'S';
+    } else if (client->class_ == CLIENT_CLASS_PUBSUB) {
+        *at++ = 'P';
+    }
+    for (size_t i = 0; i < sizeof letters / sizeof letters[0]; i++) {
+        if (client->flags & letters[i].flag) {
+            *at++ = letters[i].letter;
+        }
+    }
+    if (at == out) {
+        *at++ = 'N';
+    }
+    *at = '\0';
+}
+
+static const char *text_or_empty(const char *text) {
+    return text == NULL ? "" : text;
+}
+
+/* Reply buffers belong to the loop, not to the client: rbs, rbp and obl, the figures of a buffer that each
+ * connection would own, are 0. What the socket did not take is oll (blocks) and omem. */
+void client_describe(const struct client *client, struct buffer *out) {
+    char peer[SOCKET_NAME_SIZE];
+    char own[SOCKET_NAME_SIZE];
+    char flags[16];
+    client_peer_name(client, peer);
+    client_own_name(client, own);
+    write_flags(client, flags);
+    int64_t now_ms = client->clients->context->clock->now_ms;
+    const struct input *input = client->input;
+    size_t query = input == NULL ? 0 : input->size;
+    size_t query_free = input == NULL ? 0 : input->capacity - input->size;
+    size_t blobs = input == NULL ? 0 : input_footprint(input) - mem_class(sizeof *input);
+    bool waits = !output_is_empty(&client->output);
+    buffer_printf(out, "id=%" PRIu64 " addr=%s laddr=%s fd=%d name=%s", client->id, peer, own,
+                  client->flags & CLIENT_INTERNAL ? -1 : client->transport.fd,
+                  text_or_empty(client->name));
+    buffer_printf(out, " age=%" PRId64 " idle=%" PRId64 " flags=%s db=%d",
+                  (now_ms - client->created_ms) / 1000, (now_ms - client->last_ms) / 1000, flags,
+                  client->database == NULL ? 0 : client->database->id);
+    buffer_printf(out, " sub=0 psub=0 ssub=0 multi=-1 watch=0 qbuf=%zu qbuf-free=%zu argv-mem=%zu",
+                  query, query_free, blobs > query + query_free ? blobs - query - query_free : 0);
+    buffer_printf(out, " multi-mem=0 rbs=0 rbp=0 obl=0 oll=%zu omem=%zu tot-mem=%zu events=%s",
+                  output_block_count(&client->output), client->output.footprint,
+                  client_footprint(client), waits ? "rw" : "r");
+    buffer_printf(out, " cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s",
+                  client->last_command == NULL ? "NULL" : client->last_command->name,
+                  client->version, text_or_empty(client->lib_name),
+                  text_or_empty(client->lib_version));
+}
+
+/* Takes as long for a wrong password as for a right one, whatever part of it is right. */
+static bool same_secret(const char *secret, struct bytes given) {
+    size_t size = strlen(secret);
+    unsigned differs = size != given.size;
+    for (size_t i = 0; i < given.size; i++) {
+        unsigned char expected = (unsigned char)secret[size == 0 ? 0 : i % size];
+        differs |= expected ^ (unsigned char)given.at[i];
+    }
+    return differs == 0;
+}
+
+bool clients_check_password(struct clients *clients, struct bytes user, struct bytes password) {
+    if (!bytes_equal(user, bytes_text("default"))) {
+        return false;
+    }
+    const char *secret = clients->options.password;
+    return secret[0] == '\0' || same_secret(secret, password);
+}
