@@ -13,6 +13,7 @@
 struct server_control {
     void *server;
     char run_id[41];         /* 40 hexadecimal digits */
+    char replication_id[41]; /* likewise: of the history of writes */
     int64_t start_ms;        /* wall time at start */
     const char *executable;  /* absolute path */
     const char *config_file; /* absolute path, "" when there is none */
