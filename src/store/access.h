@@ -21,10 +21,14 @@ static inline uint32_t access_tick(int64_t now_ms) {
     return (uint32_t)(now_ms / ACCESS_TICK_MS) & ACCESS_MASK;
 }
 
-/* Milliseconds since the last use. */
+/* Milliseconds since the last use; never too few, at most two ticks too many: who has waited for two
+ * seconds reads two. */
 static inline int64_t access_idle_ms(const struct entry *entry, int64_t now_ms) {
     uint32_t ticks = (access_tick(now_ms) - entry->access) & ACCESS_MASK;
-    return ticks > ACCESS_MASK - ACCESS_AHEAD_MAX ? 0 : (int64_t)ticks * ACCESS_TICK_MS;
+    if (ticks == 0 || ticks > ACCESS_MASK - ACCESS_AHEAD_MAX) {
+        return 0;
+    }
+    return ((int64_t)ticks + 1) * ACCESS_TICK_MS;
 }
 
 #endif
