@@ -4,20 +4,27 @@
 
 #include "client/command.h"
 
-const struct command_table *command_strings(void);     /* string.c, string_*.c */
-const struct command_table *command_bitmaps(void);     /* bitmap.c, bitfield.c */
-const struct command_table *command_generic(void);     /* generic.c: keys of any type */
-const struct command_table *command_expiry(void);      /* expiry.c: deadlines of keys */
-const struct command_table *command_scan(void);        /* scan.c: KEYS, SCAN, RANDOMKEY */
-const struct command_table *command_object(void);      /* object.c: OBJECT, MEMORY */
-const struct command_table *command_hashes(void);      /* hash.c */
-const struct command_table *command_hash_expiry(void); /* hash_expire.c */
-const struct command_table *command_connection(void);  /* connection.c: PING, AUTH, HELLO ... */
-const struct command_table *command_clients(void);     /* client.c: CLIENT */
-const struct command_table *command_commands(void);    /* command.c: COMMAND */
-const struct command_table *command_config(void);      /* config.c: CONFIG */
-const struct command_table *command_server(void);      /* server.c: INFO, FLUSHALL, SHUTDOWN ... */
-const struct command_table *command_observe(void);     /* observe.c: SLOWLOG, LATENCY, MONITOR */
-const struct command_table *command_debug(void);       /* debug.c: DEBUG */
+const struct command_table *command_strings(void);        /* string.c: GET, APPEND ... */
+const struct command_table *command_string_set(void);     /* string_set.c: SET, MSET ... */
+const struct command_table *command_string_numbers(void); /* string_number.c: INCR ... */
+const struct command_table *command_string_compare(void); /* string_compare.c: DELEX, DIGEST */
+const struct command_table *command_lcs(void);            /* lcs.c */
+const struct command_table *command_bitmaps(void);        /* bitmap.c: SETBIT, BITCOUNT ... */
+const struct command_table *command_bitfields(void);      /* bitfield.c */
+const struct command_table *command_bitop(void);          /* bitop.c */
+const struct command_table *command_generic(void);        /* generic.c: keys of any type */
+const struct command_table *command_expiry(void);         /* expiry.c: deadlines of keys */
+const struct command_table *command_scan(void);           /* scan.c: KEYS, SCAN, RANDOMKEY */
+const struct command_table *command_object(void);         /* object.c: OBJECT, MEMORY */
+const struct command_table *command_hashes(void);         /* hash.c */
+const struct command_table *command_hash_visits(void); /* hash_visit.c: HGETALL, HSCAN ... */
+const struct command_table *command_hash_expiry(void);    /* hash_expire.c */
+const struct command_table *command_connection(void);     /* connection.c: PING, AUTH, HELLO ... */
+const struct command_table *command_clients(void);        /* client.c: CLIENT */
+const struct command_table *command_commands(void);       /* command.c: COMMAND */
+const struct command_table *command_config(void);         /* config.c: CONFIG */
+const struct command_table *command_server(void);  /* server.c: INFO, FLUSHALL, SHUTDOWN ... */
+const struct command_table *command_observe(void); /* observe.c: SLOWLOG, LATENCY, MONITOR */
+const struct command_table *command_debug(void);   /* debug.c: DEBUG */
 
 #endif
