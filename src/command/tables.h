@@ -17,7 +17,7 @@ const struct command_table *command_expiry(void);         /* expiry.c: deadlines
 const struct command_table *command_scan(void);           /* scan.c: KEYS, SCAN, RANDOMKEY */
 const struct command_table *command_object(void);         /* object.c: OBJECT, MEMORY */
 const struct command_table *command_hashes(void);         /* hash.c */
-const struct command_table *command_hash_visits(void); /* hash_visit.c: HGETALL, HSCAN ... */
+const struct command_table *command_hash_visits(void);    /* hash_visit.c: HGETALL, HSCAN ... */
 const struct command_table *command_hash_expiry(void);    /* hash_expire.c */
 const struct command_table *command_connection(void);     /* connection.c: PING, AUTH, HELLO ... */
 const struct command_table *command_clients(void);        /* client.c: CLIENT */
