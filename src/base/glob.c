@@ -5,9 +5,10 @@
  * an earlier star could change, the last one can make up for. So one point to come back to
  * is enough, and no pattern makes the time grow beyond pattern size times text size.
  *
- * What is odd is as clients know it: a class that is not closed ends with the pattern, [z-a] is [a-z],
- * ranges order bytes as signed, a backslash at the end is itself, and an escaped byte in a class does
- * not fold. One thing is not as Redis 7.0 has it: there `**` does not match the empty text. */
+ * What is odd is as clients know it: a class that is not closed ends with the pattern, [z-a] is
+ * [a-z], ranges order bytes as signed, a backslash at the end is itself, and an escaped byte in a
+ * class does not fold. One thing is not as Redis 7.0 has it: there `**` does not match the empty
+ * text. */
 #include "base/glob.h"
 
 static unsigned char lower(unsigned char byte) {

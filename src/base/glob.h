@@ -1,5 +1,5 @@
-/* glob: matching with * ? [a-z] [^a] and \ escapes, as KEYS, SCAN, CONFIG GET and PSUBSCRIBE use it.
- * Iterative: it keeps one point to come back to (the last star), so its time is bounded by
+/* glob: matching with * ? [a-z] [^a] and \ escapes, as KEYS, SCAN, CONFIG GET and PSUBSCRIBE use
+ * it. Iterative: it keeps one point to come back to (the last star), so its time is bounded by
  * pattern size times text size and its stack is constant. */
 #ifndef LARDER_BASE_GLOB_H
 #define LARDER_BASE_GLOB_H

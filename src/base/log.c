@@ -1,5 +1,5 @@
-/* log: one line, one write. A line is built on the stack and goes out with a single system call on a
- * descriptor opened for appending, so that lines of several threads or processes do not mix. */
+/* log: one line, one write. A line is built on the stack and goes out with a single system call on
+ * a descriptor opened for appending, so that lines of several threads or processes do not mix. */
 #include "base/log.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
-/* log: lines for people, on standard output or appended to a file, with the levels and the form that
- * people know: `PID:ROLE DD Mon YYYY HH:MM:SS.mmm LEVEL message`. One writer per process, shared by
- * all threads. */
+/* log: lines for people, on standard output or appended to a file, with the levels and the form
+ * that people know: `PID:ROLE DD Mon YYYY HH:MM:SS.mmm LEVEL message`. One writer per process,
+ * shared by all threads. */
 #ifndef LARDER_BASE_LOG_H
 #define LARDER_BASE_LOG_H
 

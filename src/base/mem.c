@@ -142,8 +142,8 @@ static inline void *raw_realloc(void *at, size_t old_size, size_t size) {
 
 /* Counting. */
 
-/* Runs when a thread ends. A later destructor of the same thread may still allocate: then the row is
- * listed again and this runs once more. */
+/* Runs when a thread ends. A later destructor of the same thread may still allocate: then the row
+ * is listed again and this runs once more. */
 static void thread_departs(void *at) {
     struct counters *mine = at;
     pthread_mutex_lock(&lock);

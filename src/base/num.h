@@ -1,5 +1,5 @@
-/* num: numbers to text and back, with the rules that Redis clients rely on. All parsers take a slice
- * (no NUL needed) and accept the whole slice or nothing: no spaces, no trailing bytes. */
+/* num: numbers to text and back, with the rules that Redis clients rely on. All parsers take a
+ * slice (no NUL needed) and accept the whole slice or nothing: no spaces, no trailing bytes. */
 #ifndef LARDER_BASE_NUM_H
 #define LARDER_BASE_NUM_H
 
@@ -27,8 +27,8 @@ size_t num_format_u64(char *out, uint64_t value);
 /* How many bytes num_format_i64 would write. */
 size_t num_digits_i64(int64_t value);
 
-/* Floating point in any form that strtod knows ("1e3", "0x1p3", "inf", "-infinity"); refused: empty,
- * leading space, trailing bytes, NaN, overflow to infinity, underflow to zero, and texts of
+/* Floating point in any form that strtod knows ("1e3", "0x1p3", "inf", "-infinity"); refused:
+ * empty, leading space, trailing bytes, NaN, overflow to infinity, underflow to zero, and texts of
  * NUM_FLOAT_SIZE bytes and more. */
 bool num_parse_double(struct bytes text, double *out);
 bool num_parse_long_double(struct bytes text, long double *out);
@@ -47,7 +47,8 @@ size_t num_format_long_double(char *out, long double value);
  * leading zeros allowed. Negative values, a unit alone and overflow are refused. */
 bool num_parse_memory(struct bytes text, uint64_t *out);
 
-/* "12.34M" style text for INFO's *_human fields: B, K, M, G, T, P. `out` has room for 32 with NUL. */
+/* "12.34M" style text for INFO's *_human fields: B, K, M, G, T, P. `out` has room for 32 with
+ * NUL. */
 void num_format_human(char *out, uint64_t bytes);
 
 #endif

@@ -422,8 +422,8 @@ int options_set(struct options *options, struct bytes name, const struct bytes *
     return set_words(options, &options->entries[index], words, count, error) ? 0 : -EINVAL;
 }
 
-/* Changing at run time: look at all pairs, set them all, then tell the modules; what fails half-way is
- * undone from the end. */
+/* Changing at run time: look at all pairs, set them all, then tell the modules; what fails half-way
+ * is undone from the end. */
 
 /* What one pair does and how to undo it. */
 struct change {
@@ -635,7 +635,8 @@ static bool name_is_good(const struct options *options, const char *name) {
         return false;
     }
     for (const char *at = name; *at != '\0'; at++) {
-        if (!(*at >= 'a' && *at <= 'z') && !(*at >= '0' && *at <= '9') && *at != '-') {
+        if (!(*at >= 'a' && *at <= 'z') && !(*at >= '0' && *at <= '9') && *at != '-' &&
+            *at != '_') {
             return false;
         }
     }

@@ -1,9 +1,9 @@
 /* option: how a module declares what can be configured.
  *
- * A module's header lists its options in an X-macro; from it come the fields of the module's options
- * struct and, in its .c file, the rows of a table. The module hands table and struct to the registry
- * once, at start-up. Whoever walks the registry (configuration file, CONFIG GET, SET, REWRITE, the
- * documentation) knows no module by name.
+ * A module's header lists its options in an X-macro; from it come the fields of the module's
+ * options struct and, in its .c file, the rows of a table. The module hands table and struct to the
+ * registry once, at start-up. Whoever walks the registry (configuration file, CONFIG GET, SET,
+ * REWRITE, the documentation) knows no module by name.
  *
  *     #define CLIENT_OPTIONS(X) \
  *         X(INT, client_max, "maxclients", "10000", 1, 1000000, NULL, 0, clients_apply_max, \
@@ -68,11 +68,11 @@ struct option_choice {
 
 /* How a CUSTOM option reads and prints. `set` gets the words of the new value, at least one; false
  * with *error set to a static text when they are wrong, and then nothing has changed. The words
- * always are the whole value: those of `name ""`, of CONFIG SET name "" and of the default "" are one
- * empty word; with OPTION_REPEATS, a line's words come behind those of the lines before it, except
- * that `name ""` starts anew. A default of NULL calls nothing. `get` appends the value's text as
- * CONFIG GET answers it; `set` must accept its words. `rewrite`, if any, appends whole lines for
- * CONFIG REWRITE.
+ * always are the whole value: those of `name ""`, of CONFIG SET name "" and of the default "" are
+ * one empty word; with OPTION_REPEATS, a line's words come behind those of the lines before it,
+ * except that `name ""` starts anew. A default of NULL calls nothing. `get` appends the value's
+ * text as CONFIG GET answers it; `set` must accept its words. `rewrite`, if any, appends whole
+ * lines for CONFIG REWRITE.
  *
  * A TEXT that repeats holds all words with one space between. */
 struct option_custom {
@@ -132,11 +132,12 @@ void options_alias(struct options *options, const char *alias, const char *name)
 int options_set(struct options *options, struct bytes name, const struct bytes *words, int count,
                 const char **error);
 
-/* Sets several options at run time as one: all or none; then calls each apply once, of those options
- * of which the value differs from before. `pairs` holds `count` >= 1 names, each with its value behind.
- * `protected_allowed`: whether OPTION_PROTECTED ones may change. On failure *which is the index of the
- * pair at fault (in pairs) and *error as above. 0, -ENOENT, -EINVAL, -EPERM (immutable or
- * protected), -EEXIST (named twice); the first pair at fault decides, bad values come last. */
+/* Sets several options at run time as one: all or none; then calls each apply once, of those
+ * options of which the value differs from before. `pairs` holds `count` >= 1 names, each with its
+ * value behind. `protected_allowed`: whether OPTION_PROTECTED ones may change. On failure *which is
+ * the index of the pair at fault (in pairs) and *error as above. 0, -ENOENT, -EINVAL, -EPERM
+ * (immutable or protected), -EEXIST (named twice); the first pair at fault decides, bad values come
+ * last. */
 int options_change(struct options *options, const struct bytes *pairs, int count,
                    bool protected_allowed, int *which, const char **error);
 

@@ -1,5 +1,5 @@
-/* words: splitting a line, as a small machine that writes behind where it reads: no escape is longer
- * than its source, so the words may be built over the line itself. */
+/* words: splitting a line, as a small machine that writes behind where it reads: no escape is
+ * longer than its source, so the words may be built over the line itself. */
 #include "base/words.h"
 
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* words: splits a line into words with shell-like quotes, for inline commands and configuration.
- * Double quotes know \n \r \t \a \b \xHH and \ before any other byte; single quotes know \'. A closing
- * quote must be followed by space or the end. */
+ * Double quotes know \n \r \t \a \b \xHH and \ before any other byte; single quotes know \'. A
+ * closing quote must be followed by space or the end. */
 #ifndef LARDER_BASE_WORDS_H
 #define LARDER_BASE_WORDS_H
 
