@@ -1,8 +1,9 @@
 /* bits: counting, searching and combining, eight bytes or more at a time.
  *
- * Combining goes through the sources in blocks that stay in the first cache, so that the result and
- * its helper are not written to memory once a source. The inner loops take 32 bytes at a time in the
- * compiler's vector types, since it does not vectorise loops of unknown length by itself at -O2. */
+ * Combining goes through the sources in blocks that stay in the first cache, so that the result
+ * and its helper are not written to memory once a source. The inner loops take 32 bytes at a time
+ * in the compiler's vector types, since it does not vectorise loops of unknown length by itself at
+ * -O2. */
 #include "types/bits.h"
 
 #include <string.h>
