@@ -1,0 +1,161 @@
+/* Tests of server/config_foreign: values and errors as redis-server 7.0.15 gives them, and names
+ * that a module has taken. */
+#include "server/config_foreign.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+static const char *value_of(const struct options *options, const char *name) {
+    static struct buffer text;
+    int index = options_find(options, bytes_text(name));
+    assert_true(index >= 0);
+    buffer_clear(&text);
+    options_print(options, index, &text);
+    return buffer_text(&text);
+}
+
+/* NULL when the change was made, otherwise the error. */
+static const char *change(struct options *options, const char *name, const char *value) {
+    const struct bytes pair[] = {bytes_text(name), bytes_text(value)};
+    const char *error = NULL;
+    int which;
+    return options_change(options, pair, 1, false, &which, &error) == 0 ? NULL : error;
+}
+
+static void test_defaults(void **state) {
+    (void)state;
+    struct options *options = options_new();
+    struct foreign *foreign = foreign_new(options);
+    assert_string_equal(value_of(options, "appendonly"), "no");
+    assert_string_equal(value_of(options, "appendfsync"), "everysec");
+    assert_string_equal(value_of(options, "list-max-ziplist-size"), "-2");
+    assert_string_equal(value_of(options, "repl-backlog-size"), "1048576");
+    assert_string_equal(value_of(options, "slave-priority"), "100");
+    assert_string_equal(value_of(options, "oom-score-adj-values"), "0 200 800");
+    assert_string_equal(value_of(options, "proc-title-template"),
+                        "{title} {listen-addr} {server-mode}");
+    assert_string_equal(value_of(options, "save"), "");
+    assert_string_equal(value_of(options, "server_cpulist"), "");
+    for (int i = 0; i < options_count(options); i++) {
+        assert_true(options_is_default(options, i));
+        assert_true(foreign_has(foreign, options_row(options, i)));
+    }
+    options_free(options);
+    foreign_free(foreign);
+}
+
+static void test_changes(void **state) {
+    (void)state;
+    static const char range[] = "argument must be between 1 and 99 inclusive";
+    static const char events[] = "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.";
+    static const char scores[] =
+        "Invalid oom-score-adj-values, elements must be between -2000 and 2000.";
+    static const struct {
+        const char *name;
+        const char *value;
+        const char *error; /* NULL: the change is made */
+        const char *then;  /* the value afterwards */
+    } cases[] = {
+        {"appendonly", "yes", NULL, "yes"},
+        {"appendonly", "maybe", "argument must be 'yes' or 'no'", "yes"},
+        {"active-defrag-cycle-min", "0", range, "1"},
+        {"active-defrag-cycle-min", "99", NULL, "99"},
+        {"cluster-enabled", "yes", "can't set immutable config", "no"},
+        {"dbfilename", "x", "can't set protected config", "dump.rdb"},
+        {"notify-keyspace-events", "KEA", NULL, "AKE"},
+        {"notify-keyspace-events", "AKEmn", NULL, "AKEm"},
+        {"notify-keyspace-events", "tmdnK", NULL, "tdnKm"},
+        {"notify-keyspace-events", "g$lshzxetd", NULL, "A"},
+        {"notify-keyspace-events", "lshzxe", NULL, "lshzxe"},
+        {"notify-keyspace-events", "q", events, "lshzxe"},
+        {"notify-keyspace-events", "", NULL, ""},
+        {"oom-score-adj-values", "1 2 3", NULL, "1 2 3"},
+        {"oom-score-adj-values", "-2001 1 1", scores, "1 2 3"},
+        {"oom-score-adj-values", "a b c", scores, "1 2 3"},
+        {"oom-score-adj-values", "1 2", "wrong number of arguments", "1 2 3"},
+        {"oom-score-adj-values", "1 2 3 4", "wrong number of arguments", "1 2 3"},
+        {"save", "60 1", NULL, "60 1"},
+        {"save", "60 1 5", "Invalid save parameters", "60 1"},
+        {"save", "0 1", "Invalid save parameters", "60 1"},
+        {"save", "60 -1", "Invalid save parameters", "60 1"},
+        {"save", "a 1", "Invalid save parameters", "60 1"},
+        {"save", "60 0 1 1", NULL, "60 0 1 1"},
+        {"save", "", NULL, ""},
+    };
+    struct options *options = options_new();
+    struct foreign *foreign = foreign_new(options);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *error = change(options, cases[i].name, cases[i].value);
+        if (cases[i].error == NULL) {
+            assert_null(error);
+        } else {
+            assert_non_null(error);
+            assert_string_equal(error, cases[i].error);
+        }
+        assert_string_equal(value_of(options, cases[i].name), cases[i].then);
+    }
+    options_free(options);
+    foreign_free(foreign);
+}
+
+static void test_lines(void **state) {
+    (void)state;
+    struct options *options = options_new();
+    struct foreign *foreign = foreign_new(options);
+    const struct bytes words[] = {bytes_text("10.0.0.1"), bytes_text("6379")};
+    const char *error = NULL;
+    assert_int_equal(options_set(options, bytes_text("slaveof"), words, 2, &error), 0);
+    assert_string_equal(value_of(options, "replicaof"), "10.0.0.1 6379");
+    assert_true(foreign_is_line(bytes_text("LoadModule")));
+    assert_false(foreign_is_line(bytes_text("user")));
+    options_free(options);
+    foreign_free(foreign);
+}
+
+/* A module that has made one of the names its own. */
+struct own {
+    int64_t entries;
+};
+
+static void test_names_that_are_taken_are_left_out(void **state) {
+    (void)state;
+    static const struct option rows[] = {
+        {.name = "zset-max-listpack-entries",
+         .kind = OPTION_KIND_INT,
+         .offset = offsetof(struct own, entries),
+         .initial = "7",
+         .most = 100,
+         .description = "Own."},
+    };
+    size_t used = mem_used();
+    struct own own;
+    struct options *options = options_new();
+    options_register(options, rows, 1, &own, &own);
+    options_alias(options, "zset-max-ziplist-entries", "zset-max-listpack-entries");
+    struct foreign *foreign = foreign_new(options);
+    assert_string_equal(value_of(options, "zset-max-ziplist-entries"), "7");
+    assert_false(foreign_has(foreign, options_row(options, 0)));
+    assert_string_equal(value_of(options, "zset-max-ziplist-value"), "64");
+    options_free(options);
+    foreign_free(foreign);
+    foreign_free(NULL);
+    assert_int_equal(mem_used(), used);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_names_that_are_taken_are_left_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
