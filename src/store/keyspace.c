@@ -134,15 +134,22 @@ static inline void touch(const struct keyspace *keyspace, struct entry *entry) {
     }
 }
 
-struct entry *keyspace_read(struct keyspace *keyspace, struct key *key) {
+struct entry *keyspace_look(struct keyspace *keyspace, struct key *key) {
     struct entry *entry = find(keyspace, key);
     if (entry == NULL) {
         keyspace->metrics.keyspace_misses++;
         keyspace_event(keyspace, key, KEYSPACE_MISS, "keymiss");
         return NULL;
     }
-    touch(keyspace, entry);
     keyspace->metrics.keyspace_hits++;
+    return entry;
+}
+
+struct entry *keyspace_read(struct keyspace *keyspace, struct key *key) {
+    struct entry *entry = keyspace_look(keyspace, key);
+    if (entry != NULL) {
+        touch(keyspace, entry);
+    }
     return entry;
 }
 

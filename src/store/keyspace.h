@@ -117,8 +117,9 @@ struct key keyspace_key(const struct keyspace *keyspace, struct database *databa
 void keyspace_prefetch(const struct key *keys, size_t count);
 
 /* Look-ups. All remove an expired key. NULL when absent.
- * read counts a hit or a miss and touches; write touches; peek does neither. */
+ * read counts a hit or a miss and touches; look counts; write touches; peek does neither. */
 struct entry *keyspace_read(struct keyspace *keyspace, struct key *key);
+struct entry *keyspace_look(struct keyspace *keyspace, struct key *key);
 struct entry *keyspace_write(struct keyspace *keyspace, struct key *key);
 struct entry *keyspace_peek(struct keyspace *keyspace, struct key *key);
 
