@@ -1,5 +1,5 @@
-/* hash: commands on fields of hashes: setting, reading, counting up and deleting them. What visits all
- * fields is in hash_visit.c, deadlines of fields in hash_expire.c. */
+/* hash: commands on fields of hashes: setting, reading, counting up and deleting them. What
+ * visits all fields is in hash_visit.c, deadlines of fields in hash_expire.c. */
 #include "command/hash_call.h"
 
 #include <math.h>
@@ -123,8 +123,8 @@ static void hdel(struct call *call) {
     }
 }
 
-/* Replies the values of the fields and takes them away. The values are replied before they are deleted, one
- * by one, for a field may be named twice. */
+/* Replies the values of the fields and takes them away. The values are replied before they are
+ * deleted, one by one, for a field may be named twice. */
 static void hgetdel(struct call *call) {
     struct hash_call on;
     int64_t count;

@@ -1,5 +1,5 @@
-/* hash_call: what all commands on hashes begin and end with: looking the hash up, making it when it is to
- * be written, and telling the keyspace what has become of it. */
+/* hash_call: what all commands on hashes begin and end with: looking the hash up, making it when
+ * it is to be written, and telling the keyspace what has become of it. */
 #ifndef LARDER_COMMAND_HASH_CALL_H
 #define LARDER_COMMAND_HASH_CALL_H
 
@@ -24,8 +24,8 @@ bool hash_call_write(struct call *call, struct hash_call *on);
 /* Makes the hash if it is absent. False when there is no memory: the error has been replied. */
 bool hash_call_create(struct hash_call *on);
 
-/* Sets a field to the argument at `index`. What hash_set answers, except that the error has been replied
- * when it is negative. */
+/* Sets a field to the argument at `index`. What hash_set answers, except that the error has been
+ * replied when it is negative. */
 int hash_call_set(struct hash_call *on, struct bytes field, int index, int64_t deadline_ms);
 
 /* Tells that the hash was changed; `event` is what happened. */

@@ -1,5 +1,5 @@
-/* hash_expire: deadlines of single fields: setting them (HEXPIRE and its variants, HSETEX, HGETEX), taking
- * them away and reading them. */
+/* hash_expire: deadlines of single fields: setting them (HEXPIRE and its variants, HSETEX,
+ * HGETEX), taking them away and reading them. */
 #include "command/hash_call.h"
 
 #include "base/num.h"
@@ -44,8 +44,8 @@ static bool read_deadline(struct call *call, int index, enum time_form form, int
     return true;
 }
 
-/* Reads FIELDS and the number behind it at argument `at`; the fields follow, `step` arguments each, up to
- * the end. False when that is not so: the error has been replied. */
+/* Reads FIELDS and the number behind it at argument `at`; the fields follow, `step` arguments
+ * each, up to the end. False when that is not so: the error has been replied. */
 static bool read_fields(struct call *call, int at, int step, const char *bad_number,
                         int64_t *count) {
     if (at + 1 >= call->argc || !call_arg_is(call, at, "fields")) {
@@ -102,8 +102,8 @@ enum expire_code {
     EXPIRE_DELETED = 2,
 };
 
-/* Whether a field with deadline `old_ms`, which may be ENTRY_NO_DEADLINE, gets the new one. None counts as
- * infinitely late. */
+/* Whether a field with deadline `old_ms`, which may be ENTRY_NO_DEADLINE, gets the new one. None
+ * counts as infinitely late. */
 static bool condition_holds(enum condition condition, int64_t old_ms, int64_t new_ms) {
     switch (condition) {
     case IF_NONE:
@@ -193,6 +193,11 @@ static void hpexpireat(struct call *call) {
     expire(call, AT_MS);
 }
 
+/* How a field without deadline and an absent one are replied. */
+static int64_t no_deadline_code(int64_t deadline_ms) {
+    return deadline_ms == HASH_NO_FIELD ? -2 : -1;
+}
+
 static void hpersist(struct call *call) {
     struct hash_call on;
     int64_t count;
@@ -207,8 +212,7 @@ static void hpersist(struct call *call) {
             old_ms = hash_deadline(on.hash, call->args[i], call->now_ms);
         }
         if (old_ms < 0) {
-            reply_integer(call->reply,
-                          old_ms); /* -2 no field, -1 no deadline: the codes are ours */
+            reply_integer(call->reply, no_deadline_code(old_ms));
         } else {
             hash_persist(on.hash, call->args[i], call->now_ms);
             changes.deadline_gone = true;
@@ -217,8 +221,6 @@ static void hpersist(struct call *call) {
     }
     tell_changes(&on, &changes);
 }
-_Static_assert(HASH_NO_FIELD == -2 && ENTRY_NO_DEADLINE == -1, "these are replied as codes");
-
 /* HTTL and its variants: -2 no field, -1 no deadline. Seconds are rounded up. */
 static void time_to_live(struct call *call, enum time_form form) {
     struct hash_call on;
@@ -233,11 +235,12 @@ static void time_to_live(struct call *call, enum time_form form) {
         if (on.hash != NULL) {
             time = hash_deadline(on.hash, call->args[i], call->now_ms);
         }
-        if (time >= 0) {
-            time -= base_ms;
-            time = is_in_seconds(form) ? (time + 999) / 1000 : time;
+        if (time < 0) {
+            reply_integer(call->reply, no_deadline_code(time));
+            continue;
         }
-        reply_integer(call->reply, time);
+        time -= base_ms;
+        reply_integer(call->reply, is_in_seconds(form) ? (time + 999) / 1000 : time);
     }
 }
 
@@ -283,7 +286,8 @@ static bool time_form_named(const struct call *call, int index, enum time_form *
     return false;
 }
 
-/* One option at *index, which is left at its last argument. False when an error has been replied. */
+/* One option at *index, which is left at its last argument. False when an error has been
+ * replied. */
 static bool read_option(struct call *call, int *index, struct field_options *options) {
     enum time_form form;
     bool is_setting = options->is_setting;

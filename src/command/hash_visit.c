@@ -1,4 +1,5 @@
-/* hash_visit: commands that go through the fields of a hash: all of them, a portion, or some at random. */
+/* hash_visit: commands that go through the fields of a hash: all of them, a portion, or some at
+ * random. */
 #include "command/hash_call.h"
 
 #include <ctype.h>

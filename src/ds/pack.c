@@ -5,9 +5,10 @@
  *     +---------+----------+---------+---------+---
  *     0         4          8                       size
  *
- * An element reads the same from both ends: the byte that says what it is (the tag) stands first and
- * last, and so does a length that is not in the tag. That is how a pack is walked backwards without
- * storing a distance. Where one byte says everything, first and last byte are the same one.
+ * An element reads the same from both ends: the byte that says what it is (the tag) stands first
+ * and last, and so does a length that is not in the tag. That is how a pack is walked backwards
+ * without storing a distance. Where one byte says everything, first and last byte are the same
+ * one.
  *
  *     tag        layout                                        bytes in all
  *     00llllll   tag, text of l bytes, tag                     l + 2

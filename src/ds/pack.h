@@ -1,12 +1,13 @@
 /* pack: a compact list of byte strings and integers in one allocation, for small collections.
  *
- * Scanned from either end; meant for some hundred elements. Integers in canonical form are stored as
- * integers and read back as the same text. The owner holds a pointer that changes with every edit.
+ * Scanned from either end; meant for some hundred elements. Integers in canonical form are
+ * stored as integers and read back as the same text. The owner holds a pointer that changes with
+ * every edit.
  *
- * The implementer's choice of the byte layout is described in pack.c; what counts here: an element of up
- * to 63 bytes costs at most 2 bytes more than its content, small integers 1 to 9 bytes in all, the
- * header at most 8 bytes. Growth reallocates to the allocator's class, so that an append is usually
- * in place. */
+ * The implementer's choice of the byte layout is described in pack.c; what counts here: an
+ * element of up to 63 bytes costs at most 2 bytes more than its content, small integers 1 to 9
+ * bytes in all, the header at most 8 bytes. Growth reallocates to the allocator's class, so that
+ * an append is usually in place. */
 #ifndef LARDER_DS_PACK_H
 #define LARDER_DS_PACK_H
 
@@ -18,7 +19,8 @@
 
 struct pack;
 
-/* An element as read. Text points into the pack, valid until the next edit; integers have no text. */
+/* An element as read. Text points into the pack, valid until the next edit; integers have no
+ * text. */
 struct pack_item {
     bool is_integer;
     int64_t integer;
@@ -58,8 +60,8 @@ struct bytes pack_text(const struct pack *pack, pack_at at, char *scratch);
 /* Whether the element equals the text (an integer equals its canonical text). */
 bool pack_is(const struct pack *pack, pack_at at, struct bytes text);
 
-/* Finds the first element from `at` on that equals the text, looking at each (step)th: step 1 looks at
- * all, 2 at fields of field-value pairs, 3 of triples. 0 when there is none. */
+/* Finds the first element from `at` on that equals the text, looking at each (step)th: step 1
+ * looks at all, 2 at fields of field-value pairs, 3 of triples. 0 when there is none. */
 pack_at pack_find(const struct pack *pack, pack_at at, struct bytes text, unsigned step);
 
 /* Edits return the pack, which may have moved. The text must not point into the pack itself. */
@@ -74,7 +76,8 @@ struct pack *pack_replace_integer(struct pack *pack, pack_at *at, int64_t intege
 /* Removes `count` elements from *at on; *at becomes what follows them, or 0. */
 struct pack *pack_remove(struct pack *pack, pack_at *at, size_t count);
 
-/* Whether the bytes are a well-formed pack of that size: for what comes from outside, and for tests. */
+/* Whether the bytes are a well-formed pack of that size: for what comes from outside, and for
+ * tests. */
 bool pack_validate(const struct pack *pack);
 
 #endif

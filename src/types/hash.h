@@ -1,24 +1,25 @@
-/* hash: the value of a hash key: fields with values, each field with a deadline of its own if it likes.
+/* hash: the value of a hash key: fields with values, each field with a deadline of its own if it
+ * likes.
  *
- * Terms. The hash's entry is the key's entry in the keyspace, made there; its word holds the value. A
- * field is expired from the moment its deadline is reached and absent for every read from then
- * on; it leaves memory with the next hash_expire_due, or when it is set anew.
+ * Terms. The hash's entry is the key's entry in the keyspace, made there; its word holds the
+ * value. A field is expired from the moment its deadline is reached and absent for every read
+ * from then on; it leaves memory with the next hash_expire_due, or when it is set anew.
  *
  *     encoding            OBJECT ENCODING   the word points to
  *     ENTRY_PACK          listpack          a pack of field, value, field, value ...
- *     ENTRY_TIMED_PACK    listpackex        a pack of field, value, deadline ... and the earliest deadline
- *     ENTRY_TABLE         hashtable         a dict of entries, and an index of deadlines if any has one
+ *     ENTRY_TIMED_PACK    listpackex        a pack of field, value, deadline ... and the earliest
+ *     ENTRY_TABLE         hashtable         a dict of entries, and an index of their deadlines
  *
- * A hash begins as a pack, becomes a timed pack with the first deadline, and a table when it outgrows
- * the limits; it never goes back. The hash's entry stays where it is all the while: only its encoding
- * and word change.
+ * A hash begins as a pack, becomes a timed pack with the first deadline, and a table when it
+ * outgrows the limits; it never goes back. The hash's entry stays where it is all the while:
+ * only its encoding and word change.
  *
- * Functions that take now_ms take an expired field as absent. Nothing here deletes an empty hash: the
- * caller looks at hash_is_empty after deletions.
+ * Functions that take now_ms take an expired field as absent. Nothing here deletes an empty
+ * hash: the caller looks at hash_is_empty after deletions.
  *
- * Costs: in a pack each operation scans it; in a table a find is one of the dict. A field in a table
- * takes an entry of 8 + field + value bytes (see ds/entry.h), 8 more with a deadline, and about 12 in
- * the dict. */
+ * Costs: in a pack each operation scans it; in a table a find is one of the dict. A field in a
+ * table takes an entry of 8 + field + value bytes (see ds/entry.h), 8 more with a deadline, and
+ * about 12 in the dict. */
 #ifndef LARDER_TYPES_HASH_H
 #define LARDER_TYPES_HASH_H
 
@@ -50,15 +51,16 @@ struct hash_options {
 /* Declares the options with their older names (hash-max-ziplist-*). */
 void hash_register_options(struct options *registry, struct hash_options *fields);
 
-/* What an empty hash is made of, for the keyspace to make an entry from; hash_discard if it does not. */
+/* What an empty hash is made of, for the keyspace to make an entry from; hash_discard if it does
+ * not. */
 struct entry_shape hash_new_shape(void);
 void hash_discard(const struct entry_shape *shape);
 
 /* "listpack", "listpackex" or "hashtable". */
 const char *hash_encoding_name(const struct entry *hash);
 
-/* A value as read. The text is valid until the hash's next change, or as long as this struct where it
- * was an integer: hence the struct must not be copied. */
+/* A value as read. The text is valid until the hash's next change, or as long as this struct
+ * where it was an integer: hence the struct must not be copied. */
 struct hash_value {
     struct bytes text;
     struct blob
@@ -119,28 +121,29 @@ int hash_persist(struct entry *hash, struct bytes field, int64_t now_ms);
 /* Whether any field, expired or not, has a deadline. */
 bool hash_has_deadlines(const struct entry *hash);
 
-/* The earliest of the fields' deadlines, or an earlier time (by up to the width of a place of the index,
- * see ds/due.h); ENTRY_NO_DEADLINE when there is none. */
+/* The earliest of the fields' deadlines, or an earlier time (by up to the width of a place of
+ * the index, see ds/due.h); ENTRY_NO_DEADLINE when there is none. */
 int64_t hash_next_deadline(const struct entry *hash);
 
 /* Removes up to `max` expired fields and returns how many; *done tells whether these were all. */
 size_t hash_expire_due(struct entry *hash, int64_t now_ms, size_t max, bool *done);
 
-/* A word for the owner's index of hashes by their next deadline; 0 at first and in copies. NULL while no
- * field has ever had a deadline. The address changes with the hash's encoding, the content does not. */
+/* A word for the owner's index of hashes by their next deadline; 0 at first and in copies. NULL
+ * while no field has ever had a deadline. The address changes with the hash's encoding, the
+ * content does not. */
 uint64_t *hash_due_word(struct entry *hash);
 
 /* Visits all the fields that are not expired, each once. `visit` must not change the hash. */
 void hash_visit(const struct entry *hash, int64_t now_ms, hash_visit_fn visit, void *context);
 
-/* Visits a portion: start with cursor 0, go on with what is returned, stop when that is 0. What is in
- * the hash from the first to the last call is visited at least once, whatever changes in between.
- * A pack is one portion. */
+/* Visits a portion: start with cursor 0, go on with what is returned, stop when that is 0. What
+ * is in the hash from the first to the last call is visited at least once, whatever changes in
+ * between. A pack is one portion. */
 uint64_t hash_scan(const struct entry *hash, uint64_t cursor, int64_t now_ms, hash_visit_fn visit,
                    void *context);
 
-/* Visits `count` random fields, the same one perhaps several times; none if all are absent. Returns how
- * many. */
+/* Visits `count` random fields, the same one perhaps several times; none if all are absent.
+ * Returns how many. */
 size_t hash_random(const struct entry *hash, int64_t now_ms, struct random *random, size_t count,
                    hash_visit_fn visit, void *context);
 
@@ -155,13 +158,13 @@ int hash_copy(const struct entry *hash, struct entry_shape *copy);
 /* How many steps it takes to free the value: 1 for a pack, else the number of fields. */
 size_t hash_free_cost(const struct entry *hash);
 
-/* Frees the value, not the entry. hash_free_some takes at most `max` steps and returns whether all is
- * freed; in between the hash is good for nothing else. */
+/* Frees the value, not the entry. hash_free_some takes at most `max` steps and returns whether
+ * all is freed; in between the hash is good for nothing else. */
 void hash_free(struct entry *hash);
 bool hash_free_some(struct entry *hash, size_t max);
 
-/* Bytes that the value takes from the allocator, without the entry itself. Looks at `samples` fields of
- * a table and reckons from them; 0 looks at all. */
+/* Bytes that the value takes from the allocator, without the entry itself. Looks at `samples`
+ * fields of a table and reckons from them; 0 looks at all. */
 size_t hash_footprint(const struct entry *hash, size_t samples);
 
 /* Walks everything and asserts what must hold. For tests. */

@@ -1,12 +1,13 @@
-/* hash_int: what the files of the hash value share: the two compact encodings (hash_pack.c) and the
- * table (hash_table.c) behind one set of functions (hash.c). The contracts are those of types/hash.h
- * where names match.
+/* hash_int: what the files of the hash value share: the two compact encodings (hash_pack.c) and
+ * the table (hash_table.c) behind one set of functions (hash.c). The contracts are those of
+ * types/hash.h where names match.
  *
  *     ENTRY_PACK        word -> pack: field, value, field, value ...
  *
- *     ENTRY_TIMED_PACK  word -> +------------+---------------+--------+   24 bytes
- *                               | due word 8 | earliest ms 8 | pack 8 | -> field, value, deadline ...
- *                               +------------+---------------+--------+    (deadline 0: none)
+ *     ENTRY_TIMED_PACK  word -> +------------+---------------+--------+
+ *                               | due word 8 | earliest ms 8 | pack 8 |   24 bytes
+ *                               +------------+---------------+--------+
+ *                               pack -> field, value, deadline ... (deadline 0: none)
  *
  *     ENTRY_TABLE       word -> struct hash_table: dict of ENTRY_ELEMENT entries, whose value is
  *                               ENTRY_INLINE, ENTRY_INTEGER or ENTRY_BLOB

@@ -1,8 +1,8 @@
 /* hash_pack: a small hash as a pack of pairs, or of triples once a field has a deadline.
  *
- * Both are handled here as one thing, a pack in which every field is followed by its value and, if
- * the width is 3, by its deadline. The triple costs a byte for a field without a deadline and nine for
- * one with a deadline. */
+ * Both are handled here as one thing, a pack in which every field is followed by its value and,
+ * if the width is 3, by its deadline. The triple costs a byte for a field without a deadline and
+ * nine for one with a deadline. */
 #include "types/hash_int.h"
 
 #include <errno.h>
@@ -323,8 +323,9 @@ void hash_packed_visit(const struct entry *hash, int64_t now_ms, hash_visit_fn v
     }
 }
 
-/* Notes where the fields are that are not expired, since reaching them one by one would be walking the
- * pack once for each; then draws from these. The list is bounded by HASH_PACK_SIZE_MAX. */
+/* Notes where the fields are that are not expired, since reaching them one by one would be
+ * walking the pack once for each; then draws from these. The list is bounded by
+ * HASH_PACK_SIZE_MAX. */
 size_t hash_packed_random(const struct entry *hash, int64_t now_ms, struct random *random,
                           size_t count, bool distinct, hash_visit_fn visit, void *context) {
     struct packed packed = packed_of(hash);

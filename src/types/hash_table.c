@@ -1,8 +1,9 @@
 /* hash_table: a large hash as a dict of entries, with an index of deadlines once a field has one.
  *
- * An entry changes in place where its allocation allows it, and else gives way to a new one, of which
- * dict and index are told. Room for a deadline is made when it is first needed and given up only with
- * the next move, so that setting a field with a deadline again and again moves nothing. */
+ * An entry changes in place where its allocation allows it, and else gives way to a new one, of
+ * which dict and index are told. Room for a deadline is made when it is first needed and given
+ * up only with the next move, so that setting a field with a deadline again and again moves
+ * nothing. */
 #include "types/hash_int.h"
 
 #include <errno.h>
@@ -416,8 +417,8 @@ uint64_t hash_table_scan(const struct entry *hash, uint64_t cursor, int64_t now_
     return dict_scan(&hash_table_of(hash)->dict, cursor, visit_live, &visiting);
 }
 
-/* Random fields, drawn by walking the table once: each field that comes is taken with the chance that
- * makes every set of fields equally likely (Knuth's algorithm S). */
+/* Random fields, drawn by walking the table once: each field that comes is taken with the chance
+ * that makes every set of fields equally likely (Knuth's algorithm S). */
 struct selecting {
     struct visiting visiting;
     struct random *random;
@@ -449,7 +450,8 @@ static void select_by_walking(const struct hash_table *table, struct selecting *
     } while (cursor != 0 && selecting->wanted > 0);
 }
 
-/* Random picks are given up after so many in a row that were of no use (expired, or drawn before). */
+/* Random picks are given up after so many in a row that were of no use (expired, or drawn
+ * before). */
 #define USELESS_PICKS_MAX 100
 
 /* A random entry that is not expired and not in `taken`; NULL when none was met. */
