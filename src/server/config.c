@@ -185,8 +185,8 @@ static int include(const struct source *source, struct bytes line, struct bytes 
     return status;
 }
 
-/* Sets an option. A single word that holds several, as in `bind "127.0.0.1 ::1"`, is cut up for an
- * option that takes several. */
+/* Sets an option. A single word that holds several, as in `bind "127.0.0.1 ::1"`, is cut up if the
+ * option can make sense of the parts; a path with a space in it stays whole. */
 static int set_option(const struct source *source, int index, const struct bytes *words, int count,
                       const char **error) {
     struct config *config = source->config;
@@ -204,8 +204,13 @@ static int set_option(const struct source *source, int index, const struct bytes
     size_t size = words[0].size;
     char *scratch = mem_alloc(MEM_OTHER, size);
     int found = words_split(words[0], scratch, several, CONFIG_WORDS_MAX);
-    int status = found > 1 ? options_set(config->options, name, several, found, error)
-                           : options_set(config->options, name, words, count, error);
+    int status = -EINVAL;
+    if (found > 1) {
+        status = options_set(config->options, name, several, found, error);
+    }
+    if (status < 0) {
+        status = options_set(config->options, name, words, count, error);
+    }
     mem_free(MEM_OTHER, scratch, size);
     return status;
 }

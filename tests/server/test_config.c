@@ -283,6 +283,16 @@ static void test_lines_that_repeat_add_up(void **state) {
     assert_string_equal(value_of(fixture, "save"), "900 1 300 10 60 5");
 }
 
+static void test_one_word_that_does_not_come_apart(void **state) {
+    struct fixture *fixture = *state;
+    /* Three parts are no pairs, so the word goes with the other as it is. */
+    assert_int_equal(load_text(fixture, "pairs \"a b c\" d\n"), 0);
+    assert_string_equal(value_of(fixture, "pairs"), "a b c d");
+    begin_again(fixture);
+    assert_int_equal(load_text(fixture, "pairs \"a b c\"\n"), -1);
+    assert_non_null(strstr(buffer_text(&fixture->problem), "not in pairs"));
+}
+
 static void test_the_command_line_wins(void **state) {
     struct fixture *fixture = *state;
     const char *path = write_file(fixture, "t.conf", "maxclients 5\npairs a b\nsave 60 1\n");
@@ -701,6 +711,7 @@ int main(void) {
         CONFIG_TEST(test_a_file_with_everything),
         CONFIG_TEST(test_units),
         CONFIG_TEST(test_lines_that_repeat_add_up),
+        CONFIG_TEST(test_one_word_that_does_not_come_apart),
         CONFIG_TEST(test_the_command_line_wins),
         CONFIG_TEST(test_the_command_line_alone),
         CONFIG_TEST(test_standard_input),
