@@ -20,7 +20,7 @@ static struct entry *make(size_t key_size, const struct entry_shape *shape) {
     }
     size_t value_size = shape->encoding == ENTRY_INLINE ? shape->value.size : 0;
     check(value_size <= ENTRY_INLINE_MAX);
-    size_t size = sizeof(struct entry) + offset + key_size + value_size;
+    size_t size = entry_room(sizeof(struct entry) + offset + key_size + value_size);
     struct entry *e =
         flags & ENTRY_LONG_KEY ? mem_try_alloc(MEM_DATA, size) : mem_alloc(MEM_DATA, size);
     if (e == NULL) {

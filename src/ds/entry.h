@@ -166,9 +166,15 @@ static inline struct bytes entry_inline(const struct entry *e) {
     return bytes_of(e->body + entry_key_offset(e) + entry_key_size(e), e->value_size);
 }
 
+/* What is asked of the allocator for so many bytes: an entry without key and value has 8, but a dict needs
+ * addresses aligned to 16, which the allocator's smallest class does not give. */
+static inline size_t entry_room(size_t size) {
+    return size < 16 ? 16 : size;
+}
+
 /* What was asked of the allocator, in bytes; with its class this is what a free must pass. */
 static inline size_t entry_size(const struct entry *e) {
-    return sizeof *e + entry_key_offset(e) + entry_key_size(e) + e->value_size;
+    return entry_room(sizeof *e + entry_key_offset(e) + entry_key_size(e) + e->value_size);
 }
 
 /* Milliseconds since 1970, or ENTRY_NO_DEADLINE. */
@@ -219,8 +225,9 @@ struct entry *entry_try_rename(const struct entry *e, struct bytes key);
 /* Whether an inline value of `size` bytes can be written into this entry's allocation: encoding is
  * ENTRY_INLINE and the class stays. */
 static inline bool entry_inline_fits(const struct entry *e, size_t size) {
+    size_t rest = sizeof *e + entry_key_offset(e) + entry_key_size(e);
     return entry_encoding(e) == ENTRY_INLINE && size <= ENTRY_INLINE_MAX &&
-           mem_class(entry_size(e)) == mem_class(entry_size(e) - e->value_size + size);
+           mem_class(entry_room(rest + e->value_size)) == mem_class(entry_room(rest + size));
 }
 
 /* Changes the inline value's size in place. entry_inline_fits must hold. */

@@ -228,6 +228,9 @@ static void test_texts_in_place_and_not(void **state) {
     assert_value(fixture, "k", blob, none);
     set(fixture, "k", bytes_of(large, 300), none);
     assert_value(fixture, "k", bytes_of(large, 300), none);
+    /* Nothing at all: the smallest entry that there is. */
+    set(fixture, "", bytes_of("", 0), none);
+    assert_value(fixture, "", bytes_of("", 0), none);
     set(fixture, "", bytes_of("a\r\nb", 4), none);
     assert_value(fixture, "", bytes_of("a\r\nb", 4), none);
 
