@@ -14,8 +14,9 @@
 /* Sections as a set of bits. */
 #define SECTION(section) (1u << METRIC_##section)
 #define SECTIONS_ALL     ((1u << METRIC_SECTIONS) - 1)
-/* What INFO shows when it is not told: all but what has a line for each command. */
-#define SECTIONS_DEFAULT (SECTIONS_ALL & ~(SECTION(COMMANDSTATS) | SECTION(LATENCYSTATS)))
+/* What INFO shows when it is not told: all but what has a line for each command, and threads. */
+#define SECTIONS_DEFAULT                                                                           \
+    (SECTIONS_ALL & ~(SECTION(COMMANDSTATS) | SECTION(LATENCYSTATS) | SECTION(THREADS)))
 _Static_assert(METRIC_SECTIONS < 32, "the sections fit into a set of bits");
 
 static unsigned sections_named(struct bytes name) {

@@ -1,0 +1,53 @@
+/* cron: one timer with the frequency of the option hz, and in it what has a frequency of its own. */
+#include "server/cron.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "client/client.h"
+#include "feature/latency.h"
+#include "server/server.h"
+
+#define TENTH_US 100000
+
+static void expire_slice(struct cron *cron) {
+    struct server *server = cron->server;
+    int64_t start_us = clock_mono_us();
+    cron->behind = !keyspace_expire(&server->keyspace, CRON_SLICE_US);
+    int64_t taken_us = clock_mono_us() - start_us;
+    cron->slices++;
+    cron->expire_us += (uint64_t)taken_us;
+    latency_note(server->context.latency, "expire-cycle", taken_us);
+}
+
+static int64_t on_time(struct loop_timer *timer) {
+    struct cron *cron = (struct cron *)timer;
+    struct server *server = cron->server;
+    if (!cron->behind) {
+        expire_slice(cron);
+    }
+    if (server->clock.mono_us >= cron->tenth_due_us) {
+        cron->tenth_due_us = server->clock.mono_us + TENTH_US;
+        clients_cron(server->context.clients);
+        mem_note_peak();
+        info_sample(&server->info);
+    }
+    return 1000 / server->options.hz;
+}
+
+void cron_start(struct cron *cron, struct server *server) {
+    *cron = (struct cron){.server = server};
+    cron->timer.on_time = on_time;
+    cron->timer.position = -1;
+    loop_timer_add(server->loop, &cron->timer, 0);
+}
+
+void cron_retime(struct cron *cron) {
+    loop_timer_add(cron->server->loop, &cron->timer, 1000 / cron->server->options.hz);
+}
+
+bool cron_idle(struct cron *cron) {
+    if (cron->behind) {
+        expire_slice(cron);
+    }
+    return cron->behind;
+}

@@ -1,0 +1,37 @@
+/* cron: what is done from time to time while the server runs: connections looked after, expired keys removed,
+ * figures sampled.
+ *
+ * Background work goes in slices of CRON_SLICE_US, one a pass, so that requests wait for one slice at
+ * most. While more is due, the loop does not sleep but takes a slice after each look at the sockets. */
+#ifndef LARDER_SERVER_CRON_H
+#define LARDER_SERVER_CRON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ev/loop.h"
+
+/* What a request that arrives in the middle waits longer; short beside the millisecond that a network takes. */
+#define CRON_SLICE_US 500
+
+struct server;
+
+struct cron {
+    struct loop_timer timer; /* first: the timer's function gets this address */
+    struct server *server;
+    int64_t tenth_due_us; /* when what is done ten times a second comes next */
+    bool behind;          /* more keys have expired than one slice could remove */
+    uint64_t slices;      /* of expiry, since start */
+    uint64_t expire_us;   /* spent in them */
+};
+
+/* Begins to run in the server's loop. */
+void cron_start(struct cron *cron, struct server *server);
+
+/* hz has changed. */
+void cron_retime(struct cron *cron);
+
+/* A slice of what is behind; called when the loop has nothing else to do. Whether more is due. */
+bool cron_idle(struct cron *cron);
+
+#endif

@@ -1,0 +1,21 @@
+/* families: the list of tables. Their order is that of COMMAND. */
+#include "server/families.h"
+
+#include "command/tables.h"
+
+typedef const struct command_table *(*table_fn)(void);
+
+static const table_fn families[] = {
+    command_strings, command_string_set,  command_string_numbers, command_string_compare,
+    command_lcs,     command_bitmaps,     command_bitfields,      command_bitop,
+    command_generic, command_expiry,      command_scan,           command_object,
+    command_hashes,  command_hash_visits, command_hash_expiry,    command_connection,
+    command_clients, command_commands,    command_config,         command_server,
+    command_observe, command_debug,
+};
+
+void families_register(struct commands *commands) {
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+        commands_register(commands, families[i]());
+    }
+}

@@ -1,0 +1,9 @@
+/* families: all commands of the server, family by family. A build that wants fewer leaves rows out. */
+#ifndef LARDER_SERVER_FAMILIES_H
+#define LARDER_SERVER_FAMILIES_H
+
+#include "client/command.h"
+
+void families_register(struct commands *commands);
+
+#endif

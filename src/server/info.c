@@ -1,0 +1,263 @@
+/* info: the sections of INFO that are of the process, and the rates. A counter is sampled ten times a
+ * second; what it grew by, a second, goes into a ring of INFO_SAMPLES, whose average is shown: steady
+ * enough to read, quick enough to see a change within two seconds. */
+#include "server/info.h"
+
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "client/client.h"
+#include "client/command.h"
+#include "server/server.h"
+#include "store/access.h"
+
+#define US_PER_SECOND   1000000
+#define SECONDS_PER_DAY 86400
+
+/* Rates. */
+
+static uint64_t counter_of(const struct info *info, enum info_rate rate) {
+    const struct client_metrics *clients = clients_metrics(info->server->context.clients);
+    const struct loop_stats *loop = loop_stats(info->server->loop);
+    switch (rate) {
+    case INFO_RATE_COMMANDS:
+        return clients->total_commands_processed;
+    case INFO_RATE_INPUT:
+        return clients->total_net_input_bytes;
+    case INFO_RATE_OUTPUT:
+        return clients->total_net_output_bytes;
+    case INFO_RATE_PASSES:
+        return loop->passes;
+    case INFO_RATE_BUSY:
+        return loop->busy_us;
+    case INFO_RATES:
+        break;
+    }
+    return 0;
+}
+
+void info_sample(struct info *info) {
+    int64_t now_us = info->server->clock.mono_us;
+    int64_t passed_us = now_us - info->sampled_us;
+    if (passed_us <= 0) {
+        return;
+    }
+    for (int rate = 0; rate < INFO_RATES; rate++) {
+        uint64_t now = counter_of(info, (enum info_rate)rate);
+        uint64_t last = info->rates[rate].last;
+        /* CONFIG RESETSTAT sets a counter back. */
+        double grown = now > last ? (double)(now - last) : 0;
+        info->rates[rate].samples[info->next_sample] =
+            (uint64_t)(grown * US_PER_SECOND / (double)passed_us);
+        info->rates[rate].last = now;
+    }
+    info->next_sample = (info->next_sample + 1) % INFO_SAMPLES;
+    info->sampled_us = now_us;
+}
+
+uint64_t info_rate(const struct info *info, enum info_rate rate) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < INFO_SAMPLES; i++) {
+        sum += info->rates[rate].samples[i];
+    }
+    return sum / INFO_SAMPLES;
+}
+
+/* Sections. */
+
+static void server_version(void *module, struct buffer *out) {
+    const struct info *info = module;
+    struct utsname system;
+    if (uname(&system) != 0) {
+        memset(&system, 0, sizeof system);
+    }
+    buffer_printf(out,
+                  "redis_version:%s\r\nlarder_version:%s\r\nserver_name:larder\r\n"
+                  "redis_git_sha1:00000000\r\nredis_git_dirty:0\r\nredis_build_id:0\r\n"
+                  "redis_mode:standalone\r\nos:%s %s %s\r\narch_bits:%zu\r\n"
+                  "monotonic_clock:POSIX clock_gettime\r\nmultiplexing_api:%s\r\n"
+                  "atomicvar_api:c11-builtin\r\n",
+                  LARDER_REDIS_VERSION, LARDER_VERSION, system.sysname, system.release,
+                  system.machine, sizeof(void *) * 8, loop_backend(info->server->loop));
+    buffer_printf(out, "gcc_version:%d.%d.%d\r\n", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__);
+}
+
+static void server_process(void *module, struct buffer *out) {
+    const struct info *info = module;
+    const struct server *server = info->server;
+    int64_t up_s = (server->clock.now_ms - server->control.start_ms) / 1000;
+    up_s = up_s < 0 ? 0 : up_s;
+    int64_t wall_us = server->clock.driven ? server->clock.now_ms * 1000 : clock_wall_us();
+    buffer_printf(out,
+                  "process_id:%d\r\nprocess_supervised:no\r\nrun_id:%s\r\ntcp_port:%lld\r\n"
+                  "server_time_usec:%lld\r\nuptime_in_seconds:%lld\r\nuptime_in_days:%lld\r\n"
+                  "hz:%lld\r\nconfigured_hz:%lld\r\nlru_clock:%u\r\nexecutable:%s\r\n"
+                  "config_file:%s\r\nio_threads_active:0\r\n",
+                  (int)getpid(), server->control.run_id, (long long)server->options.port,
+                  (long long)wall_us, (long long)up_s, (long long)(up_s / SECONDS_PER_DAY),
+                  (long long)server->options.hz, (long long)server->options.hz,
+                  access_tick(server->clock.now_ms), server->control.executable,
+                  server->control.config_file);
+    listeners_print(&server->listeners, out);
+}
+
+static void clients_absent(void *module, struct buffer *out) {
+    (void)module;
+    buffer_append_text(out, "cluster_connections:0\r\nblocked_clients:0\r\ntracking_clients:0\r\n"
+                            "pubsub_clients:0\r\nwatching_clients:0\r\n"
+                            "clients_in_timeout_table:0\r\ntotal_watched_keys:0\r\n"
+                            "total_blocking_keys:0\r\ntotal_blocking_keys_on_nokey:0\r\n");
+}
+
+/* As of a Redis that saves nothing. */
+static void persistence(void *module, struct buffer *out) {
+    const struct info *info = module;
+    const struct server *server = info->server;
+    buffer_append_text(out, "loading:0\r\nasync_loading:0\r\ncurrent_cow_peak:0\r\n"
+                            "current_cow_size:0\r\ncurrent_cow_size_age:0\r\n"
+                            "current_fork_perc:0.00\r\ncurrent_save_keys_processed:0\r\n"
+                            "current_save_keys_total:0\r\n");
+    buffer_printf(out,
+                  "rdb_changes_since_last_save:%llu\r\nrdb_bgsave_in_progress:0\r\n"
+                  "rdb_last_save_time:%lld\r\n",
+                  (unsigned long long)server->keyspace.changes,
+                  (long long)(server->control.start_ms / 1000));
+    buffer_append_text(
+        out, "rdb_last_bgsave_status:ok\r\nrdb_last_bgsave_time_sec:-1\r\n"
+             "rdb_current_bgsave_time_sec:-1\r\nrdb_saves:0\r\nrdb_last_cow_size:0\r\n"
+             "rdb_last_load_keys_expired:0\r\nrdb_last_load_keys_loaded:0\r\naof_enabled:0\r\n"
+             "aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\n"
+             "aof_last_rewrite_time_sec:-1\r\naof_current_rewrite_time_sec:-1\r\n"
+             "aof_last_bgrewrite_status:ok\r\naof_rewrites:0\r\n"
+             "aof_rewrites_consecutive_failures:0\r\naof_last_write_status:ok\r\n"
+             "aof_last_cow_size:0\r\nmodule_fork_in_progress:0\r\nmodule_fork_last_cow_size:0\r\n");
+}
+
+static void stats_rates(void *module, struct buffer *out) {
+    const struct info *info = module;
+    buffer_printf(out,
+                  "instantaneous_ops_per_sec:%llu\r\ninstantaneous_input_kbps:%."
+                  "2f\r\ninstantaneous_output_kbps:%.2f\r\n",
+                  (unsigned long long)info_rate(info, INFO_RATE_COMMANDS),
+                  (double)info_rate(info, INFO_RATE_INPUT) / 1024,
+                  (double)info_rate(info, INFO_RATE_OUTPUT) / 1024);
+}
+
+static void stats_loop(void *module, struct buffer *out) {
+    const struct info *info = module;
+    const struct loop_stats *loop = loop_stats(info->server->loop);
+    const struct commands *commands = info->server->context.commands;
+    uint64_t busy_ns = 0;
+    for (int id = 0; id < commands_count(commands); id++) {
+        busy_ns += commands_at(commands, id)->busy_ns;
+    }
+    uint64_t passes = info_rate(info, INFO_RATE_PASSES);
+    buffer_printf(out,
+                  "eventloop_cycles:%llu\r\neventloop_duration_sum:%llu\r\n"
+                  "eventloop_duration_cmd_sum:%llu\r\n"
+                  "instantaneous_eventloop_cycles_per_sec:%llu\r\n"
+                  "instantaneous_eventloop_duration_usec:%llu\r\n"
+                  "eventloop_events:%llu\r\neventloop_duration_max:%llu\r\n"
+                  "eventloop_duration_last:%llu\r\n",
+                  (unsigned long long)loop->passes, (unsigned long long)loop->busy_us,
+                  (unsigned long long)(busy_ns / 1000), (unsigned long long)passes,
+                  (unsigned long long)(passes == 0 ? 0 : info_rate(info, INFO_RATE_BUSY) / passes),
+                  (unsigned long long)loop->events, (unsigned long long)loop->pass_max_us,
+                  (unsigned long long)loop->pass_last_us);
+}
+
+/* What a Redis without replicas, modules, publishers and forks would say. */
+static void stats_absent(void *module, struct buffer *out) {
+    const struct info *info = module;
+    buffer_printf(out, "expire_cycle_cpu_milliseconds:%llu\r\n",
+                  (unsigned long long)(info->server->cron.expire_us / 1000));
+    buffer_append_text(
+        out, "expired_stale_perc:0.00\r\nexpired_time_cap_reached_count:0\r\n"
+             "total_net_repl_input_bytes:0\r\ntotal_net_repl_output_bytes:0\r\n"
+             "instantaneous_input_repl_kbps:0.00\r\ninstantaneous_output_repl_kbps:0.00\r\n"
+             "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\nevicted_clients:0\r\n"
+             "evicted_scripts:0\r\ntotal_eviction_exceeded_time:0\r\n"
+             "current_eviction_exceeded_time:0\r\npubsub_channels:0\r\npubsub_patterns:0\r\n"
+             "pubsubshard_channels:0\r\nlatest_fork_usec:0\r\ntotal_forks:0\r\n"
+             "migrate_cached_sockets:0\r\nslave_expires_tracked_keys:0\r\n"
+             "active_defrag_hits:0\r\nactive_defrag_misses:0\r\nactive_defrag_key_hits:0\r\n"
+             "active_defrag_key_misses:0\r\ntotal_active_defrag_time:0\r\n"
+             "current_active_defrag_time:0\r\ntracking_total_keys:0\r\ntracking_total_items:0\r\n"
+             "tracking_total_prefixes:0\r\nunexpected_error_replies:0\r\n"
+             "dump_payload_sanitizations:0\r\nio_threaded_reads_processed:0\r\n"
+             "io_threaded_writes_processed:0\r\nreply_buffer_shrinks:0\r\n"
+             "reply_buffer_expands:0\r\nacl_access_denied_cmd:0\r\nacl_access_denied_key:0\r\n"
+             "acl_access_denied_channel:0\r\n");
+}
+
+static void replication(void *module, struct buffer *out) {
+    const struct info *info = module;
+    buffer_printf(out,
+                  "role:master\r\nconnected_slaves:0\r\nmaster_failover_state:no-failover\r\n"
+                  "master_replid:%s\r\nmaster_replid2:%040d\r\nmaster_repl_offset:0\r\n"
+                  "second_repl_offset:-1\r\nrepl_backlog_active:0\r\nrepl_backlog_size:1048576\r\n"
+                  "repl_backlog_first_byte_offset:0\r\nrepl_backlog_histlen:0\r\n",
+                  info->server->control.replication_id, 0);
+}
+
+static void print_cpu(struct buffer *out, const char *suffix, int who) {
+    struct rusage usage;
+    if (getrusage(who, &usage) != 0) {
+        memset(&usage, 0, sizeof usage);
+    }
+    buffer_printf(out, "used_cpu_sys%s:%lld.%06lld\r\nused_cpu_user%s:%lld.%06lld\r\n", suffix,
+                  (long long)usage.ru_stime.tv_sec, (long long)usage.ru_stime.tv_usec, suffix,
+                  (long long)usage.ru_utime.tv_sec, (long long)usage.ru_utime.tv_usec);
+}
+
+static void cpu(void *module, struct buffer *out) {
+    (void)module;
+    print_cpu(out, "", RUSAGE_SELF);
+    print_cpu(out, "_children", RUSAGE_CHILDREN);
+    print_cpu(out, "_main_thread", RUSAGE_THREAD);
+}
+
+static void cluster(void *module, struct buffer *out) {
+    (void)module;
+    buffer_append_text(out, "cluster_enabled:0\r\n");
+}
+
+static void reset(void *module) {
+    const struct info *info = module;
+    loop_stats_reset(info->server->loop);
+    info->server->cron.expire_us = 0;
+}
+
+void info_init(struct info *info, struct server *server) {
+    static const struct metric rows[] = {
+#define LINES(section_, text_, description_)                                                       \
+    {.name = #text_,                                                                               \
+     .section = METRIC_##section_,                                                                 \
+     .kind = METRIC_KIND_LINES,                                                                    \
+     .text = text_,                                                                                \
+     .description = (description_)}
+        LINES(SERVER, server_version, "What runs, and on what."),
+        LINES(SERVER, server_process, "The process and its settings."),
+        LINES(CLIENTS, clients_absent, "Kinds of clients that there are not."),
+        LINES(PERSISTENCE, persistence, "Nothing is saved."),
+        LINES(STATS, stats_rates, "Rates over the last two seconds."),
+        LINES(STATS, stats_loop, "The event loop's passes and time, microseconds."),
+        LINES(STATS, stats_absent, "Figures of what there is not."),
+        LINES(REPLICATION, replication, "Nothing is replicated."),
+        LINES(CPU, cpu, "Processor time, seconds."),
+        LINES(CLUSTER, cluster, "There is no cluster."),
+#undef LINES
+    };
+    *info = (struct info){.server = server};
+    struct metrics *metrics = server->context.metrics;
+    metrics_register(metrics, rows, sizeof rows / sizeof rows[0], NULL, info, reset);
+    info_register_memory(info, metrics);
+    info_register_commands(info, metrics);
+}
+
+void info_start(struct info *info) {
+    info->startup_memory = mem_used();
+    info->sampled_us = info->server->clock.mono_us;
+}

@@ -1,0 +1,168 @@
+/* main: from the command line to a server that serves, and back: reads the
+ * configuration, sees to log and process, starts the server, and ends with 0
+ * when it was asked to end, otherwise with 1 and a word about the reason. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "client/client.h"
+#include "net/listener.h"
+#include "server/process.h"
+#include "server/server.h"
+
+/* Where the process's number goes when a server in the background is not told.
+ */
+#define PIDFILE_DEFAULT "/var/run/larder.pid"
+
+static void print_version(void) {
+    printf("Larder server v=%s redis=%s malloc=%s bits=%zu\n", LARDER_VERSION, LARDER_REDIS_VERSION,
+           mem_allocator_name(), sizeof(void *) * 8);
+}
+
+static void print_help(const char *program) {
+    printf("Usage: %s [configuration file] [-] [--option value ...]\n"
+           "\n"
+           "  -                 reads more of the configuration from standard "
+           "input\n"
+           "  --option value    sets an option as a line of the file would: "
+           "--port 7000\n"
+           "  --version, -v     shows the version\n"
+           "  --help, -h        shows this\n"
+           "\n"
+           "Without a file all options have their defaults: port 6379 on all "
+           "addresses.\n",
+           program);
+}
+
+/* Whether the command line asks for a text instead of a server. */
+static bool is_answered(int argc, char **argv) {
+    if (argc != 2) {
+        return false;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-v") == 0) {
+        print_version();
+        return true;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        print_help(argv[0]);
+        return true;
+    }
+    return false;
+}
+
+/* Reads the configuration and opens the log. 0, or -1 after saying on standard
+ * error why not. */
+static int configure(struct server *server, int argc, char **argv) {
+    struct buffer problem;
+    buffer_init(&problem, MEM_OTHER);
+    int status = config_load(server->config, argc, argv, &problem);
+    if (status != 0) {
+        fputs(buffer_text(&problem), stderr);
+    }
+    buffer_clear(&problem);
+    if (status != 0) {
+        return -1;
+    }
+    const char *logfile = server->options.logfile;
+    status = log_open(logfile, (enum log_level)server->options.loglevel);
+    if (status != 0) {
+        fprintf(stderr, "The log %s cannot be opened: %s\n", logfile, strerror(-status));
+        return -1;
+    }
+    return 0;
+}
+
+static void log_beginning(const struct server *server) {
+    const char *file = config_path(server->config);
+    log_notice("Larder %s is starting: process %d, %zu bits, allocator %s.", LARDER_VERSION,
+               (int)getpid(), sizeof(void *) * 8, mem_allocator_name());
+    if (file[0] == '\0') {
+        log_notice("There is no configuration file: what the command line does not "
+                   "say has its "
+                   "default.");
+    } else {
+        log_notice("The configuration was read from %s.", file);
+    }
+    struct buffer warning;
+    buffer_init(&warning, MEM_OTHER);
+    config_warning(server->config, &warning);
+    if (warning.size > 0) {
+        log_warning("%s", buffer_text(&warning));
+    }
+    buffer_clear(&warning);
+}
+
+static void log_started(const struct server *server) {
+    log_notice("Event loop: %s. Clients: %lld at most.", loop_backend(server->loop),
+               (long long)clients_options(server->context.clients)->client_max);
+    for (int i = 0; i < server->listeners.tcp_count; i++) {
+        log_notice("Listening on %s.", listener_name(server->listeners.tcp[i].listener));
+    }
+    if (server->listeners.unix_listener != NULL) {
+        log_notice("Listening on %s.", listener_name(server->listeners.unix_listener));
+    }
+    log_notice("Ready to accept connections");
+}
+
+/* The path of the file for the process's number, or NULL. */
+static const char *pidfile_of(const struct server *server) {
+    if (server->options.pidfile[0] != '\0') {
+        return server->options.pidfile;
+    }
+    return server->options.daemonize ? PIDFILE_DEFAULT : NULL;
+}
+
+static int serve(struct server *server) {
+    if (server_start(server) != 0) {
+        return -1;
+    }
+    const char *pidfile = pidfile_of(server);
+    if (pidfile != NULL) {
+        int status = process_write_pidfile(pidfile);
+        if (status != 0) {
+            log_warning("The process's number cannot be written into %s: %s", pidfile,
+                        strerror(-status));
+            pidfile = NULL;
+        }
+    }
+    log_started(server);
+    server_run(server);
+    log_notice("The server has ended.");
+    if (pidfile != NULL) {
+        process_remove_pidfile(pidfile);
+    }
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    static struct server server;
+    if (is_answered(argc, argv)) {
+        return 0;
+    }
+    if (mem_verify_classes() != 0) {
+        fputs("The allocator's size classes are not those that this program was "
+              "built for.\n",
+              stderr);
+        return 1;
+    }
+    process_prepare();
+    hash_seed_draw();
+    server_init(&server, argv[0]);
+    int status = configure(&server, argc, argv);
+    if (status == 0 && server.options.daemonize) {
+        status = process_daemonize();
+        if (status != 0) {
+            log_warning("The server cannot go into the background: %s", strerror(-status));
+        }
+    }
+    if (status == 0) {
+        log_beginning(&server);
+        status = serve(&server);
+    }
+    server_free(&server);
+    return status == 0 ? 0 : 1;
+}

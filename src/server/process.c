@@ -1,0 +1,80 @@
+/* process: the few calls that turn a program into a service. */
+#include "server/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A process's number, a newline, and room. */
+#define PID_SIZE 32
+
+void process_prepare(void) {
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    mode_t inherited = umask(S_IWGRP | S_IWOTH);
+    umask(inherited | S_IWGRP | S_IWOTH);
+}
+
+int process_daemonize(void) {
+    pid_t child = fork();
+    if (child < 0) {
+        return -errno;
+    }
+    if (child > 0) {
+        _exit(0);
+    }
+    if (setsid() < 0) {
+        return -errno;
+    }
+    int fd = open("/dev/null", O_RDWR);
+    if (fd < 0) {
+        return -errno;
+    }
+    for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; standard++) {
+        if (dup2(fd, standard) < 0) {
+            int status = -errno;
+            close(fd);
+            return status;
+        }
+    }
+    if (fd > STDERR_FILENO) {
+        close(fd);
+    }
+    return 0;
+}
+
+int process_write_pidfile(const char *path) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0) {
+        return -errno;
+    }
+    char text[PID_SIZE];
+    int size = snprintf(text, sizeof text, "%d\n", (int)getpid());
+    ssize_t written = write(fd, text, (size_t)size);
+    int status = written == size ? 0 : written < 0 ? -errno : -EIO;
+    if (close(fd) != 0 && status == 0) {
+        status = -errno;
+    }
+    return status;
+}
+
+void process_remove_pidfile(const char *path) {
+    char text[PID_SIZE];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return;
+    }
+    ssize_t size = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (size > 0) {
+        text[size] = '\0';
+        if (strtol(text, NULL, 10) == (long)getpid()) {
+            unlink(path);
+        }
+    }
+}

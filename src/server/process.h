@@ -1,0 +1,22 @@
+/* process: what a server does with the process that it is given: into the background, its number into a
+ * file, signals that must not end it. */
+#ifndef LARDER_SERVER_PROCESS_H
+#define LARDER_SERVER_PROCESS_H
+
+#include <stdbool.h>
+
+/* Ignores SIGPIPE and SIGHUP, and takes care that nobody else can write to files that the server makes. */
+void process_prepare(void);
+
+/* Goes on in a child that has no terminal; the parent ends with status 0. Before any thread is
+ * started. 0 or -errno. */
+int process_daemonize(void);
+
+/* Writes the process's number into a file, or -errno. */
+int process_write_pidfile(const char *path);
+
+/* Removes the file that process_write_pidfile wrote, unless another process has written its own
+ * number there. */
+void process_remove_pidfile(const char *path);
+
+#endif

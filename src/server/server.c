@@ -1,0 +1,255 @@
+/* server: makes the parts in the order in which they need each other, and frees them in the opposite
+ * one. */
+#include "server/server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metric.h"
+#include "base/random.h"
+#include "client/client.h"
+#include "client/command.h"
+#include "feature/latency.h"
+#include "feature/monitor.h"
+#include "feature/slowlog.h"
+#include "net/socket.h"
+#include "server/families.h"
+
+/* What commands may ask for. */
+
+static void control_shutdown(void *context, bool now) {
+    struct server *server = context;
+    log_warning("A client asked for the shutdown.");
+    ending_begin(&server->ending, now);
+}
+
+static bool control_shutdown_abort(void *context) {
+    struct server *server = context;
+    return ending_abort(&server->ending);
+}
+
+static int control_rewrite_config(void *context) {
+    struct server *server = context;
+    return config_rewrite(server->config);
+}
+
+static void draw_id(char id[41]) {
+    unsigned char secret[20];
+    random_secret(secret, sizeof secret);
+    for (size_t i = 0; i < sizeof secret; i++) {
+        snprintf(id + 2 * i, 3, "%02x", secret[i]);
+    }
+}
+
+static void init_control(struct server *server, const char *program) {
+    struct server_control *control = &server->control;
+    ssize_t size = readlink("/proc/self/exe", server->executable, sizeof server->executable - 1);
+    if (size < 0) {
+        snprintf(server->executable, sizeof server->executable, "%s", program);
+    }
+    control->server = server;
+    draw_id(control->run_id);
+    draw_id(control->replication_id);
+    control->start_ms = server->clock.now_ms;
+    control->executable = server->executable;
+    control->config_file = "";
+    control->shutdown = control_shutdown;
+    control->shutdown_abort = control_shutdown_abort;
+    control->rewrite_config = control_rewrite_config;
+}
+
+/* rename-command NAME NEW-NAME, the new one empty to take the command away. */
+static bool rename_command(void *context, const struct bytes *words, int count,
+                           const char **error) {
+    struct server *server = context;
+    if (count != 2) {
+        *error = "wrong number of arguments";
+        return false;
+    }
+    int status = commands_rename(server->context.commands, words[0], words[1]);
+    if (status != 0) {
+        *error = status == -ENOENT ? "No such command in rename-command"
+                                   : "Target command name already exists";
+        return false;
+    }
+    return true;
+}
+
+void server_init(struct server *server, const char *program) {
+    memset(server, 0, sizeof *server);
+    struct context *context = &server->context;
+    clock_init(&server->clock);
+    init_control(server, program);
+    context->clock = &server->clock;
+    context->control = &server->control;
+    context->keyspace = &server->keyspace;
+    context->options = options_new();
+    context->metrics = metrics_new();
+    context->commands = commands_new();
+    families_register(context->commands);
+    server_register_options(server);
+    info_init(&server->info, server);
+    keyspace_init(&server->keyspace, &server->clock, context->options, context->metrics);
+    limit_init(&server->limit, context->options, context->metrics);
+    context->clients = clients_new(context);
+    context->slowlog = slowlog_new(context);
+    context->latency = latency_new(context);
+    context->monitor = monitor_new(context);
+    ending_init(&server->ending, server);
+    server->config = config_new(context->options);
+    config_on_line(server->config, "rename-command", rename_command, server);
+}
+
+/* The hooks of the loop. */
+
+static void pass_start(void *context) {
+    struct server *server = context;
+    clock_update(&server->clock);
+    keyspace_pass(&server->keyspace);
+}
+
+static void pass_end(void *context) {
+    struct server *server = context;
+    clients_pass_end(server->context.clients);
+}
+
+static bool idle(void *context) {
+    struct server *server = context;
+    bool behind = cron_idle(&server->cron);
+    return clients_have_work(server->context.clients) || behind;
+}
+
+static void accepted(void *context, int fd, bool is_unix) {
+    struct server *server = context;
+    clients_accept(server->context.clients, fd, is_unix);
+}
+
+static void on_signal(void *context, int number) {
+    struct server *server = context;
+    bool again = server->ending.state != ENDING_SERVING;
+    unsigned flags = number == SIGINT ? server->on_sigint : server->on_sigterm;
+    log_warning("Received %s: %s.", number == SIGINT ? "SIGINT" : "SIGTERM",
+                again ? "ending at once" : "shutting down");
+    ending_begin(&server->ending, (flags & SERVER_SHUTDOWN_NOW) != 0);
+}
+
+/* Lowers maxclients to what the system allows. 0, or -1 when that is nobody. */
+static int allow_descriptors(struct server *server) {
+    int64_t wanted = clients_options(server->context.clients)->client_max;
+    long allowed = socket_raise_fd_limit((long)wanted + SERVER_DESCRIPTORS) - SERVER_DESCRIPTORS;
+    if (allowed >= wanted) {
+        return 0;
+    }
+    if (allowed < 1) {
+        log_warning("The system allows %ld open files, and %d are needed for the server itself. "
+                    "Raise the limit (ulimit -n).",
+                    allowed + SERVER_DESCRIPTORS, SERVER_DESCRIPTORS);
+        return -1;
+    }
+    log_warning(
+        "The system allows %ld open files: maxclients is lowered from %lld to %ld. To serve "
+        "more, raise the limit (ulimit -n).",
+        allowed + SERVER_DESCRIPTORS, (long long)wanted, allowed);
+    char text[24];
+    snprintf(text, sizeof text, "%ld", allowed);
+    struct bytes word = bytes_text(text);
+    const char *error = NULL;
+    int status = options_set(server->context.options, bytes_text("maxclients"), &word, 1, &error);
+    check(status == 0);
+    return 0;
+}
+
+int server_listen(struct server *server) {
+    const struct server_options *options = &server->options;
+    if (server->loop == NULL || server->ending.state != ENDING_SERVING) {
+        return 0;
+    }
+    if (listeners_open_tcp(&server->listeners, (int)options->port, (int)options->backlog) != 0) {
+        return -1;
+    }
+    if (options->unixsocket[0] != '\0' && server->listeners.unix_listener == NULL &&
+        listeners_open_unix(&server->listeners, options->unixsocket,
+                            (unsigned)options->unixsocketperm, (int)options->backlog) != 0) {
+        return -1;
+    }
+    clients_set_bound(server->context.clients, !listeners_wants_default(&server->listeners));
+    return 0;
+}
+
+static int make_loop(struct server *server) {
+    static const int signals[] = {SIGTERM, SIGINT, 0};
+    const char *error = NULL;
+    int64_t descriptors = clients_options(server->context.clients)->client_max + SERVER_DESCRIPTORS;
+    server->loop = loop_new(server_backend_name(server), (int)descriptors, &error);
+    if (server->loop == NULL) {
+        log_warning("The event loop cannot be made: %s", error);
+        return -1;
+    }
+    if (error != NULL) {
+        log_warning("Event loop: %s", error);
+    }
+    int status = loop_signals(server->loop, signals, on_signal, server);
+    if (status != 0) {
+        log_warning("Signals cannot be received: %s", strerror(-status));
+        return -1;
+    }
+    server->context.loop = server->loop;
+    loop_on_pass_start(server->loop, pass_start, server);
+    loop_on_pass_end(server->loop, pass_end, server);
+    loop_on_idle(server->loop, idle, server);
+    return 0;
+}
+
+int server_start(struct server *server) {
+    const char *ignored = NULL;
+    (void)server_apply_hz(server, &ignored);
+    server->control.config_file = config_path(server->config);
+    if (allow_descriptors(server) != 0 || make_loop(server) != 0) {
+        return -1;
+    }
+    keyspace_start(&server->keyspace);
+    slowlog_start(server->context.slowlog);
+    latency_start(server->context.latency);
+    listeners_attach(&server->listeners, server->loop, accepted, server);
+    if (server_listen(server) != 0) {
+        return -1;
+    }
+    if (listeners_count(&server->listeners) == 0) {
+        log_warning("There is nothing to listen on: neither bind and port nor unixsocket name an "
+                    "address that this machine has.");
+        return -1;
+    }
+    cron_start(&server->cron, server);
+    info_start(&server->info);
+    return 0;
+}
+
+void server_run(struct server *server) {
+    loop_run(server->loop);
+}
+
+void server_free(struct server *server) {
+    struct context *context = &server->context;
+    listeners_clear(&server->listeners);
+    clients_free(context->clients);
+    slowlog_free(context->slowlog);
+    latency_free(context->latency);
+    monitor_free(context->monitor);
+    keyspace_free(&server->keyspace);
+    commands_free(context->commands);
+    metrics_free(context->metrics);
+    options_free(context->options);
+    config_free(server->config);
+    if (server->loop != NULL) {
+        loop_timer_remove(server->loop, &server->cron.timer);
+        loop_timer_remove(server->loop, &server->ending.timer);
+        loop_free(server->loop);
+    }
+}
