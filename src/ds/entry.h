@@ -226,6 +226,9 @@ struct entry *entry_try_rename(const struct entry *e, struct bytes key);
  * ENTRY_INLINE and the class stays. */
 static inline bool entry_inline_fits(const struct entry *e, size_t size) {
     size_t rest = sizeof *e + entry_key_offset(e) + entry_key_size(e);
+    if (LIKELY(size == e->value_size)) {
+        return entry_encoding(e) == ENTRY_INLINE;
+    }
     return entry_encoding(e) == ENTRY_INLINE && size <= ENTRY_INLINE_MAX &&
            mem_class(entry_room(rest + e->value_size)) == mem_class(entry_room(rest + size));
 }
