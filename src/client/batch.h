@@ -5,16 +5,16 @@
  *     slices    |GET|k1|GET|k2|SET|k|v|...             arguments, pointing into the arena
  *     requests  |0      |1      |2    |...             one line each: client, slices, command, hash
  *
- * A batch runs when BATCH_REQUESTS requests have been gathered, or when the pass has no more ready
- * sockets. Running it is a few straight loops, each over all the requests: hash the first key and
- * ask for its bucket; find the tags that match and ask for the entry; execute. So the memory's latency
- * for one request is hidden behind the others.
+ * A batch runs when the arena is full, or when the pass has no more ready sockets. Running it is a few
+ * straight loops over strips of requests: hash the first key and ask for its bucket; find the tags that
+ * match and ask for the entry; execute. So the memory's latency for one request is hidden behind the others.
  *
  * Requests of one connection are adjacent and in order; its replies are contiguous in the reply arena
  * and go out with one send.
  *
- * Fairness: a connection is read at most once a pass, BATCH_READ_SIZE bytes, and what it produces in one pass
- * is bounded by BATCH_REPLY_MAX: requests behind that point are put back into its input.
+ * Fairness: a connection is read once a pass, 64 KiB at most. When it has produced a megabyte of replies that
+ * its socket does not take, its further requests are put back into its input and it is not read until
+ * it has taken them.
  *
  * The batch owns arena, slices, requests and the reply; it holds pointers to clients only within a pass. */
 #ifndef LARDER_CLIENT_BATCH_H
@@ -38,6 +38,10 @@ void batch_resume(struct batch *batch, struct client *client);
 
 /* Plans, executes and flushes all that has been gathered. */
 void batch_run(struct batch *batch);
+
+/* A message is about to be queued for this client: sends the replies of the batch that must come before it,
+ * if there are any. */
+void batch_settle(struct batch *batch, const struct client *client);
 
 /* Bytes held by the batch's arenas. */
 size_t batch_footprint(const struct batch *batch);

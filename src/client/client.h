@@ -96,7 +96,8 @@ enum client_flag {
     CLIENT_PAUSED = 1 << 11,         /* CLIENT PAUSE holds a request of its back */
     CLIENT_BUSY = 1 << 12,           /* in the batch now */
     CLIENT_INTERNAL = 1 << 13,       /* no connection */
-    CLIENT_READY = 1 << 14,          /* has input left to run though its socket may be silent */
+    CLIENT_TO_FLUSH = 1 << 14,       /* in the list of those with new output */
+    CLIENT_TO_RESUME = 1 << 15,      /* in the list of those with input left to run */
 };
 /* While none of these is set, a request is executed without a further look at its client. */
 #define CLIENT_GATES                                                                               \
@@ -128,7 +129,9 @@ struct client {
     uint64_t bytes_out;
     struct client *next; /* in the registry, by id */
     struct client *previous;
-    struct client *next_queued;   /* in the list of those to free, to resume or to flush */
+    struct client *next_closing; /* in the lists of those to free, to flush, to resume */
+    struct client *next_flush;
+    struct client *next_resume;
     int64_t output_soft_since_ms; /* over its soft limit since, 0 when not */
 };
 
@@ -211,6 +214,11 @@ struct error_count {
     uint64_t count;
 };
 const struct error_count *clients_error_counts(const struct clients *clients, size_t *count);
+
+/* The hooks of a pass: at its end runs the batch, resumes, flushes, frees; and whether there is work that
+ * must not wait for an event. */
+void clients_pass_end(struct clients *clients);
+bool clients_have_work(const struct clients *clients);
 
 /* Graceful end: stops reading; true when nothing is left to send to anybody. */
 void clients_stop_reading(struct clients *clients);

@@ -1,0 +1,644 @@
+/* batch: reading and parsing (batch_read, parse_window), then planning, executing and flushing
+ * (batch_run). The header draws the picture. */
+#include "client/batch.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "client/client.h"
+#include "client/client_int.h"
+#include "client/dispatch.h"
+#include "client/input.h"
+#include "ds/dict.h"
+#include "proto/request.h"
+
+#ifdef LARDER_TEST_SMALL
+#define READ_SIZE  64
+#define ARENA_SIZE 1024
+#define CARRY_MAX  32
+#define STRIP      4
+#else
+/* Most that one read takes from a socket: what the kernel gives for a pipeline of some hundred requests. */
+#define READ_SIZE  (64 * 1024)
+/* Read arena. When less than a read is left, the batch runs. Small enough that slices and requests are
+ * still in the second-level cache when they are executed. */
+#define ARENA_SIZE (512 * 1024)
+/* A beginning of a request up to this size is copied in front of the next read; a larger one is read on in
+ * place. */
+#define CARRY_MAX  8192
+/* Requests that are planned together: enough to keep the memory system busy, few enough that what
+ * was fetched is still in the first-level cache when it is used. */
+#define STRIP      64
+#endif
+/* Replies gathered before they are flushed, if the batch is longer than that. */
+#define FLUSH_SIZE (64 * 1024)
+/* What one connection may produce in a row while it does not take it. */
+#define REPLY_MAX (1024 * 1024)
+
+enum request_kind { REQUEST_CALL, REQUEST_FAULT, REQUEST_SKIP };
+
+struct request {
+    struct client *client;
+    struct command *command; /* NULL: unknown */
+    uint64_t hash;           /* of the first key, when the command has one */
+    uint32_t first_slice;
+    int32_t argc;
+    struct input *input; /* holds blobs of this request; NULL usually */
+    enum request_kind kind;
+};
+
+/* A client's replies, finished and not sent yet. */
+struct finished {
+    struct client *client;
+    const char *at; /* when no pieces */
+    size_t size;
+    uint32_t piece_from;
+    uint32_t piece_to;
+};
+
+struct batch {
+    struct clients *clients;
+    struct dispatch dispatch;
+    struct reply reply;
+    char *arena;
+    size_t arena_used;
+    struct bytes *slices;
+    size_t slice_count;
+    size_t slice_room;
+    struct request *requests;
+    size_t request_count;
+    size_t request_room;
+    struct finished *finished;
+    size_t finished_count;
+    size_t finished_room;
+    struct input **garbage; /* inputs that slices point into, freed after the run */
+    size_t garbage_count;
+    size_t garbage_room;
+    /* The client whose requests are being executed, and where its replies begin. */
+    struct client *current;
+    uint32_t current_piece;
+};
+
+/* Makes room for one more element in an array that doubles. */
+#define GROW(array, count, room)                                                                   \
+    do {                                                                                           \
+        if ((count) == (room)) {                                                                   \
+            size_t grown = (room) == 0 ? 256 : (room)*2;                                           \
+            (array) = mem_realloc(MEM_ARENA, (array), (room) * sizeof *(array),                    \
+                                  grown * sizeof *(array));                                        \
+            (room) = grown;                                                                        \
+        }                                                                                          \
+    } while (0)
+
+struct batch *batch_new(struct clients *clients) {
+    struct batch *batch = mem_zalloc(MEM_ARENA, sizeof *batch);
+    batch->clients = clients;
+    batch->arena = mem_alloc(MEM_ARENA, ARENA_SIZE);
+    batch->slice_room = 4096;
+    batch->slices = mem_alloc(MEM_ARENA, batch->slice_room * sizeof *batch->slices);
+    reply_init(&batch->reply);
+    batch->reply.on_error = clients_count_error;
+    batch->reply.context = clients;
+    dispatch_init(&batch->dispatch, clients);
+    return batch;
+}
+
+static void drop_garbage(struct batch *batch) {
+    for (size_t i = 0; i < batch->garbage_count; i++) {
+        input_free(batch->garbage[i]);
+    }
+    batch->garbage_count = 0;
+}
+
+void batch_free(struct batch *batch) {
+    drop_garbage(batch);
+    dispatch_free(&batch->dispatch);
+    reply_free(&batch->reply);
+    mem_free(MEM_ARENA, batch->garbage, batch->garbage_room * sizeof *batch->garbage);
+    mem_free(MEM_ARENA, batch->finished, batch->finished_room * sizeof *batch->finished);
+    mem_free(MEM_ARENA, batch->requests, batch->request_room * sizeof *batch->requests);
+    mem_free(MEM_ARENA, batch->slices, batch->slice_room * sizeof *batch->slices);
+    mem_free(MEM_ARENA, batch->arena, ARENA_SIZE);
+    mem_free(MEM_ARENA, batch, sizeof *batch);
+}
+
+size_t batch_footprint(const struct batch *batch) {
+    return ARENA_SIZE + batch->slice_room * sizeof *batch->slices +
+           batch->request_room * sizeof *batch->requests;
+}
+
+/* ---- parse ---- */
+
+static void grow_slices(struct batch *batch) {
+    size_t room = batch->slice_room * 2;
+    batch->slices = mem_realloc(MEM_ARENA, batch->slices, batch->slice_room * sizeof *batch->slices,
+                                room * sizeof *batch->slices);
+    batch->slice_room = room;
+}
+
+static struct request *add_request(struct batch *batch, struct client *client, int32_t argc) {
+    GROW(batch->requests, batch->request_count, batch->request_room);
+    struct request *request = &batch->requests[batch->request_count++];
+    *request = (struct request){
+        .client = client, .first_slice = (uint32_t)batch->slice_count, .argc = argc};
+    batch->slice_count += (size_t)argc;
+    return request;
+}
+
+static void add_call(struct batch *batch, struct client *client, int32_t argc) {
+    struct request *request = add_request(batch, client, argc);
+    const struct bytes *args = batch->slices + request->first_slice;
+    const struct commands *commands = batch->clients->context->commands;
+    request->command = commands_find(commands, args[0]);
+    if (UNLIKELY(request->command != NULL && request->command->child_count > 0)) {
+        request->command = commands_resolve(commands, args, argc);
+    }
+}
+
+/* The protocol was broken: answered in turn, behind the requests before it. */
+static void add_fault(struct batch *batch, struct client *client,
+                      const struct request_state *state) {
+    struct request *request = add_request(batch, client, 0);
+    request->kind = REQUEST_FAULT;
+    request->hash = (uint64_t)state->error << 8 | (unsigned char)state->got;
+}
+
+static void discard_later(struct batch *batch, struct input *input) {
+    GROW(batch->garbage, batch->garbage_count, batch->garbage_room);
+    batch->garbage[batch->garbage_count++] = input;
+}
+
+static bool over_query_limit(const struct client *client) {
+    size_t size = input_footprint(client->input);
+    const struct request_state *state = &client->input->state;
+    if (state->bulk > 0 && client->input->filling == NULL) {
+        size += (size_t)state->bulk;
+    }
+    return size > (size_t)clients_options(client->clients)->query_size_max;
+}
+
+/* Keeps what is left of the window behind `start`, where a request begins whose end has not come. `input` is
+ * what its beginning lives in already, or NULL. */
+static void keep_rest(struct batch *batch, struct client *client, struct input *input, char *window,
+                      size_t size, size_t start, struct request_state *state) {
+    if (input == NULL) {
+        if (start == size) {
+            return;
+        }
+        input = input_new();
+        client->input = input;
+    }
+    state->at -= start;
+    bool kept =
+        input_keep(input, window + start, size - start, state, batch->slices + batch->slice_count);
+    if (kept && state->bulk >= INPUT_BLOB_MIN) {
+        kept = input_begin_blob(input);
+    }
+    if (!kept || over_query_limit(client)) {
+        char name[SOCKET_NAME_SIZE];
+        client_peer_name(client, name);
+        log_warning("Closing %s: its request does not fit into memory or its limit.", name);
+        batch->clients->metrics.client_query_buffer_limit_disconnections++;
+        client_close(client);
+    }
+}
+
+/* Takes all whole requests out of window[0 .. size), where parsing stands at *state. `input` is the client's
+ * input if the first request's beginning lives there, else NULL. */
+static void parse_window(struct batch *batch, struct client *client, struct input *input,
+                         char *window, size_t size, struct request_state *state) {
+    const struct clients *clients = batch->clients;
+    struct request_limits limits = {.bulk_max = clients->options.bulk_size_max,
+                                    .stranger = !(client->flags & CLIENT_AUTHENTICATED)};
+    size_t start = 0;
+    for (;;) {
+        enum request_status status =
+            request_parse(state, window, size, &limits, batch->slices + batch->slice_count,
+                          batch->slice_room - batch->slice_count);
+        if (LIKELY(status == REQUEST_READY)) {
+            if (LIKELY(state->have > 0)) {
+                add_call(batch, client, state->have);
+            }
+            if (UNLIKELY(input != NULL)) {
+                if (state->have > 0) {
+                    batch->requests[batch->request_count - 1].input = input;
+                }
+                discard_later(batch, input);
+                client->input = NULL;
+                input = NULL;
+            }
+            start = state->at;
+            request_begin(state, start);
+            if (start == size) {
+                return;
+            }
+        } else if (status == REQUEST_ROOM) {
+            grow_slices(batch);
+        } else if (status == REQUEST_MORE) {
+            keep_rest(batch, client, input, window, size, start, state);
+            return;
+        } else {
+            add_fault(batch, client, state);
+            if (input != NULL) {
+                discard_later(batch, input);
+                client->input = NULL;
+            }
+            return;
+        }
+    }
+}
+
+/* ---- read ---- */
+
+/* Brings the arguments that an input has found into the slices, where parsing goes on. */
+static void take_args(struct batch *batch, const struct input *input) {
+    size_t have = (size_t)input->state.have;
+    while (batch->slice_room - batch->slice_count <= have) {
+        grow_slices(batch);
+    }
+    if (have > 0) {
+        memcpy(batch->slices + batch->slice_count, input->args, have * sizeof *input->args);
+    }
+}
+
+/* Whether bytes have come; closes the client at the end of its stream. */
+static bool account_read(struct batch *batch, struct client *client, ssize_t size) {
+    if (UNLIKELY(size <= 0)) {
+        if (size != -EAGAIN) {
+            client_close(client);
+        }
+        return false;
+    }
+    client->bytes_in += (uint64_t)size;
+    client->last_ms = batch->clients->context->clock->now_ms;
+    batch->clients->metrics.total_net_input_bytes += (uint64_t)size;
+    batch->clients->metrics.total_reads_processed++;
+    return true;
+}
+
+static char *arena_room(struct batch *batch) {
+    if (UNLIKELY(ARENA_SIZE - batch->arena_used < READ_SIZE + CARRY_MAX)) {
+        batch_run(batch);
+    }
+    return batch->arena + batch->arena_used;
+}
+
+static void arena_take(struct batch *batch, size_t size) {
+    batch->arena_used += (size + 63) & ~(size_t)63;
+}
+
+/* A large bulk is under way: the rest of it goes to its blob, what follows to the arena. */
+static void read_blob(struct batch *batch, struct client *client) {
+    struct input *input = client->input;
+    char *window = arena_room(batch);
+    size_t room;
+    char *at = input_blob_room(input, &room);
+    if (at == NULL) {
+        client_close(client);
+        return;
+    }
+    bool last = input->filling->size + room == (size_t)input->state.bulk;
+    struct iovec pieces[2] = {{.iov_base = at, .iov_len = room},
+                              {.iov_base = window, .iov_len = READ_SIZE}};
+    ssize_t size = transport_readv(&client->transport, pieces, last ? 2 : 1);
+    if (!account_read(batch, client, size)) {
+        return;
+    }
+    size_t filled = (size_t)size < room ? (size_t)size : room;
+    size_t behind = (size_t)size - filled;
+    if (input_blob_filled(input, filled)) {
+        arena_take(batch, behind);
+        take_args(batch, input);
+        struct request_state state = input->state;
+        parse_window(batch, client, input, window, behind, &state);
+    } else if (over_query_limit(client)) {
+        client_close(client);
+    }
+}
+
+/* A long beginning is read on where it is. */
+static void read_in_place(struct batch *batch, struct client *client) {
+    struct input *input = client->input;
+    char *at = input_reserve(input, READ_SIZE);
+    ssize_t size = at == NULL ? -ENOMEM : transport_read(&client->transport, at, READ_SIZE);
+    if (!account_read(batch, client, size)) {
+        return;
+    }
+    input->size += (size_t)size;
+    take_args(batch, input);
+    struct request_state state = input->state;
+    parse_window(batch, client, input, input->bytes, input->size, &state);
+}
+
+void batch_read(struct batch *batch, struct client *client) {
+    if (UNLIKELY(client->flags & (CLIENT_CLOSING | CLIENT_CLOSE_SENT | CLIENT_READING_PAUSED |
+                                  CLIENT_PAUSED | CLIENT_TO_RESUME))) {
+        return;
+    }
+    struct input *input = client->input;
+    struct request_state state;
+    size_t carried = 0;
+    if (UNLIKELY(input != NULL)) {
+        if (input->filling != NULL) {
+            read_blob(batch, client);
+            return;
+        }
+        if (input->blob_count > 0 || input->size > CARRY_MAX) {
+            read_in_place(batch, client);
+            return;
+        }
+    }
+    char *window = arena_room(batch);
+    ssize_t size = input == NULL
+                       ? transport_read(&client->transport, window, READ_SIZE)
+                       : transport_read(&client->transport, window + input->size, READ_SIZE);
+    if (!account_read(batch, client, size)) {
+        return;
+    }
+    request_begin(&state, 0);
+    if (UNLIKELY(input != NULL)) {
+        carried = input->size;
+        memcpy(window, input->bytes, carried);
+        take_args(batch, input);
+        state = input->state;
+        request_rebase(batch->slices + batch->slice_count, state.have, input->bytes, carried,
+                       window);
+        client->input = NULL;
+        input_free(input);
+    }
+    arena_take(batch, carried + (size_t)size);
+    parse_window(batch, client, NULL, window, carried + (size_t)size, &state);
+}
+
+void batch_resume(struct batch *batch, struct client *client) {
+    struct input *input = client->input;
+    if (input == NULL || input->filling != NULL) {
+        return;
+    }
+    take_args(batch, input);
+    struct request_state state = input->state;
+    parse_window(batch, client, input, input->bytes, input->size, &state);
+}
+
+/* ---- flush ---- */
+
+static void flush_one(struct batch *batch, const struct finished *f) {
+    struct client *client = f->client;
+    client->flags &= ~(uint32_t)CLIENT_BUSY;
+    if (UNLIKELY(client->flags & CLIENT_CLOSING)) {
+        return;
+    }
+    const struct reply_piece *pieces = batch->reply.pieces;
+    size_t sent = 0;
+    if (LIKELY(output_is_empty(&client->output))) {
+        ssize_t size;
+        if (LIKELY(f->piece_from == f->piece_to)) {
+            size = transport_write(&client->transport, f->at, f->size);
+        } else {
+            struct iovec vector[64];
+            int count = 0;
+            for (uint32_t i = f->piece_from; i < f->piece_to && count < 64; i++) {
+                vector[count++] = (struct iovec){.iov_base = (void *)(uintptr_t)pieces[i].at,
+                                                 .iov_len = pieces[i].size};
+            }
+            size = transport_writev(&client->transport, vector, count);
+        }
+        if (UNLIKELY(size < 0 && size != -EAGAIN)) {
+            client_close(client);
+            return;
+        }
+        sent = size < 0 ? 0 : (size_t)size;
+        client->bytes_out += sent;
+        batch->clients->metrics.total_net_output_bytes += sent;
+        batch->clients->metrics.total_writes_processed++;
+        if (LIKELY(sent == f->size)) {
+            return;
+        }
+    }
+    if (f->piece_from == f->piece_to) {
+        output_append(&client->output, f->at + sent, f->size - sent);
+    }
+    for (uint32_t i = f->piece_from; i < f->piece_to; i++) {
+        if (sent >= pieces[i].size) {
+            sent -= pieces[i].size;
+            continue;
+        }
+        if (pieces[i].blob != NULL) {
+            output_append_blob(&client->output, pieces[i].blob, pieces[i].at + sent,
+                               pieces[i].size - sent);
+        } else {
+            output_append(&client->output, pieces[i].at + sent, pieces[i].size - sent);
+        }
+        sent = 0;
+    }
+    client_check_output(client);
+    client_update_interest(client);
+}
+
+static void flush_finished(struct batch *batch) {
+    for (size_t i = 0; i < batch->finished_count; i++) {
+        flush_one(batch, &batch->finished[i]);
+    }
+    batch->finished_count = 0;
+    reply_reset(&batch->reply);
+    batch->current_piece = 0;
+}
+
+/* ---- execute ---- */
+
+/* The current client's replies so far become something to flush. */
+static void finish_current(struct batch *batch) {
+    struct reply *reply = &batch->reply;
+    struct client *client = batch->current;
+    if (client == NULL) {
+        return;
+    }
+    if (UNLIKELY(reply->piece_count > batch->current_piece)) {
+        reply_close_run(reply);
+    }
+    GROW(batch->finished, batch->finished_count, batch->finished_room);
+    struct finished f = {.client = client,
+                         .at = reply->start,
+                         .size = (size_t)(reply->at - reply->start),
+                         .piece_from = batch->current_piece,
+                         .piece_to = reply->piece_count};
+    for (uint32_t i = f.piece_from; i < f.piece_to; i++) {
+        f.size += reply->pieces[i].size;
+    }
+    reply->start = reply->at;
+    batch->current_piece = reply->piece_count;
+    if (f.size > 0) {
+        client->flags |= CLIENT_BUSY;
+        batch->finished[batch->finished_count++] = f;
+    }
+}
+
+static void set_current(struct batch *batch, struct client *client) {
+    finish_current(batch);
+    if (batch->finished_count > 0 && batch->reply.at - batch->reply.chunks->bytes > FLUSH_SIZE) {
+        dispatch_end(&batch->dispatch);
+        flush_finished(batch);
+    }
+    batch->current = client;
+    if (client != NULL) {
+        batch->reply.version = client->version;
+    }
+}
+
+static void flush_replies(struct batch *batch) {
+    finish_current(batch);
+    flush_finished(batch);
+}
+
+void batch_settle(struct batch *batch, const struct client *client) {
+    if (client->flags & CLIENT_BUSY || client == batch->current) {
+        flush_replies(batch);
+    }
+}
+
+static void append_header(struct buffer *out, char type, int64_t number) {
+    char header[RESP_HEADER_SIZE];
+    buffer_append(out, header, (size_t)(resp_header(header, type, number) - header));
+}
+
+/* Puts requests from `index` on that are this client's back into its input, as protocol bytes. */
+static void put_back(struct batch *batch, size_t index, struct client *client) {
+    struct buffer bytes;
+    buffer_init(&bytes, MEM_CLIENT);
+    for (size_t i = index; i < batch->request_count; i++) {
+        struct request *request = &batch->requests[i];
+        if (request->client != client || request->kind == REQUEST_SKIP) {
+            continue;
+        }
+        if (request->kind == REQUEST_FAULT) {
+            buffer_append_text(&bytes, "*x\r\n"); /* another fault, to be found again */
+        } else {
+            append_header(&bytes, '*', request->argc);
+            for (int32_t a = 0; a < request->argc; a++) {
+                struct bytes arg = batch->slices[request->first_slice + (uint32_t)a];
+                append_header(&bytes, '$', (int64_t)arg.size);
+                buffer_append(&bytes, arg.at, arg.size);
+                buffer_append(&bytes, "\r\n", 2);
+            }
+        }
+        request->kind = REQUEST_SKIP;
+    }
+    if (client->input != NULL) {
+        input_unparse(client->input, &bytes);
+        input_free(client->input);
+    }
+    client->input = input_new();
+    struct request_state state;
+    request_begin(&state, 0);
+    if (!input_keep(client->input, bytes.at, bytes.size, &state, NULL)) {
+        client_close(client);
+    }
+    buffer_clear(&bytes);
+}
+
+static void reply_fault(struct batch *batch, struct request *request) {
+    struct request_state state = {.error = (enum request_error)(request->hash >> 8),
+                                  .got = (char)(request->hash & 0xff)};
+    char text[64];
+    request_error_text(&state, text);
+    char name[SOCKET_NAME_SIZE];
+    client_peer_name(request->client, name);
+    log_verbose("Protocol error (%s) from client %s", text, name);
+    reply_errorf(&batch->reply, "ERR Protocol error: %s", text);
+    client_close_after_reply(request->client);
+}
+
+/* One connection has produced much in a row: sends it, and if the peer does not take it, keeps its further
+ * requests for later. */
+static void check_backlog(struct batch *batch, size_t index, struct client *client) {
+    dispatch_end(&batch->dispatch);
+    flush_replies(batch);
+    batch->reply.version = client->version;
+    if (client->output.size > REPLY_MAX && !(client->flags & CLIENT_CLOSING)) {
+        client->flags |= CLIENT_READING_PAUSED;
+        client_update_interest(client);
+        if (index + 1 < batch->request_count) {
+            put_back(batch, index + 1, client);
+        }
+    }
+}
+
+static inline void execute(struct batch *batch, size_t index) {
+    struct request *request = &batch->requests[index];
+    struct client *client = request->client;
+    if (UNLIKELY(request->kind == REQUEST_SKIP ||
+                 client->flags & (CLIENT_CLOSING | CLIENT_CLOSE_SENT))) {
+        return;
+    }
+    if (client != batch->current) {
+        set_current(batch, client);
+    }
+    if (UNLIKELY(request->kind == REQUEST_FAULT)) {
+        reply_fault(batch, request);
+        return;
+    }
+    struct call_blob *blobs = NULL;
+    int blob_count = 0;
+    if (UNLIKELY(request->input != NULL)) {
+        blobs = request->input->blobs;
+        blob_count = request->input->blob_count;
+    }
+    enum dispatch_result result = dispatch_request(
+        &batch->dispatch, client, request->command, batch->slices + request->first_slice,
+        request->argc, request->hash, &batch->reply, blobs, blob_count);
+    if (UNLIKELY(result == DISPATCH_HOLD)) {
+        client->flags |= CLIENT_PAUSED;
+        batch->clients->held++;
+        put_back(batch, index, client);
+        client_update_interest(client);
+    }
+    if (UNLIKELY(reply_size(&batch->reply) > REPLY_MAX)) {
+        check_backlog(batch, index, client);
+    }
+}
+
+/* Hashes the first keys and asks for their buckets; then asks for the entries. */
+static inline void plan(struct batch *batch, size_t from, size_t to) {
+    const uint64_t seed = batch->clients->context->keyspace->seed;
+    for (size_t i = from; i < to; i++) {
+        struct request *request = &batch->requests[i];
+        const struct command *command = request->command;
+        if (LIKELY(command != NULL) && command->first_key > 0 &&
+            command->first_key < request->argc) {
+            struct bytes key = batch->slices[request->first_slice + (uint32_t)command->first_key];
+            request->hash = hash_bytes(seed, key.at, key.size);
+            dict_prefetch_bucket(&request->client->database->keys, request->hash);
+        }
+    }
+    for (size_t i = from; i < to; i++) {
+        struct request *request = &batch->requests[i];
+        if (LIKELY(request->command != NULL) && request->command->first_key > 0) {
+            dict_prefetch_entry(&request->client->database->keys, request->hash);
+        }
+    }
+}
+
+void batch_run(struct batch *batch) {
+    if (batch->request_count > 0) {
+        dispatch_begin(&batch->dispatch);
+        for (size_t from = 0; from < batch->request_count; from += STRIP) {
+            size_t to = from + STRIP;
+            if (to > batch->request_count) {
+                to = batch->request_count;
+            }
+            plan(batch, from, to);
+            for (size_t i = from; i < to; i++) {
+                execute(batch, i);
+            }
+        }
+        dispatch_end(&batch->dispatch);
+        flush_replies(batch);
+        batch->current = NULL;
+        batch->request_count = 0;
+    }
+    batch->slice_count = 0;
+    batch->arena_used = 0;
+    drop_garbage(batch);
+}

@@ -1,0 +1,674 @@
+/* client: the life of connections: accepting, flushing, pausing, closing. What they show of themselves is in
+ * describe.c, what they send and get in batch.c. */
+#include "client/client.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/num.h"
+#include "client/client_int.h"
+#include "client/input.h"
+#include "net/socket.h"
+
+/* Sent at once to a connection whose socket has become writable, so that one fast reader of a long queue does
+ * not hold up a pass. */
+#define SEND_PER_PASS (1024 * 1024)
+/* Unsent bytes below which a connection that was paused for them is read again. */
+#define RESUME_BELOW (64 * 1024)
+/* Connections looked at by clients_cron in one call: with ten calls a second, ten thousand connections are seen
+ * every second; with more of them each takes a share. */
+#define CRON_CLIENTS_MIN 1000
+#define CRONS_PER_SECOND 10
+
+/* ---- options ---- */
+
+static const char *const class_names[CLIENT_CLASSES] = {"normal", "slave", "pubsub"};
+
+static bool set_output_limits(void *module, const struct bytes *words, int count,
+                              const char **error) {
+    struct clients *clients = module;
+    struct output_limit limits[CLIENT_CLASSES];
+    memcpy(limits, clients->output_limits, sizeof limits);
+    if (count == 0 || count % 4 != 0) {
+        *error = "Wrong number of arguments in buffer limit configuration.";
+        return false;
+    }
+    for (int i = 0; i < count; i += 4) {
+        int class_ = client_class_named(words[i]);
+        if (class_ < 0) {
+            *error = "Invalid client class specified in buffer limit configuration.";
+            return false;
+        }
+        uint64_t hard;
+        uint64_t soft;
+        int64_t seconds;
+        if (!num_parse_memory(words[i + 1], &hard) || !num_parse_memory(words[i + 2], &soft) ||
+            !num_parse_i64(words[i + 3], &seconds) || seconds < 0) {
+            *error = "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
+            return false;
+        }
+        limits[class_] = (struct output_limit){
+            .hard = (size_t)hard, .soft = (size_t)soft, .soft_ms = seconds * 1000};
+    }
+    memcpy(clients->output_limits, limits, sizeof limits);
+    return true;
+}
+
+static void print_output_limits(void *module, struct buffer *out) {
+    const struct clients *clients = module;
+    for (int i = 0; i < CLIENT_CLASSES; i++) {
+        const struct output_limit *limit = &clients->output_limits[i];
+        buffer_printf(out, "%s%s %zu %zu %lld", i > 0 ? " " : "", class_names[i], limit->hard,
+                      limit->soft, (long long)(limit->soft_ms / 1000));
+    }
+}
+
+static void rewrite_output_limits(void *module, struct buffer *out) {
+    const struct clients *clients = module;
+    for (int i = 0; i < CLIENT_CLASSES; i++) {
+        const struct output_limit *limit = &clients->output_limits[i];
+        buffer_printf(out, "client-output-buffer-limit %s %zu %zu %lld\n", class_names[i],
+                      limit->hard, limit->soft, (long long)(limit->soft_ms / 1000));
+    }
+}
+
+static const struct option_custom clients_output_limits_option = {
+    .set = set_output_limits, .get = print_output_limits, .rewrite = rewrite_output_limits};
+
+/* Descriptors kept for what is not a client: listeners, log, configuration, the loop. */
+#define RESERVED_DESCRIPTORS 32
+
+bool clients_apply_max(void *module, const char **error) {
+    struct clients *clients = module;
+    long wanted = (long)clients->options.client_max + RESERVED_DESCRIPTORS;
+    if (socket_raise_fd_limit(wanted) < wanted) {
+        *error = "The operating system is not able to handle the specified number of clients";
+        return false;
+    }
+    return true;
+}
+
+static const struct option option_rows[] = {
+#define ROW(...) OPTION_ROW(struct client_options, __VA_ARGS__)
+    CLIENT_OPTIONS(ROW)
+#undef ROW
+};
+
+static int64_t connected(void *module) {
+    return (int64_t)((struct clients *)module)->count;
+}
+
+static int64_t max_clients(void *module) {
+    return ((struct clients *)module)->options.client_max;
+}
+
+static int64_t largest_input(void *module) {
+    size_t largest = 0;
+    for (const struct client *c = ((struct clients *)module)->first; c != NULL; c = c->next) {
+        size_t size = c->input == NULL ? 0 : input_footprint(c->input);
+        largest = size > largest ? size : largest;
+    }
+    return (int64_t)largest;
+}
+
+static int64_t largest_output(void *module) {
+    size_t largest = 0;
+    for (const struct client *c = ((struct clients *)module)->first; c != NULL; c = c->next) {
+        largest = c->output.footprint > largest ? c->output.footprint : largest;
+    }
+    return (int64_t)largest;
+}
+
+static int64_t held(void *module) {
+    return (int64_t)((struct clients *)module)->held;
+}
+
+static const struct metric metric_rows[] = {
+    {.name = "connected_clients",
+     .section = METRIC_CLIENTS,
+     .kind = METRIC_KIND_NUMBER,
+     .number = connected,
+     .description = "Connections now."},
+    {.name = "maxclients",
+     .section = METRIC_CLIENTS,
+     .kind = METRIC_KIND_NUMBER,
+     .number = max_clients,
+     .description = "Connections allowed."},
+    {.name = "client_recent_max_input_buffer",
+     .section = METRIC_CLIENTS,
+     .kind = METRIC_KIND_NUMBER,
+     .number = largest_input,
+     .description = "Largest request under way, bytes."},
+    {.name = "client_recent_max_output_buffer",
+     .section = METRIC_CLIENTS,
+     .kind = METRIC_KIND_NUMBER,
+     .number = largest_output,
+     .description = "Largest queue of unsent replies, bytes."},
+    {.name = "paused_clients",
+     .section = METRIC_CLIENTS,
+     .kind = METRIC_KIND_NUMBER,
+     .number = held,
+     .description = "Connections that CLIENT PAUSE holds back."},
+#define ROW(...) METRIC_ROW(struct client_metrics, __VA_ARGS__)
+    CLIENT_METRICS(ROW)
+#undef ROW
+};
+
+static void reset_metrics(void *module) {
+    struct clients *clients = module;
+    clients->error_count = 0;
+    commands_reset_stats(clients->context->commands);
+}
+
+/* ---- registry ---- */
+
+struct clients *clients_new(struct context *context) {
+    struct clients *clients = mem_zalloc(MEM_CLIENT, sizeof *clients);
+    clients->context = context;
+    clients->next_id = 1;
+    clients->track_latency = true;
+    options_register(context->options, option_rows, sizeof option_rows / sizeof option_rows[0],
+                     &clients->options, clients);
+    metrics_register(context->metrics, metric_rows, sizeof metric_rows / sizeof metric_rows[0],
+                     &clients->metrics, clients, reset_metrics);
+    reply_init(&clients->scratch);
+    clients->batch = batch_new(clients);
+    return clients;
+}
+
+static void unlink_client(struct client *client) {
+    struct clients *clients = client->clients;
+    if (clients->cron_next == client) {
+        clients->cron_next = client->next;
+    }
+    if (client->previous != NULL) {
+        client->previous->next = client->next;
+    } else {
+        clients->first = client->next;
+    }
+    if (client->next != NULL) {
+        client->next->previous = client->previous;
+    } else {
+        clients->last = client->previous;
+    }
+    clients->count--;
+}
+
+static void free_client(struct client *client) {
+    struct clients *clients = client->clients;
+    unlink_client(client);
+    if (client->flags & CLIENT_PAUSED) {
+        clients->held--;
+    }
+    if (!(client->flags & CLIENT_CLOSING)) {
+        loop_watch_remove(clients->context->loop, &client->watch);
+    }
+    transport_close(&client->transport);
+    if (client->input != NULL) {
+        input_free(client->input);
+    }
+    output_clear(&client->output);
+    client_set_text(&client->name, bytes_of(NULL, 0));
+    client_set_text(&client->lib_name, bytes_of(NULL, 0));
+    client_set_text(&client->lib_version, bytes_of(NULL, 0));
+    mem_free(MEM_CLIENT, client, sizeof *client);
+}
+
+void clients_free(struct clients *clients) {
+    while (clients->first != NULL) {
+        free_client(clients->first);
+    }
+    batch_free(clients->batch);
+    reply_free(&clients->scratch);
+    mem_free(MEM_CLIENT, clients, sizeof *clients);
+}
+
+const struct client_options *clients_options(const struct clients *clients) {
+    return &clients->options;
+}
+
+struct client_metrics *clients_metrics(struct clients *clients) {
+    return &clients->metrics;
+}
+
+struct context *clients_context(struct clients *clients) {
+    return clients->context;
+}
+
+size_t clients_count(const struct clients *clients) {
+    return clients->count;
+}
+
+struct client *clients_first(const struct clients *clients) {
+    return clients->first;
+}
+
+struct client *clients_find(const struct clients *clients, uint64_t id) {
+    for (struct client *c = clients->first; c != NULL && c->id <= id; c = c->next) {
+        if (c->id == id) {
+            return c->flags & CLIENT_CLOSING ? NULL : c;
+        }
+    }
+    return NULL;
+}
+
+bool clients_need_password(const struct clients *clients) {
+    return clients->options.password[0] != '\0';
+}
+
+void clients_observe(struct clients *clients, struct call_observer *observer) {
+    struct call_observer **end = &clients->observers;
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    observer->next = NULL;
+    *end = observer;
+}
+
+void clients_track_latency(struct clients *clients, bool on) {
+    clients->track_latency = on;
+}
+
+/* ---- beginning ---- */
+
+static void on_ready(struct loop_watch *watch, unsigned ready);
+
+static struct client *new_client(struct clients *clients) {
+    struct client *client = mem_zalloc(MEM_CLIENT, sizeof *client);
+    client->clients = clients;
+    client->version = 2;
+    client->database = &clients->context->keyspace->databases[0];
+    client->created_ms = clients->context->clock->now_ms;
+    client->last_ms = client->created_ms;
+    client->watch.fd = -1;
+    client->transport.fd = -1;
+    output_init(&client->output);
+    if (!clients_need_password(clients)) {
+        client->flags |= CLIENT_AUTHENTICATED;
+    }
+    return client;
+}
+
+/* An error for somebody who does not become a client; whether it arrives does not matter. */
+static void refuse(struct clients *clients, int fd, const char *text) {
+    if (write(fd, text, strlen(text)) < 0) {
+        log_debug("A refused connection was gone already");
+    }
+    close(fd);
+    clients->metrics.rejected_connections++;
+}
+
+static bool is_protected_from(const struct clients *clients, int fd, bool is_unix) {
+    return clients->options.protected_mode && !clients->bound && !is_unix &&
+           clients->options.password[0] == '\0' && !socket_peer_is_local(fd);
+}
+
+void clients_accept(struct clients *clients, int fd, bool is_unix) {
+    clients->metrics.total_connections_received++;
+    if (clients->count >= (size_t)clients->options.client_max) {
+        refuse(clients, fd, "-ERR max number of clients reached\r\n");
+        return;
+    }
+    if (is_protected_from(clients, fd, is_unix)) {
+        refuse(clients, fd,
+               "-DENIED Larder runs in protected mode: it has no password and was not told which "
+               "addresses to bind, so it accepts connections from this machine only. Set "
+               "requirepass, or bind, or protected-mode no.\r\n");
+        return;
+    }
+    struct client *client = new_client(clients);
+    client->id = clients->next_id++;
+    client->flags |= is_unix ? CLIENT_UNIX : 0;
+    client->transport = (struct transport){.kind = transport_plain(), .fd = fd};
+    client->watch.fd = fd;
+    client->watch.on_ready = on_ready;
+    if (!is_unix) {
+        socket_set_keepalive(fd, (int)clients->options.keepalive_seconds);
+    }
+    int error = loop_watch_add(clients->context->loop, &client->watch, LOOP_READ);
+    if (error != 0) {
+        log_warning("A connection cannot be watched: %s", strerror(-error));
+        mem_free(MEM_CLIENT, client, sizeof *client);
+        refuse(clients, fd, "-ERR out of resources\r\n");
+        return;
+    }
+    client->previous = clients->last;
+    if (clients->last != NULL) {
+        clients->last->next = client;
+    } else {
+        clients->first = client;
+    }
+    clients->last = client;
+    clients->count++;
+}
+
+void clients_set_bound(struct clients *clients, bool has_bind) {
+    clients->bound = has_bind;
+}
+
+struct client *client_new_internal(struct clients *clients) {
+    struct client *client = new_client(clients);
+    client->flags |= CLIENT_INTERNAL | CLIENT_AUTHENTICATED;
+    return client;
+}
+
+void client_free_internal(struct client *client) {
+    check(client->flags & CLIENT_INTERNAL);
+    output_clear(&client->output);
+    client_set_text(&client->name, bytes_of(NULL, 0));
+    mem_free(MEM_CLIENT, client, sizeof *client);
+}
+
+void client_reset(struct client *client) {
+    client->flags &=
+        ~(uint32_t)(CLIENT_MUTED | CLIENT_MUTE_NEXT | CLIENT_MUTE_THIS | CLIENT_MONITOR |
+                    CLIENT_NO_EVICT | CLIENT_NO_TOUCH | CLIENT_AUTHENTICATED);
+    if (!clients_need_password(client->clients)) {
+        client->flags |= CLIENT_AUTHENTICATED;
+    }
+    client->version = 2;
+    client->class_ = CLIENT_CLASS_NORMAL;
+    client->database = &client->clients->context->keyspace->databases[0];
+    client_set_text(&client->name, bytes_of(NULL, 0));
+}
+
+/* ---- end ---- */
+
+void client_close(struct client *client) {
+    if (client->flags & (CLIENT_CLOSING | CLIENT_INTERNAL)) {
+        return;
+    }
+    client->flags |= CLIENT_CLOSING;
+    loop_watch_remove(client->clients->context->loop, &client->watch);
+    client->next_closing = client->clients->closing;
+    client->clients->closing = client;
+}
+
+void client_close_after_reply(struct client *client) {
+    if (client->flags & (CLIENT_CLOSING | CLIENT_INTERNAL)) {
+        return;
+    }
+    client->flags |= CLIENT_CLOSE_SENT;
+    client_flush_later(client);
+}
+
+/* ---- output ---- */
+
+void client_update_interest(struct client *client) {
+    if (client->flags & (CLIENT_CLOSING | CLIENT_INTERNAL)) {
+        return;
+    }
+    bool reads = !(client->flags & (CLIENT_READING_PAUSED | CLIENT_PAUSED | CLIENT_CLOSE_SENT)) &&
+                 !client->clients->stopped;
+    unsigned interest =
+        (reads ? LOOP_READ : 0u) | (output_is_empty(&client->output) ? 0u : (unsigned)LOOP_WRITE);
+    if (interest != client->watch.interest) {
+        int error = loop_watch_change(client->clients->context->loop, &client->watch, interest);
+        if (error != 0) {
+            client_close(client);
+        }
+    }
+}
+
+void client_flush_later(struct client *client) {
+    if (client->flags & (CLIENT_TO_FLUSH | CLIENT_INTERNAL)) {
+        return;
+    }
+    client->flags |= CLIENT_TO_FLUSH;
+    client->next_flush = client->clients->to_flush;
+    client->clients->to_flush = client;
+}
+
+void client_resume_later(struct client *client) {
+    if (client->flags & (CLIENT_TO_RESUME | CLIENT_INTERNAL)) {
+        return;
+    }
+    client->flags |= CLIENT_TO_RESUME;
+    client->next_resume = client->clients->to_resume;
+    client->clients->to_resume = client;
+}
+
+void client_check_output(struct client *client) {
+    struct clients *clients = client->clients;
+    const struct output_limit *limit = &clients->output_limits[client->class_];
+    size_t size = client->output.footprint;
+    int64_t now_ms = clients->context->clock->now_ms;
+    bool over = limit->hard > 0 && size > limit->hard;
+    if (limit->soft > 0 && size > limit->soft) {
+        if (client->output_soft_since_ms == 0) {
+            client->output_soft_since_ms = now_ms;
+        }
+        over |= now_ms - client->output_soft_since_ms > limit->soft_ms;
+    } else {
+        client->output_soft_since_ms = 0;
+    }
+    if (over && !(client->flags & CLIENT_CLOSING)) {
+        struct buffer line;
+        buffer_init(&line, MEM_CLIENT);
+        client_describe(client, &line);
+        log_warning("Closing a client whose unsent replies are over their limit: %s",
+                    buffer_text(&line));
+        buffer_clear(&line);
+        clients->metrics.client_output_buffer_limit_disconnections++;
+        client_close(client);
+    }
+}
+
+/* Sends what waits, and puts right what depended on it. */
+static void send_output(struct client *client) {
+    if (!output_is_empty(&client->output)) {
+        ssize_t sent = output_send(&client->output, &client->transport, SEND_PER_PASS);
+        if (sent < 0) {
+            client_close(client);
+            return;
+        }
+        client->bytes_out += (uint64_t)sent;
+        client->clients->metrics.total_net_output_bytes += (uint64_t)sent;
+        client->clients->metrics.total_writes_processed++;
+    }
+    if (output_is_empty(&client->output) && client->flags & CLIENT_CLOSE_SENT) {
+        client_close(client);
+        return;
+    }
+    if (client->flags & CLIENT_READING_PAUSED && client->output.size < RESUME_BELOW) {
+        client->flags &= ~(uint32_t)CLIENT_READING_PAUSED;
+        client_resume_later(client);
+    }
+    client_check_output(client);
+    client_update_interest(client);
+}
+
+static void on_ready(struct loop_watch *watch, unsigned ready) {
+    struct client *client = (struct client *)watch;
+    if (ready & LOOP_WRITE) {
+        send_output(client);
+    }
+    if (ready & LOOP_READ && !(client->flags & CLIENT_CLOSING)) {
+        batch_read(client->clients->batch, client);
+    }
+}
+
+void client_send(struct client *client, struct bytes message) {
+    if (client->flags & (CLIENT_CLOSING | CLIENT_INTERNAL)) {
+        return;
+    }
+    batch_settle(client->clients->batch, client);
+    output_append(&client->output, message.at, message.size);
+    client_check_output(client);
+    client_flush_later(client);
+}
+
+struct reply *clients_scratch_reply(struct clients *clients, uint8_t version) {
+    reply_reset(&clients->scratch);
+    clients->scratch.version = version;
+    return &clients->scratch;
+}
+
+void client_send_reply(struct client *client, struct reply *reply) {
+    if (client->flags & (CLIENT_CLOSING | CLIENT_INTERNAL)) {
+        return;
+    }
+    batch_settle(client->clients->batch, client);
+    reply_close_run(reply);
+    for (uint32_t i = 0; i < reply->piece_count; i++) {
+        const struct reply_piece *piece = &reply->pieces[i];
+        if (piece->blob != NULL) {
+            output_append_blob(&client->output, piece->blob, piece->at, piece->size);
+        } else {
+            output_append(&client->output, piece->at, piece->size);
+        }
+    }
+    client_check_output(client);
+    client_flush_later(client);
+}
+
+/* ---- passes ---- */
+
+void clients_pass_end(struct clients *clients) {
+    batch_run(clients->batch);
+    if (clients->to_resume != NULL) {
+        struct client *list = clients->to_resume;
+        clients->to_resume = NULL;
+        while (list != NULL) {
+            struct client *client = list;
+            list = client->next_resume;
+            client->flags &= ~(uint32_t)CLIENT_TO_RESUME;
+            if (!(client->flags & (CLIENT_CLOSING | CLIENT_PAUSED | CLIENT_READING_PAUSED))) {
+                batch_resume(clients->batch, client);
+                client_update_interest(client);
+            }
+        }
+        batch_run(clients->batch);
+    }
+    while (clients->to_flush != NULL) {
+        struct client *client = clients->to_flush;
+        clients->to_flush = client->next_flush;
+        client->flags &= ~(uint32_t)CLIENT_TO_FLUSH;
+        if (!(client->flags & CLIENT_CLOSING)) {
+            send_output(client);
+        }
+    }
+    while (clients->closing != NULL) {
+        struct client *client = clients->closing;
+        clients->closing = client->next_closing;
+        if (client->flags & CLIENT_TO_RESUME) {
+            struct client **link = &clients->to_resume;
+            while (*link != client) {
+                link = &(*link)->next_resume;
+            }
+            *link = client->next_resume;
+        }
+        free_client(client);
+    }
+}
+
+bool clients_have_work(const struct clients *clients) {
+    return clients->to_resume != NULL || clients->to_flush != NULL || clients->closing != NULL;
+}
+
+/* ---- pauses and limits over time ---- */
+
+void clients_pause(struct clients *clients, int64_t until_ms, bool only_writes) {
+    /* Two pauses at once: the longer time and the stricter kind win. */
+    if (!clients->paused || until_ms > clients->pause_until_ms) {
+        clients->pause_until_ms = until_ms;
+    }
+    clients->pause_only_writes = only_writes && (!clients->paused || clients->pause_only_writes);
+    clients->paused = true;
+}
+
+void clients_unpause(struct clients *clients) {
+    clients->paused = false;
+    clients->pause_until_ms = 0;
+    for (struct client *c = clients->first; c != NULL && clients->held > 0; c = c->next) {
+        if (c->flags & CLIENT_PAUSED) {
+            c->flags &= ~(uint32_t)CLIENT_PAUSED;
+            clients->held--;
+            client_resume_later(c);
+        }
+    }
+}
+
+static void check_client(struct clients *clients, struct client *client, int64_t now_ms) {
+    int64_t idle_max_ms = clients->options.idle_seconds_max * 1000;
+    if (idle_max_ms > 0 && client->class_ == CLIENT_CLASS_NORMAL &&
+        !(client->flags & (CLIENT_MONITOR | CLIENT_PAUSED)) &&
+        now_ms - client->last_ms > idle_max_ms) {
+        log_verbose("Closing idle client");
+        client_close(client);
+        return;
+    }
+    if (!output_is_empty(&client->output)) {
+        client_check_output(client);
+    }
+}
+
+void clients_cron(struct clients *clients) {
+    int64_t now_ms = clients->context->clock->now_ms;
+    if (clients->paused && now_ms >= clients->pause_until_ms) {
+        clients_unpause(clients);
+    }
+    size_t share = clients->count / CRONS_PER_SECOND + 1;
+    share = share < CRON_CLIENTS_MIN ? CRON_CLIENTS_MIN : share;
+    for (size_t i = 0; i < share && i < clients->count; i++) {
+        if (clients->cron_next == NULL) {
+            clients->cron_next = clients->first;
+        }
+        struct client *client = clients->cron_next;
+        clients->cron_next = client->next;
+        if (!(client->flags & CLIENT_CLOSING)) {
+            check_client(clients, client, now_ms);
+        }
+    }
+}
+
+void clients_stop_reading(struct clients *clients) {
+    clients->stopped = true;
+    for (struct client *c = clients->first; c != NULL; c = c->next) {
+        client_update_interest(c);
+    }
+}
+
+bool clients_are_flushed(const struct clients *clients) {
+    for (const struct client *c = clients->first; c != NULL; c = c->next) {
+        if (!output_is_empty(&c->output)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- errors ---- */
+
+void clients_count_error(void *context, struct bytes text) {
+    struct clients *clients = context;
+    clients->metrics.total_error_replies++;
+    const char *space = memchr(text.at, ' ', text.size);
+    size_t size = space == NULL ? text.size : (size_t)(space - text.at);
+    if (size >= sizeof clients->errors[0].code) {
+        size = sizeof clients->errors[0].code - 1;
+    }
+    for (size_t i = 0; i < clients->error_count; i++) {
+        struct error_count *e = &clients->errors[i];
+        if (strlen(e->code) == size && memcmp(e->code, text.at, size) == 0) {
+            e->count++;
+            return;
+        }
+    }
+    if (clients->error_count == CLIENT_ERROR_CODES_MAX) {
+        clients->errors[CLIENT_ERROR_CODES_MAX - 1].count++;
+        return;
+    }
+    struct error_count *e = &clients->errors[clients->error_count++];
+    memcpy(e->code, text.at, size);
+    e->code[size] = '\0';
+    e->count = 1;
+}
+
+const struct error_count *clients_error_counts(const struct clients *clients, size_t *count) {
+    *count = clients->error_count;
+    return clients->errors;
+}

@@ -1,0 +1,245 @@
+/* dispatch: the checks in front of a command and the figures behind it. Order of the checks and their
+ * texts are what clients know. */
+#include "client/dispatch.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/histogram.h"
+#include "base/log.h"
+#include "client/client.h"
+#include "client/client_int.h"
+
+/* How much of an unknown command and its arguments an error repeats. */
+#define SHOWN_MAX 128
+
+void dispatch_init(struct dispatch *dispatch, struct clients *clients) {
+    *dispatch = (struct dispatch){.clients = clients, .context = clients->context};
+    reply_init(&dispatch->discarded);
+}
+
+void dispatch_free(struct dispatch *dispatch) {
+    reply_free(&dispatch->discarded);
+}
+
+void dispatch_begin(struct dispatch *dispatch) {
+    struct clients *clients = dispatch->clients;
+    dispatch->call.context = dispatch->context;
+    dispatch->call.keyspace = dispatch->context->keyspace;
+    dispatch->call.now_ms = dispatch->context->clock->now_ms;
+    dispatch->exact = false;
+    clients->observing_before = false;
+    for (struct call_observer *o = clients->observers; o != NULL; o = o->next) {
+        clients->observing_before |= o->before_on;
+        dispatch->exact |= o->after != NULL && o->after_min_ns < DISPATCH_EXACT_NS;
+    }
+    dispatch->running = NULL;
+}
+
+/* ---- timing ---- */
+
+static void record(struct dispatch *dispatch, struct command *command, int64_t duration_ns,
+                   uint64_t calls) {
+    command->busy_ns += (uint64_t)duration_ns;
+    if (dispatch->clients->track_latency) {
+        if (command->latency == NULL) {
+            command->latency = histogram_new();
+        }
+        histogram_record(command->latency, duration_ns / (int64_t)calls, calls);
+    }
+}
+
+void dispatch_end(struct dispatch *dispatch) {
+    if (dispatch->running != NULL) {
+        record(dispatch, dispatch->running, clock_mono_ns() - dispatch->run_start_ns,
+               dispatch->run_calls);
+        dispatch->running = NULL;
+    }
+}
+
+/* The next call belongs to a run of `command`. */
+static inline void run_call(struct dispatch *dispatch, struct command *command) {
+    if (LIKELY(dispatch->running == command)) {
+        dispatch->run_calls++;
+        return;
+    }
+    int64_t now = clock_mono_ns();
+    if (dispatch->running != NULL) {
+        record(dispatch, dispatch->running, now - dispatch->run_start_ns, dispatch->run_calls);
+    }
+    dispatch->running = command;
+    dispatch->run_start_ns = now;
+    dispatch->run_calls = 1;
+}
+
+static void tell_before(const struct dispatch *dispatch) {
+    for (struct call_observer *o = dispatch->clients->observers; o != NULL; o = o->next) {
+        if (o->before_on) {
+            o->before(o->context, &dispatch->call);
+        }
+    }
+}
+
+static void run_timed(struct dispatch *dispatch, struct command *command) {
+    dispatch_end(dispatch);
+    int64_t start = clock_mono_ns();
+    command->fn(&dispatch->call);
+    int64_t duration = clock_mono_ns() - start;
+    record(dispatch, command, duration, 1);
+    for (struct call_observer *o = dispatch->clients->observers; o != NULL; o = o->next) {
+        if (o->after != NULL && duration >= o->after_min_ns) {
+            o->after(o->context, &dispatch->call, duration);
+        }
+    }
+}
+
+/* ---- refusals ---- */
+
+static size_t shown(struct bytes text, size_t max) {
+    return text.size < max ? text.size : max;
+}
+
+static void reply_unknown(struct client *client, struct reply *reply, const struct bytes *args,
+                          int argc) {
+    if (bytes_is(args[0], "post") || bytes_is(args[0], "host:")) {
+        char name[SOCKET_NAME_SIZE];
+        client_peer_name(client, name);
+        log_warning("Closing %s: it sent an HTTP request to the port of the Redis protocol. If a "
+                    "web page did this, somebody tries to reach the server through a browser.",
+                    name);
+        client_close(client);
+        return;
+    }
+    char list[SHOWN_MAX * 2];
+    size_t size = 0;
+    for (int i = 1; i < argc && size < SHOWN_MAX; i++) {
+        size_t part = shown(args[i], SHOWN_MAX - size);
+        list[size++] = '\'';
+        memcpy(list + size, args[i].at, part);
+        size += part;
+        list[size++] = '\'';
+        list[size++] = ' ';
+    }
+    reply_errorf(reply, "ERR unknown command '%.*s', with args beginning with: %.*s",
+                 (int)shown(args[0], SHOWN_MAX), args[0].at, (int)size, list);
+}
+
+/* Whether the request is refused, the error replied then. */
+static bool refuse(struct client *client, struct command *command, const struct bytes *args,
+                   int argc, struct reply *reply) {
+    if (command == NULL) {
+        reply_unknown(client, reply, args, argc);
+        return true;
+    }
+    if (UNLIKELY(command->fn == NULL)) {
+        /* A container whose subcommand is missing or unknown. */
+        if (argc < 2) {
+            reply_bad_arity(reply, command->name);
+        } else {
+            reply_unknown_subcommand(reply, command->name, args[1]);
+        }
+        command->rejected++;
+        return true;
+    }
+    if (UNLIKELY(command->arity > 0 ? argc != command->arity : argc < -command->arity)) {
+        reply_bad_arity(reply, command->name);
+        command->rejected++;
+        return true;
+    }
+    if (UNLIKELY(!(client->flags & CLIENT_AUTHENTICATED)) && !(command->flags & COMMAND_NO_AUTH)) {
+        reply_error(reply, "NOAUTH Authentication required.");
+        command->rejected++;
+        return true;
+    }
+    return false;
+}
+
+static bool must_hold(const struct clients *clients, const struct command *command) {
+    return clients->paused &&
+           (!clients->pause_only_writes ||
+            (command != NULL && command->flags & (COMMAND_WRITE | COMMAND_MAY_REPLICATE)));
+}
+
+/* ---- the call ---- */
+
+static inline void execute(struct dispatch *dispatch, struct client *client,
+                           struct command *command, struct reply *reply) {
+    struct clients *clients = dispatch->clients;
+    client->commands++;
+    client->last_command = command;
+    clients->metrics.total_commands_processed++;
+    command->calls++;
+    uint32_t errors = reply->errors;
+    if (UNLIKELY(clients->observing_before)) {
+        tell_before(dispatch);
+    }
+    if (LIKELY((command->flags & COMMAND_FAST) && !dispatch->exact)) {
+        run_call(dispatch, command);
+        command->fn(&dispatch->call);
+    } else {
+        run_timed(dispatch, command);
+    }
+    if (UNLIKELY(reply->errors != errors)) {
+        command->failed++;
+    }
+}
+
+/* A client with a gate up: mute, no-touch. */
+static void execute_gated(struct dispatch *dispatch, struct client *client, struct command *command,
+                          const struct bytes *args, int argc, struct reply *reply) {
+    if (client->flags & CLIENT_MUTE_NEXT) {
+        client->flags &= ~(uint32_t)CLIENT_MUTE_NEXT;
+        client->flags |= CLIENT_MUTE_THIS;
+    }
+    bool muted = client->flags & (CLIENT_MUTED | CLIENT_MUTE_THIS);
+    struct reply *target = reply;
+    if (muted) {
+        target = &dispatch->discarded;
+        target->version = reply->version;
+        dispatch->call.reply = target;
+    }
+    dispatch->call.keyspace->no_touch = client->flags & CLIENT_NO_TOUCH;
+    if (!refuse(client, command, args, argc, target)) {
+        execute(dispatch, client, command, target);
+    }
+    dispatch->call.keyspace->no_touch = false;
+    bool still_muted = client->flags & (CLIENT_MUTED | CLIENT_MUTE_THIS);
+    if (muted) {
+        reply->version = target->version;
+        /* CLIENT REPLY ON is answered, although it was sent while muted. */
+        if (!still_muted) {
+            reply_close_run(target);
+            for (uint32_t i = 0; i < target->piece_count; i++) {
+                reply_raw(reply, target->pieces[i].at, target->pieces[i].size);
+            }
+        }
+        reply_reset(target);
+    }
+    client->flags &= ~(uint32_t)CLIENT_MUTE_THIS;
+}
+
+enum dispatch_result dispatch_request(struct dispatch *dispatch, struct client *client,
+                                      struct command *command, const struct bytes *args, int argc,
+                                      uint64_t hash, struct reply *reply, struct call_blob *blobs,
+                                      int blob_count) {
+    if (UNLIKELY(must_hold(dispatch->clients, command))) {
+        return DISPATCH_HOLD;
+    }
+    struct call *call = &dispatch->call;
+    call->args = args;
+    call->argc = argc;
+    call->hash = hash;
+    call->command = command;
+    call->client = client;
+    call->database = client->database;
+    call->reply = reply;
+    call->blobs = blobs;
+    call->blob_count = blob_count;
+    if (UNLIKELY(client->flags & CLIENT_GATES)) {
+        execute_gated(dispatch, client, command, args, argc, reply);
+    } else if (LIKELY(!refuse(client, command, args, argc, reply))) {
+        execute(dispatch, client, command, reply);
+    }
+    return DISPATCH_DONE;
+}

@@ -1,0 +1,52 @@
+/* dispatch: from a parsed request to an executed command: the checks in front (known, arity,
+ * authentication, pause), the call itself, the figures behind it.
+ *
+ * Time. A clock read costs as much as a GET, so runs of one fast command are timed as a whole, and the
+ * average is recorded for each; other commands are timed one by one, and so is everything while the
+ * slow log or a monitor of latency wants to know of short ones (an observer's after_min_ns below
+ * DISPATCH_EXACT_NS). */
+#ifndef LARDER_CLIENT_DISPATCH_H
+#define LARDER_CLIENT_DISPATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/call.h"
+
+/* Observers that ask for durations below this make every command be timed by itself. */
+#define DISPATCH_EXACT_NS 1000000
+
+struct clients;
+
+struct dispatch {
+    struct clients *clients;
+    struct context *context;
+    struct call call;
+    struct reply discarded;  /* where muted clients' replies go */
+    struct command *running; /* of the run being timed; NULL when none is */
+    uint64_t run_calls;
+    int64_t run_start_ns;
+    bool exact;
+};
+
+enum dispatch_result {
+    DISPATCH_DONE,
+    DISPATCH_HOLD, /* not now: the client is paused; the request must be kept */
+};
+
+void dispatch_init(struct dispatch *dispatch, struct clients *clients);
+void dispatch_free(struct dispatch *dispatch);
+
+/* Before the first request of a batch: takes over the pass's time and the observers' wishes. */
+void dispatch_begin(struct dispatch *dispatch);
+
+/* One request. `command` is what commands_resolve found, NULL when unknown; `hash` that of its first key. */
+enum dispatch_result dispatch_request(struct dispatch *dispatch, struct client *client,
+                                      struct command *command, const struct bytes *args, int argc,
+                                      uint64_t hash, struct reply *reply, struct call_blob *blobs,
+                                      int blob_count);
+
+/* Ends the run that is being timed. After the last request of a batch. */
+void dispatch_end(struct dispatch *dispatch);
+
+#endif

@@ -1,0 +1,187 @@
+/* input: keeping a request's beginning until its end arrives. */
+#include "client/input.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "proto/resp.h"
+
+struct input *input_new(void) {
+    struct input *input = mem_zalloc(MEM_CLIENT, sizeof *input);
+    request_begin(&input->state, 0);
+    return input;
+}
+
+void input_free(struct input *input) {
+    if (input->filling != NULL) {
+        blob_release(input->filling);
+    }
+    for (int i = 0; i < input->blob_count; i++) {
+        if (input->blobs[i].blob != NULL) {
+            blob_release(input->blobs[i].blob);
+        }
+    }
+    mem_free(MEM_CLIENT, input->blobs, (size_t)input->blob_room * sizeof *input->blobs);
+    mem_free(MEM_CLIENT, input->args, input->room * sizeof *input->args);
+    mem_free(MEM_CLIENT, input->bytes, input->capacity);
+    mem_free(MEM_CLIENT, input, sizeof *input);
+}
+
+/* Room for `have` arguments and one more. */
+static void reserve_args(struct input *input, size_t have) {
+    if (have < input->room) {
+        return;
+    }
+    size_t room = have < 8 ? 8 : have * 2;
+    input->args = mem_realloc(MEM_CLIENT, input->args, input->room * sizeof *input->args,
+                              room * sizeof *input->args);
+    input->room = room;
+}
+
+char *input_reserve(struct input *input, size_t more) {
+    size_t wanted = input->size + more;
+    if (wanted > input->capacity) {
+        size_t capacity = mem_class(wanted > input->capacity * 2 ? wanted : input->capacity * 2);
+        char *bytes = mem_try_alloc(MEM_CLIENT, capacity);
+        if (bytes == NULL) {
+            return NULL;
+        }
+        if (input->size > 0) {
+            memcpy(bytes, input->bytes, input->size);
+            request_rebase(input->args, input->state.have, input->bytes, input->size, bytes);
+        }
+        mem_free(MEM_CLIENT, input->bytes, input->capacity);
+        input->bytes = bytes;
+        input->capacity = capacity;
+    }
+    return input->bytes + input->size;
+}
+
+bool input_keep(struct input *input, const char *window, size_t size,
+                const struct request_state *state, const struct bytes *args) {
+    reserve_args(input, (size_t)state->have);
+    if (state->have > 0) {
+        memcpy(input->args, args, (size_t)state->have * sizeof *args);
+    }
+    input->state = *state;
+    if (window == input->bytes) {
+        input->size = size;
+        return true;
+    }
+    /* Behind arguments that were kept before and a blob that came after them. */
+    size_t before = input->size;
+    char *at = input_reserve(input, size);
+    if (at == NULL) {
+        return false;
+    }
+    memcpy(at, window, size);
+    request_rebase(input->args, state->have, window, size, at);
+    input->state.at += before;
+    input->size += size;
+    return true;
+}
+
+bool input_begin_blob(struct input *input) {
+    size_t whole = (size_t)input->state.bulk;
+    size_t here = input->size - input->state.at;
+    if (here >= whole) {
+        return true; /* only its CR or LF is missing: no use any more */
+    }
+    size_t trusted = here > INPUT_TRUST ? here : INPUT_TRUST;
+    struct blob *blob = blob_try_new(whole < trusted ? whole : trusted);
+    if (blob == NULL) {
+        return false;
+    }
+    memcpy(blob->bytes, input->bytes + input->state.at, here);
+    blob->size = here;
+    input->filling = blob;
+    input->size = input->state.at;
+    return true;
+}
+
+char *input_blob_room(struct input *input, size_t *room) {
+    struct blob *blob = input->filling;
+    size_t whole = (size_t)input->state.bulk;
+    if (blob->size == blob->capacity && blob->size < whole) {
+        size_t capacity = blob->capacity * 2 < whole ? blob->capacity * 2 : whole;
+        blob = blob_try_grow(blob, capacity);
+        if (blob == NULL) {
+            return NULL;
+        }
+        input->filling = blob;
+    }
+    size_t end = blob->capacity < whole ? blob->capacity : whole;
+    *room = end - blob->size;
+    return blob->bytes + blob->size;
+}
+
+bool input_blob_filled(struct input *input, size_t size) {
+    struct blob *blob = input->filling;
+    blob->size += size;
+    if (blob->size < (size_t)input->state.bulk) {
+        return false;
+    }
+    if (input->blob_count == input->blob_room) {
+        int room = input->blob_room == 0 ? 1 : input->blob_room * 2;
+        input->blobs =
+            mem_realloc(MEM_CLIENT, input->blobs, (size_t)input->blob_room * sizeof *input->blobs,
+                        (size_t)room * sizeof *input->blobs);
+        input->blob_room = room;
+    }
+    input->blobs[input->blob_count++] =
+        (struct call_blob){.blob = blob, .index = input->state.have};
+    input->filling = NULL;
+    reserve_args(input, (size_t)input->state.have);
+    request_give_bulk(&input->state, 0, blob_bytes(blob), input->args);
+    return true;
+}
+
+static void append_header(struct buffer *out, char type, int64_t number) {
+    char header[RESP_HEADER_SIZE];
+    buffer_append(out, header, (size_t)(resp_header(header, type, number) - header));
+}
+
+void input_unparse(const struct input *input, struct buffer *out) {
+    const struct request_state *state = &input->state;
+    if (input->filling == NULL && input->blob_count == 0) {
+        /* Nothing lives outside `bytes`, and an array's bytes are as they came. */
+        buffer_append(out, input->bytes, input->size);
+        return;
+    }
+    append_header(out, '*', state->expect);
+    for (int32_t i = 0; i < state->have; i++) {
+        append_header(out, '$', (int64_t)input->args[i].size);
+        buffer_append(out, input->args[i].at, input->args[i].size);
+        if (i + 1 < state->have || !state->end_due) {
+            buffer_append(out, "\r\n", 2);
+        }
+    }
+    if (input->filling != NULL) {
+        append_header(out, '$', state->bulk);
+        buffer_append(out, input->filling->bytes, input->filling->size);
+    } else {
+        if (state->bulk >= 0) {
+            append_header(out, '$', state->bulk);
+        }
+        buffer_append(out, input->bytes + state->at, input->size - state->at);
+    }
+}
+
+size_t input_footprint(const struct input *input) {
+    size_t total = mem_class(sizeof *input);
+    if (input->capacity > 0) {
+        total += mem_class(input->capacity);
+    }
+    if (input->room > 0) {
+        total += mem_class(input->room * sizeof *input->args);
+    }
+    if (input->filling != NULL) {
+        total += blob_footprint(input->filling);
+    }
+    for (int i = 0; i < input->blob_count; i++) {
+        if (input->blobs[i].blob != NULL) {
+            total += blob_footprint(input->blobs[i].blob);
+        }
+    }
+    return total;
+}
