@@ -30,11 +30,19 @@ static void reply_flags(struct reply *reply, const struct syntax_argument *argum
     }
 }
 
-/* Commands that wait take fractions of seconds. */
+/* What the notation's words leave open depends on the command: those that wait take fractions of seconds,
+ * those on floats add floats, and the values of bits are numbers. */
 static enum syntax_type type_of(const struct command *command,
                                 const struct syntax_argument *argument) {
-    if ((command->flags & COMMAND_BLOCKING) && strcmp(argument->name, "timeout") == 0) {
+    const char *name = argument->name;
+    if (strcmp(name, "timeout") == 0 && (command->flags & COMMAND_BLOCKING)) {
         return SYNTAX_DOUBLE;
+    }
+    if (strcmp(name, "increment") == 0 && strstr(command->row->name, "float") != NULL) {
+        return SYNTAX_DOUBLE;
+    }
+    if (strcmp(name, "value") == 0 && (command->row->categories & CATEGORY_BITMAP)) {
+        return SYNTAX_INTEGER;
     }
     return argument->type;
 }
