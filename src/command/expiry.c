@@ -1,5 +1,5 @@
-/* expiry: commands on keys' deadlines: EXPIRE, PEXPIRE, EXPIREAT, PEXPIREAT set one; TTL, PTTL, EXPIRETIME,
- * PEXPIRETIME read it; PERSIST takes it away. */
+/* expiry: commands on keys' deadlines: EXPIRE, PEXPIRE, EXPIREAT, PEXPIREAT set one; TTL, PTTL,
+ * EXPIRETIME, PEXPIRETIME read it; PERSIST takes it away. */
 #include "command/tables.h"
 
 #include "base/num.h"

@@ -1,7 +1,8 @@
-/* generic: commands on keys of any type: DEL, UNLINK, EXISTS, TOUCH, TYPE, RENAME, RENAMENX, COPY, MOVE.
+/* generic: commands on keys of any type: DEL, UNLINK, EXISTS, TOUCH, TYPE, RENAME, RENAMENX, COPY,
+ * MOVE.
  *
- * Those that take many keys go through them in portions: the memory's latency for one key's bucket is
- * hidden behind the others, as it is in a batch of requests. */
+ * Those that take many keys go through them in portions: the memory's latency for one key's bucket
+ * is hidden behind the others, as it is in a batch of requests. */
 #include "command/tables.h"
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
-/* object: what a value is made of and what it costs: OBJECT ENCODING, REFCOUNT, IDLETIME, FREQ; MEMORY
- * USAGE, STATS, DOCTOR, PURGE, MALLOC-STATS. */
+/* object: what a value is made of and what it costs: OBJECT ENCODING, REFCOUNT, IDLETIME, FREQ;
+ * MEMORY USAGE, STATS, DOCTOR, PURGE, MALLOC-STATS. */
 #include "command/tables.h"
 
 #include <inttypes.h>
@@ -16,10 +16,12 @@
 #define MS_IN_S 1000
 /* Elements that MEMORY USAGE reckons from when it is not told. */
 #define USAGE_SAMPLES_DEFAULT 5
-/* What a key takes in the dict and in the index of deadlines on average, bytes: 64 for every 4.5 keys. */
+/* What a key takes in the dict and in the index of deadlines on average, bytes: 64 for every 4.5
+ * keys. */
 #define KEY_TABLE_SHARE 14
 #define KEY_DUE_SHARE   14
-/* Integers below this are answered as shared for ever, because Redis shares these and test suites look. */
+/* Integers below this are answered as shared for ever, because Redis shares these and test suites
+ * look. */
 #define SHARED_INTEGERS 10000
 #define SHARED_FOR_EVER INT32_MAX
 

@@ -54,7 +54,8 @@ static void keys(struct call *call) {
     reply_defer_end(call->reply, mark, '*', walk.count);
 }
 
-/* A cursor as clients may write it: what strtoul takes. A negative number counts from the end of the range. */
+/* A cursor as clients may write it: what strtoul takes. A negative number counts from the end of
+ * the range. */
 static bool parse_cursor(struct bytes text, uint64_t *cursor) {
     bool negative = text.size > 0 && text.at[0] == '-';
     size_t at = text.size > 0 && (negative || text.at[0] == '+');

@@ -1,4 +1,5 @@
-/* due: filing, moving and taking of deadlines. See the header for the wheel's picture and invariants. */
+/* due: filing, moving and taking of deadlines. See the header for the wheel's picture and
+ * invariants. */
 #include "ds/due.h"
 
 #include <string.h>
@@ -213,8 +214,8 @@ void due_replace(struct due *due, void *old_item, void *item) {
     dict_insert(dict, item_hash(item), item);
 }
 
-/* The earliest place with items, 0 when there is none. A place of an upper level that time has entered
- * comes first: its items may belong anywhere below. */
+/* The earliest place with items, 0 when there is none. A place of an upper level that time has
+ * entered comes first: its items may belong anywhere below. */
 static unsigned earliest_place(const struct due *due) {
     if (due->beyond[beyond_now(due) ^ 1] != NULL) {
         return PLACE_BEYOND + (beyond_now(due) ^ 1);
@@ -243,8 +244,8 @@ struct taking {
     size_t work;
 };
 
-/* Empties a place that time has reached: takes what is due, files the rest again. False when the bounds
- * do not allow to finish. */
+/* Empties a place that time has reached: takes what is due, files the rest again. False when the
+ * bounds do not allow to finish. */
 static bool drain(struct due *due, unsigned place, struct taking *taking) {
     struct dict *dict = place_dict(due, place);
     while (dict_size(dict) > 0) {
@@ -294,8 +295,8 @@ static void sift(void *context, struct entry *item) {
     }
 }
 
-/* Takes what is due from the place of the running tick, where the rest has to stay. Whether that was
- * all. */
+/* Takes what is due from the place of the running tick, where the rest has to stay. Whether that
+ * was all. */
 static bool take_running(struct due *due, struct taking *taking) {
     const struct dict *dict = place_dict(due, place_name(0, digit(due->tick, 0)));
     if (dict == NULL || taking->now_ms < due->next_ms) {

@@ -1,22 +1,22 @@
 /* due: the index of deadlines. Finds what is due without sampling, takes an item out exactly, and
  * costs an item about 13 bytes.
  *
- * Terms. A tick is DUE_TICK_MS; `tick` is the one that is running: all before it have been dealt with. A
- * place is a dict by address that holds the items of one span of time.
+ * Terms. A tick is DUE_TICK_MS; `tick` is the one that is running: all before it have been dealt
+ * with. A place is a dict by address that holds the items of one span of time.
  *
  * Method: a hierarchical timing wheel (Varghese and Lauck 1987) of DUE_LEVELS levels with 64 places
- * each. Level 0's places are a tick wide, each further level's 64 times wider. A deadline's tick is written
- * as digits to the base of 64; the highest digit in which it differs from the running tick gives the
- * level, and that digit's value the place. So a place never comes round: those behind the running
- * tick are empty, and a bit map a level finds the next one that is not. When time enters a place of an
- * upper level, its items are filed again further down.
+ * each. Level 0's places are a tick wide, each further level's 64 times wider. A deadline's tick is
+ * written as digits to the base of 64; the highest digit in which it differs from the running tick
+ * gives the level, and that digit's value the place. So a place never comes round: those behind the
+ * running tick are empty, and a bit map a level finds the next one that is not. When time enters a
+ * place of an upper level, its items are filed again further down.
  *
  *     level 0  |0|1|2| ... |63|    64 ms each,   4 s
  *     level 1  |0|1|2| ... |63|    4.1 s each,   4.4 minutes
  *     ...
  *     level 5  |0|1|2| ... |63|    2.2 years each, 139 years
- *     beyond   |even|odd|          what lies behind the 139 years that are running, by whether their
- *                                  number is even: when they are over, all of it is filed again
+ *     beyond   |even|odd|          what lies behind the 139 years that are running, by whether
+ *                                  their number is even: filed again when they are over
  *
  * An item has a word of 64 bits that this index owns: 54 bits of deadline and 10 bits naming the
  * place that it is filed in. When a deadline moves to a later time the item stays where it is
@@ -34,10 +34,11 @@
  * 2. A place does not begin later than the deadlines of its items, except that what was due
  *    already when it was filed is in the place of the running tick.
  * 3. No place that is wholly behind the running tick has items.
- * 4. A bit of `occupied` is set exactly when its place has items, and only then the place has a dict.
+ * 4. A bit of `occupied` is set exactly when its place has items; only then the place has a dict.
  *
- * When the clock is set back, the running tick stays where it was: nothing is due until time gets there
- * again, new deadlines before it included. Whoever looks at an item's own deadline is not affected. */
+ * When the clock is set back, the running tick stays where it was: nothing is due until time gets
+ * there again, new deadlines before it included. Whoever looks at an item's own deadline is not
+ * affected. */
 #ifndef LARDER_DS_DUE_H
 #define LARDER_DS_DUE_H
 
@@ -86,9 +87,9 @@ void due_move(struct due *due, void *item, int64_t deadline_ms);
 /* The item has moved to another address (its word was copied along). */
 void due_replace(struct due *due, void *old_item, void *item);
 
-/* Takes up to `max` items out whose deadlines have come, words set to 0, and files again what it finds
- * early; looks at no more than `work` items in all. Returns how many are in `out`. *done tells
- * whether everything due at now_ms has been taken. A clock that went back finds nothing due.
+/* Takes up to `max` items out whose deadlines have come, words set to 0, and files again what it
+ * finds early; looks at no more than `work` items in all. Returns how many are in `out`. *done
+ * tells whether everything due at now_ms has been taken. A clock that went back finds nothing due.
  *
  * Of the tick that now_ms lies in, all items may be looked at beyond `work`. Who asks for the last
  * millisecond of a tick that is over (keyspace_expire) never pays for that. */
@@ -97,7 +98,7 @@ size_t due_take(struct due *due, int64_t now_ms, void **out, size_t max, size_t 
 /* A lower bound of the earliest deadline, INT64_MAX when empty: the start of the earliest place. */
 int64_t due_earliest(const struct due *due);
 
-/* Items from one of the earliest places that hold any, up to `max`: the candidates of volatile-ttl. */
+/* Items from one of the earliest places that hold any, up to `max`: candidates of volatile-ttl. */
 size_t due_sample_earliest(const struct due *due, struct random *random, void **out, size_t max);
 
 /* Items from any place, weighted by how many each holds, up to `max`. */

@@ -2,7 +2,7 @@
  * computed once, from the key's size and the shape, so that all three makers agree. */
 #include "ds/entry.h"
 
-/* Writes header, empty deadline room, word and key size; the key's bytes and an inline value follow. */
+/* Writes header, empty deadline room, word and key size; key and inline value follow. */
 static struct entry *make(size_t key_size, const struct entry_shape *shape) {
     unsigned flags = 0;
     size_t offset = 0;

@@ -73,13 +73,13 @@ enum entry_flag {
     ENTRY_COUNTED = 16,     /* for the eviction policy's use */
 };
 
-/* Longest inline value. With a 16-byte key the entry fills the allocator's class of 1,024; beyond it
- * a blob costs the same and can be shared with replies. */
+/* Longest inline value. With a 16-byte key the entry fills the allocator's class of 1,024; beyond
+ * it a blob costs the same and can be shared with replies. */
 #define ENTRY_INLINE_MAX 1000u
 /* Longest key whose size fits the header. */
 #define ENTRY_SHORT_KEY_MAX 255u
-/* Latest deadline that can be held: 54 bits of milliseconds, the year 572,000. Later ones are held as
- * this. */
+/* Latest deadline that can be held: 54 bits of milliseconds, the year 572,000. Later ones are held
+ * as this. */
 #define ENTRY_DEADLINE_MAX (((int64_t)1 << 54) - 1)
 /* "Has none", where a deadline is asked for. */
 #define ENTRY_NO_DEADLINE (-1)
@@ -166,8 +166,8 @@ static inline struct bytes entry_inline(const struct entry *e) {
     return bytes_of(e->body + entry_key_offset(e) + entry_key_size(e), e->value_size);
 }
 
-/* What is asked of the allocator for so many bytes: an entry without key and value has 8, but a dict needs
- * addresses aligned to 16, which the allocator's smallest class does not give. */
+/* What is asked of the allocator for so many bytes: an entry without key and value has 8, but a
+ * dict needs addresses aligned to 16, which the allocator's smallest class does not give. */
 static inline size_t entry_room(size_t size) {
     return size < 16 ? 16 : size;
 }

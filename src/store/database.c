@@ -1,5 +1,5 @@
-/* database: the keyspace's life, and what concerns whole databases: flushing, swapping, walking, random
- * keys, figures. Single keys are in keyspace.c. */
+/* database: the keyspace's life, and what concerns whole databases: flushing, swapping, walking,
+ * random keys, figures. Single keys are in keyspace.c. */
 #include "store/keyspace_int.h"
 
 #include <string.h>

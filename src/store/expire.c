@@ -1,12 +1,14 @@
-/* expire: removes in the background what look-ups do not touch any more: keys and fields of hashes whose
- * deadline has come.
+/* expire: removes in the background what look-ups do not touch any more: keys and fields of hashes
+ * whose deadline has come.
  *
  * The index gives up to EXPIRE_BATCH due items at a time; their buckets are asked for together, so
- * that removing a batch waits for memory once and not once for each key. After every batch the clock
- * decides whether the slice is over. Databases take turns, so that a busy one delays no other.
+ * that removing a batch waits for memory once and not once for each key. After every batch the
+ * clock decides whether the slice is over. Databases take turns, so that a busy one delays no
+ * other.
  *
  * The index is asked for what was due at the end of the last whole tick: so it never looks twice at
- * keys of the running tick, and a key leaves up to two ticks after its deadline. Look-ups are exact. */
+ * keys of the running tick, and a key leaves up to two ticks after its deadline. Look-ups are
+ * exact. */
 #include "store/keyspace_int.h"
 
 #ifdef LARDER_TEST_SMALL
@@ -14,7 +16,8 @@
 #else
 #define EXPIRE_BATCH 32
 #endif
-/* Items that one step looks at in all, those included that are only filed again. Some ten microseconds. */
+/* Items that one step looks at in all, those included that are only filed again. Some ten
+ * microseconds. */
 #define EXPIRE_WORK (4 * EXPIRE_BATCH)
 /* Fields that one step removes from one hash. */
 #define EXPIRE_FIELDS EXPIRE_BATCH

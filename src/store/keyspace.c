@@ -251,8 +251,8 @@ struct entry *keyspace_assign_text(struct keyspace *keyspace, struct key *key, s
     return assign_new_text(keyspace, key, old, text, blob, deadline_ms);
 }
 
-/* Files a copy of an entry that takes the old one's place, and frees the old one's own allocation. The
- * deadline's word is the same in both, so the index only learns the new address. */
+/* Files a copy of an entry that takes the old one's place, and frees the old one's own allocation.
+ * The deadline's word is the same in both, so the index only learns the new address. */
 static void supersede(struct key *key, struct entry *old, struct entry *entry) {
     struct database *database = key->database;
     dict_replace(slot_of(key, old), entry);

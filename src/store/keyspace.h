@@ -1,19 +1,20 @@
 /* keyspace: the databases: keys with values and deadlines.
  *
- * A command names a key with a struct key, which carries the hash that the batch's plan has computed and,
- * after a look-up, the slot of the dict, so that changing the found entry needs no second look-up.
+ * A command names a key with a struct key, which carries the hash that the batch's plan has
+ * computed and, after a look-up, the slot of the dict, so that changing the found entry needs no
+ * second look-up.
  *
  *     struct key key = call_key(call, 1);
  *     struct entry *entry = keyspace_write(keyspace, &key);
  *
- * A key whose deadline has come is absent for every look-up, and is removed by the first one that finds
- * it and by keyspace_expire. Whoever changes a value tells keyspace_changed.
+ * A key whose deadline has come is absent for every look-up, and is removed by the first one that
+ * finds it and by keyspace_expire. Whoever changes a value tells keyspace_changed.
  *
  * Invariants (keyspace_validate):
  * 1. Each entry is in one database's dict; one with ENTRY_HAS_DEADLINE is filed in that database's
  *    index of deadlines, no other is.
- * 2. A hash with a field deadline is filed in the database's index of field deadlines under a time no
- *    later than the earliest of them.
+ * 2. A hash with a field deadline is filed in the database's index of field deadlines under a time
+ *    no later than the earliest of them.
  * 3. A key's slot is valid until the next insertion or removal in its database. */
 #ifndef LARDER_STORE_KEYSPACE_H
 #define LARDER_STORE_KEYSPACE_H
@@ -112,8 +113,8 @@ void keyspace_pass(struct keyspace *keyspace);
 struct key keyspace_key(const struct keyspace *keyspace, struct database *database,
                         struct bytes name);
 
-/* Asks for the cache lines of keys that will be looked up soon; for commands with many keys. `keys` have
- * name, hash and database set. */
+/* Asks for the cache lines of keys that will be looked up soon; for commands with many keys. `keys`
+ * have name, hash and database set. */
 void keyspace_prefetch(const struct key *keys, size_t count);
 
 /* Look-ups. All remove an expired key. NULL when absent.
@@ -132,19 +133,21 @@ struct entry *keyspace_add(struct keyspace *keyspace, struct key *key,
 /* "As it was", where a deadline is given. */
 #define KEYSPACE_KEEP_DEADLINE (-2)
 
-/* Makes the key's value the shape's, whatever it was: `old` is what the look-up gave, NULL when absent. The
- * old value is freed. Returns the entry, NULL (nothing changed) when there is no memory. */
+/* Makes the key's value the shape's, whatever it was: `old` is what the look-up gave, NULL when
+ * absent. The old value is freed. Returns the entry, NULL (nothing changed) when there is no
+ * memory. */
 struct entry *keyspace_assign(struct keyspace *keyspace, struct key *key, struct entry *old,
                               const struct entry_shape *shape, int64_t deadline_ms);
 
-/* SET's own way: the value becomes the text, in place where it fits. `blob` is NULL or holds the text and
- * one reference that is handed over (kept by the caller on failure). NULL when there is no memory. */
+/* SET's own way: the value becomes the text, in place where it fits. `blob` is NULL or holds the
+ * text and one reference that is handed over (kept by the caller on failure). NULL when there is no
+ * memory. */
 struct entry *keyspace_assign_text(struct keyspace *keyspace, struct key *key, struct entry *old,
                                    struct bytes text, struct blob *blob, int64_t deadline_ms);
 
-/* Gives the found entry another shape for the same value's new form, e.g. inline to blob: the old word
- * is NOT freed (the caller has taken it over or released it). Type, deadline and access stay. NULL when
- * there is no memory. */
+/* Gives the found entry another shape for the same value's new form, e.g. inline to blob: the old
+ * word is NOT freed (the caller has taken it over or released it). Type, deadline and access stay.
+ * NULL when there is no memory. */
 struct entry *keyspace_reshape(struct keyspace *keyspace, struct key *key, struct entry *old,
                                const struct entry_shape *shape);
 
@@ -157,13 +160,13 @@ bool keyspace_delete(struct keyspace *keyspace, struct key *key, bool lazy);
 /* Takes the found entry out without freeing it: it is in no index then and belongs to the caller. */
 void keyspace_detach(struct keyspace *keyspace, struct key *key, struct entry *entry);
 
-/* Files a detached or copied entry under a key that is absent; the entry's own key must be key->name.
- * `deadline_ms`: the entry must have room for it unless ENTRY_NO_DEADLINE. */
+/* Files a detached or copied entry under a key that is absent; the entry's own key must be
+ * key->name. `deadline_ms`: the entry must have room for it unless ENTRY_NO_DEADLINE. */
 void keyspace_attach(struct keyspace *keyspace, struct key *key, struct entry *entry,
                      int64_t deadline_ms);
 
-/* Sets or takes away the found entry's deadline. Returns the entry, which may have moved; NULL when there
- * is no memory for the room. */
+/* Sets or takes away the found entry's deadline. Returns the entry, which may have moved; NULL when
+ * there is no memory for the room. */
 struct entry *keyspace_set_deadline(struct keyspace *keyspace, struct key *key, struct entry *entry,
                                     int64_t deadline_ms);
 
@@ -178,8 +181,8 @@ void keyspace_changed(struct keyspace *keyspace, const struct key *key,
 void keyspace_event(struct keyspace *keyspace, const struct key *key,
                     enum keyspace_class event_class, const char *event);
 
-/* Whole databases. flush empties one, or all with id -1; in the background when `lazy`. Returns how many
- * keys there were. */
+/* Whole databases. flush empties one, or all with id -1; in the background when `lazy`. Returns how
+ * many keys there were. */
 size_t keyspace_flush(struct keyspace *keyspace, int id, bool lazy);
 void keyspace_swap(struct keyspace *keyspace, int a, int b);
 
@@ -190,8 +193,8 @@ uint64_t keyspace_scan(struct keyspace *keyspace, struct database *database, uin
 /* A random live key's entry, NULL when there is none. */
 struct entry *keyspace_random(struct keyspace *keyspace, struct database *database);
 
-/* Background expiry: removes what is due, keys and fields, for at most `budget_us`. Whether all that
- * was due has gone. */
+/* Background expiry: removes what is due, keys and fields, for at most `budget_us`. Whether all
+ * that was due has gone. */
 bool keyspace_expire(struct keyspace *keyspace, int64_t budget_us);
 
 /* Keys in all databases; those with a deadline. */

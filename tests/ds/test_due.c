@@ -1,5 +1,5 @@
-/* Tests of ds/due with a driven time: each level's edges, jumps of the clock, bounded work, and long
- * random runs against a model that looks at every item. */
+/* Tests of ds/due with a driven time: each level's edges, jumps of the clock, bounded work, and
+ * long random runs against a model that looks at every item. */
 #include "ds/due.h"
 
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* Tests of store/keyspace with its background expiry and lazy freeing: every way that a key's value
- * and deadline can change, under a driven clock, with the validator after each; and long random runs
- * against a model. */
+ * and deadline can change, under a driven clock, with the validator after each; and long random
+ * runs against a model. */
 #include "store/keyspace.h"
 
 #include <setjmp.h>
