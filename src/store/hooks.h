@@ -24,7 +24,8 @@ struct store_hooks {
     void *context;
     /* A key's value or deadline was changed, or the key is gone: for WATCH and tracking. */
     void (*modified)(void *context, int database, struct bytes key);
-    /* Something happened to a key that can be subscribed to. Called only for classes in `classes`. */
+    /* Something happened to a key that can be subscribed to. Called only for classes in
+     * `classes`. */
     void (*event)(void *context, int database, enum keyspace_class event_class, const char *event,
                   struct bytes key);
     unsigned classes;

@@ -127,7 +127,8 @@ static inline struct entry *find(struct keyspace *keyspace, struct key *key) {
     return entry;
 }
 
-/* Most keys of a busy pass have been touched already: reading is cheaper than dirtying their line. */
+/* Most keys of a busy pass have been touched already: reading is cheaper than dirtying their
+ * line. */
 static inline void touch(const struct keyspace *keyspace, struct entry *entry) {
     if (entry->access != keyspace->access_now && !keyspace->no_touch) {
         entry->access = keyspace->access_now & 0xffffff;

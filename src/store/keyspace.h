@@ -100,7 +100,8 @@ struct key {
         *slot; /* set by look-ups that found the key; NULL after insertions: found when needed */
 };
 
-/* Registers options and metrics; databases are made by keyspace_start, once the options are read. */
+/* Registers options and metrics; databases are made by keyspace_start, once the options are
+ * read. */
 void keyspace_init(struct keyspace *keyspace, const struct clock *clock, struct options *options,
                    struct metrics *metrics);
 void keyspace_start(struct keyspace *keyspace);
@@ -157,7 +158,8 @@ void keyspace_remove(struct keyspace *keyspace, struct key *key, struct entry *e
 /* Looks up and removes; whether it was there. */
 bool keyspace_delete(struct keyspace *keyspace, struct key *key, bool lazy);
 
-/* Takes the found entry out without freeing it: it is in no index then and belongs to the caller. */
+/* Takes the found entry out without freeing it: it is in no index then and belongs to the
+ * caller. */
 void keyspace_detach(struct keyspace *keyspace, struct key *key, struct entry *entry);
 
 /* Files a detached or copied entry under a key that is absent; the entry's own key must be
@@ -174,7 +176,8 @@ struct entry *keyspace_set_deadline(struct keyspace *keyspace, struct key *key, 
 void keyspace_field_deadline_changed(struct keyspace *keyspace, struct key *key,
                                      struct entry *entry);
 
-/* Says that a key was changed (or removed): counts it and calls the hooks. `event` is Redis's name. */
+/* Says that a key was changed (or removed): counts it and calls the hooks. `event` is Redis's
+ * name. */
 void keyspace_changed(struct keyspace *keyspace, const struct key *key,
                       enum keyspace_class event_class, const char *event);
 /* Only the event: for those that change nothing that can be watched. */
