@@ -1,5 +1,6 @@
-/* Who is connected: HELLO, AUTH, SELECT, RESET, QUIT, and CLIENT with its filters, silences and pauses; and
- * what COMMAND tells. Holds for the reference as well, except for what is newer than it. */
+/* Who is connected: HELLO, AUTH, SELECT, RESET, QUIT, and CLIENT with its filters, silences and
+ * pauses; and what COMMAND tells. Holds for the reference as well, except for what is newer than
+ * it. */
 #include "harness.h"
 #include "wire.h"
 

@@ -24,8 +24,8 @@ bool call_integer(struct call *call, int index, int64_t *out) {
     return true;
 }
 
-/* Redis has one text for a number that must not be negative, which it gives for what is no number too, and
- * another for any other range. */
+/* Redis has one text for a number that must not be negative, which it gives for what is no number
+ * too, and another for any other range. */
 bool call_integer_between(struct call *call, int index, int64_t least, int64_t most, int64_t *out) {
     int64_t value;
     if (num_parse_i64(call->args[index], &value)) {

@@ -1,6 +1,6 @@
-/* call: one command being executed. All that a command sees: its arguments, its hash, its database, where
- * the reply goes. It sees no socket and no protocol version, so the same function serves a connection, a
- * transaction, a script, an HTTP request or a replica. */
+/* call: one command being executed. All that a command sees: its arguments, its hash, its database,
+ * where the reply goes. It sees no socket and no protocol version, so the same function serves a
+ * connection, a transaction, a script, an HTTP request or a replica. */
 #ifndef LARDER_CLIENT_CALL_H
 #define LARDER_CLIENT_CALL_H
 
@@ -59,8 +59,8 @@ bool call_integer(struct call *call, int index, int64_t *out);
 bool call_integer_between(struct call *call, int index, int64_t least, int64_t most, int64_t *out);
 bool call_double(struct call *call, int index, double *out);
 
-/* The entry if it is of that type; false when it is of another, and then WRONGTYPE has been replied. A NULL
- * entry passes. */
+/* The entry if it is of that type; false when it is of another, and then WRONGTYPE has been
+ * replied. A NULL entry passes. */
 static inline bool call_type_ok(struct call *call, const struct entry *entry,
                                 enum entry_type type) {
     if (entry != NULL && entry_type(entry) != type) {
@@ -74,7 +74,8 @@ static inline bool call_type_ok(struct call *call, const struct entry *entry,
  * reply. */
 void call_run(struct call *call);
 
-/* Who is told of calls, set at start-up by features: before (MONITOR) and after (SLOWLOG, LATENCY). */
+/* Who is told of calls, set at start-up by features: before (MONITOR) and after (SLOWLOG,
+ * LATENCY). */
 struct call_observer {
     void *context;
     void (*before)(void *context, const struct call *call);

@@ -1,14 +1,15 @@
 /* command: the registry of commands and how a name finds its command.
  *
- * A name is looked up on the way of every request, so it is compared as words, not as text: up to 8 bytes
- * are one 64-bit word whose letters are folded with a few operations on all bytes at once. The word and
- * the length are multiplied into an index of an open-addressing table that is at most a quarter full:
+ * A name is looked up on the way of every request, so it is compared as words, not as text: up to 8
+ * bytes are one 64-bit word whose letters are folded with a few operations on all bytes at once.
+ * The word and the length are multiplied into an index of an open-addressing table that is at most
+ * a quarter full:
  *
- *     slot   | head 8: first bytes, folded | tail 8: last bytes, folded | size 8 | command 8 |  32 bytes
+ *     slot   | head 8: first bytes | tail 8: last bytes | size 8 | command 8 |  32 bytes
  *
  * A name of up to 16 bytes equals a slot's exactly when head, tail and size do; longer ones are
- * compared in full as well. Subcommands are found among their container's children, one by one: there are
- * few, and they are not called often.
+ * compared in full as well. Subcommands are found among their container's children, one by one:
+ * there are few, and they are not called often.
  *
  * Commands live as long as the registry, except those that rename-command removes at start-up. */
 #include "client/command.h"
@@ -81,7 +82,8 @@ const char *group_name(enum command_group group) {
     return names[group];
 }
 
-/* Eight bytes with A-Z made a-z, exactly: a byte's high bit in `upper` says that it is such a letter. */
+/* Eight bytes with A-Z made a-z, exactly: a byte's high bit in `upper` says that it is such a
+ * letter. */
 static inline uint64_t fold_word(uint64_t word) {
     const uint64_t ones = 0x0101010101010101ULL;
     uint64_t low = word & (0x7f * ones);

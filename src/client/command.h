@@ -1,6 +1,6 @@
-/* command: what a command is. A file in src/command/ declares one row for each of its commands in a table at
- * its foot; main hands the tables to the registry. Everything that is known of a command comes
- * from its row: dispatch, arity, COMMAND and its subcommands, key extraction, ACL categories.
+/* command: what a command is. A file in src/command/ declares one row for each of its commands in a
+ * table at its foot; main hands the tables to the registry. Everything that is known of a command
+ * comes from its row: dispatch, arity, COMMAND and its subcommands, key extraction, ACL categories.
  *
  *     static const struct command_row rows[] = {
  *         {.name = "get", .fn = get, .arity = 2, .flags = COMMAND_READONLY | COMMAND_FAST,
@@ -14,9 +14,9 @@
  *         return &table;
  *     }
  *
- * A container (CONFIG) is a row without function whose subcommands are rows named "config|get" anywhere
- * behind it. The summary and complexity are in our own words; name, arity, flags, categories, key
- * specifications and syntax are facts that clients rely on. */
+ * A container (CONFIG) is a row without function whose subcommands are rows named "config|get"
+ * anywhere behind it. The summary and complexity are in our own words; name, arity, flags,
+ * categories, key specifications and syntax are facts that clients rely on. */
 #ifndef LARDER_CLIENT_COMMAND_H
 #define LARDER_CLIENT_COMMAND_H
 
@@ -115,8 +115,9 @@ enum key_flag {
     KEY_VARIABLE_FLAGS = 1 << 10,
 };
 
-/* Where keys are among the arguments. begin: at an index, or behind a keyword searched from argument
- * `from` (negative: from the end backwards). find: a range, or as many as an argument says. */
+/* Where keys are among the arguments. begin: at an index, or behind a keyword searched from
+ * argument `from` (negative: from the end backwards). find: a range, or as many as an argument
+ * says. */
 struct key_spec {
     unsigned flags; /* enum key_flag; 0 ends the row's list */
     bool is_count;
@@ -163,8 +164,8 @@ struct command_table {
 
 struct histogram;
 
-/* A registered command: the row, what is hot of it, and its figures. The figures belong to the thread
- * that executes commands. */
+/* A registered command: the row, what is hot of it, and its figures. The figures belong to the
+ * thread that executes commands. */
 struct command {
     command_fn fn;
     unsigned flags;
@@ -188,8 +189,8 @@ struct commands; /* the registry; main owns it */
 struct commands *commands_new(void);
 void commands_free(struct commands *commands);
 
-/* Adds a table. Asserts that each row is sound: name new and lower-case, parent known, arity not 0, key
- * specifications within the arity, syntax that parses, texts present. */
+/* Adds a table. Asserts that each row is sound: name new and lower-case, parent known, arity not 0,
+ * key specifications within the arity, syntax that parses, texts present. */
 void commands_register(struct commands *commands, const struct command_table *table);
 
 /* rename-command: an empty new name removes. -ENOENT, -EEXIST or 0. */
@@ -198,8 +199,8 @@ int commands_rename(struct commands *commands, struct bytes name, struct bytes n
 /* By the name alone, letters fold; NULL when there is none. Hot. */
 struct command *commands_find(const struct commands *commands, struct bytes name);
 
-/* By all the arguments: a container gives its subcommand. NULL when the name is unknown; a container
- * itself when the subcommand is missing or unknown. */
+/* By all the arguments: a container gives its subcommand. NULL when the name is unknown; a
+ * container itself when the subcommand is missing or unknown. */
 struct command *commands_resolve(const struct commands *commands, const struct bytes *args,
                                  int argc);
 
@@ -213,8 +214,8 @@ struct command *commands_at(const struct commands *commands, int id);
 /* Figures of all commands to zero. */
 void commands_reset_stats(struct commands *commands);
 
-/* The keys of a call. Stores argument indexes and flags, up to `max`, and returns how many there are in
- * all; -1 when the arguments do not make sense for this command. */
+/* The keys of a call. Stores argument indexes and flags, up to `max`, and returns how many there
+ * are in all; -1 when the arguments do not make sense for this command. */
 struct command_key {
     int index;
     unsigned flags;

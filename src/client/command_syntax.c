@@ -1,9 +1,9 @@
-/* command_syntax: a recursive descent over the notation. A sequence is read into a list of items, words and
- * groups; then tokens are joined with the words that they introduce.
+/* command_syntax: a recursive descent over the notation. A sequence is read into a list of items,
+ * words and groups; then tokens are joined with the words that they introduce.
  *
  * The types of arguments are not in the notation: they follow from the words, which references use
- * consistently enough. All nodes and names lie in one allocation whose size follows from the text's:
- * each node costs the text at least one byte. */
+ * consistently enough. All nodes and names lie in one allocation whose size follows from the
+ * text's: each node costs the text at least one byte. */
 #include "client/command_syntax.h"
 
 #include <string.h>
@@ -37,8 +37,7 @@ struct item {
     struct syntax_argument *node;
     size_t from; /* where it starts in the text */
     bool is_token;
-    bool
-        is_group; /* brackets: a token in front does not introduce it, unless it is a required choice */
+    bool is_group; /* in [ ]: a token in front does not introduce it */
 };
 
 struct items {
@@ -199,8 +198,8 @@ static void adopt(struct syntax_argument *parent, const struct item *items, int 
     }
 }
 
-/* Joins tokens with the words behind them, in place: TOKEN word becomes that word's argument, TOKEN word
- * word a block. Items from `from` on. */
+/* Joins tokens with the words behind them, in place: TOKEN word becomes that word's argument, TOKEN
+ * word word a block. Items from `from` on. */
 static void join_tokens(struct items *items, int from) {
     int out = from;
     for (int i = from; i < items->count; i++) {
@@ -239,8 +238,8 @@ static struct syntax_argument *one_node(struct parser *parser, struct items *ite
 
 static bool read_sequence(struct parser *parser, struct items *items);
 
-/* "[x ...]": whether it repeats what stands right before it; then that becomes multiple and the group is
- * consumed. parser->at is at the bracket. */
+/* "[x ...]": whether it repeats what stands right before it; then that becomes multiple and the
+ * group is consumed. parser->at is at the bracket. */
 static bool read_repetition(struct parser *parser, struct items *items) {
     size_t open = parser->at;
     const char *dots = strstr(parser->text + open, " ...]");
@@ -373,8 +372,8 @@ static bool read_sequence(struct parser *parser, struct items *items) {
 
 bool syntax_parse(const char *text, struct syntax *out) {
     struct parser parser = {.text = text, .size = strlen(text)};
-    /* A word, a bracket or a bar stands behind each node; each word is kept twice at most, with a NUL
-     * where the text has a byte between words. */
+    /* A word, a bracket or a bar stands behind each node; each word is kept twice at most, with a
+     * NUL where the text has a byte between words. */
     parser.node_max = parser.size + 1;
     parser.names_max = 2 * (parser.size + 1);
     size_t nodes_size = parser.node_max * sizeof *parser.nodes;

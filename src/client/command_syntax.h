@@ -1,12 +1,15 @@
-/* command_syntax: the notation in which command references write arguments, as a tree: what COMMAND DOCS
- * answers, and a check that a row's syntax is well formed.
+/* command_syntax: the notation in which command references write arguments, as a tree: what COMMAND
+ * DOCS answers, and a check that a row's syntax is well formed.
  *
  *     key value [NX|XX] [GET] [EX seconds|PX milliseconds|KEEPTTL]
  *
- * lower-case word: an argument · UPPER-CASE word or symbol: a token to be written as it is · TOKEN word:
- * an argument that the token introduces · TOKEN word word: a block · [ ]: optional · < >: required ·
- * | between alternatives, within brackets only · TOKEN A|B|C: the token introduces one of the tokens ·
- * x [x ...]: x, once or more. */
+ *     lower-case word: an argument
+ *     UPPER-CASE word, symbol: a token to be written as it is
+ *     TOKEN word: an argument that the token introduces
+ *     TOKEN word word: a block that it introduces
+ *     [ ]: optional, < >: required, | between alternatives within these
+ *     TOKEN A|B|C: the token introduces one of the tokens
+ *     x [x ...]: x, once or more. */
 #ifndef LARDER_CLIENT_COMMAND_SYNTAX_H
 #define LARDER_CLIENT_COMMAND_SYNTAX_H
 

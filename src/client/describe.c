@@ -1,5 +1,5 @@
-/* describe: what can be told of a client, and checked or set about who is behind it: the line of CLIENT
- * LIST, names, classes, memory, the password. None of this is on the way of a request. */
+/* describe: what can be told of a client, and checked or set about who is behind it: the line of
+ * CLIENT LIST, names, classes, memory, the password. None of this is on the way of a request. */
 #include "client/client.h"
 
 #include <inttypes.h>
@@ -69,7 +69,8 @@ size_t client_footprint(const struct client *client) {
            text_footprint(client->lib_version);
 }
 
-/* One letter for each thing that is special about the client, N when nothing is; `out` has room for all. */
+/* One letter for each thing that is special about the client, N when nothing is; `out` has room for
+ * all. */
 static void write_flags(const struct client *client, char *out) {
     static const struct {
         uint32_t flag;
@@ -100,8 +101,8 @@ static const char *text_or_empty(const char *text) {
     return text == NULL ? "" : text;
 }
 
-/* Reply buffers belong to the loop, not to the client: rbs, rbp and obl, the figures of a buffer that each
- * connection would own, are 0. What the socket did not take is oll (blocks) and omem. */
+/* Reply buffers belong to the loop, not to the client: rbs, rbp and obl, the figures of a buffer
+ * that each connection would own, are 0. What the socket did not take is oll (blocks) and omem. */
 void client_describe(const struct client *client, struct buffer *out) {
     char peer[SOCKET_NAME_SIZE];
     char own[SOCKET_NAME_SIZE];

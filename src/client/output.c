@@ -2,13 +2,13 @@
  *
  *     first -> [sent|to send|room] -> [blob piece] -> [to send|room] <- last
  *
- * A block holds bytes of its own or refers to a part of a blob. Appended bytes fill the last block's room
- * before a new block is taken, so many small replies share one. A blob's rest that is shorter than a block is
- * copied, so that a few bytes do not keep a large value alive.
+ * A block holds bytes of its own or refers to a part of a blob. Appended bytes fill the last
+ * block's room before a new block is taken, so many small replies share one. A blob's rest that is
+ * shorter than a block is copied, so that a few bytes do not keep a large value alive.
  *
- * Invariants: 1. no block is empty: what has been sent whole is freed at once; 2. size is the sum over the
- * blocks; 3. footprint is what the blocks take from the allocator, blobs included, because this queue may
- * be what keeps them. */
+ * Invariants: 1. no block is empty: what has been sent whole is freed at once; 2. size is the sum
+ * over the blocks; 3. footprint is what the blocks take from the allocator, blobs included, because
+ * this queue may be what keeps them. */
 #include "client/output.h"
 
 #include <errno.h>

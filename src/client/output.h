@@ -1,5 +1,5 @@
-/* output: what a connection's socket has not taken yet. A queue of blocks that the client owns; empty, and
- * without memory, for every client that reads its replies.
+/* output: what a connection's socket has not taken yet. A queue of blocks that the client owns;
+ * empty, and without memory, for every client that reads its replies.
  *
  * Bytes are copied into blocks of at least OUTPUT_BLOCK_SIZE; blobs are held by reference. */
 #ifndef LARDER_CLIENT_OUTPUT_H

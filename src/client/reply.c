@@ -1,14 +1,14 @@
-/* reply: the parts that are not on the path of every request: taking a fresh chunk, referring to large
- * values, headers whose count comes later, and the errors that several commands share.
+/* reply: the parts that are not on the path of every request: taking a fresh chunk, referring to
+ * large values, headers whose count comes later, and the errors that several commands share.
  *
- * A run is the bytes from `start` to `at` in the current chunk. It becomes a piece when something has to come
- * behind it that does not lie there: the next chunk's bytes, or a blob. Chunks that are full stay in
- * the list until the reset, because pieces point into them.
+ * A run is the bytes from `start` to `at` in the current chunk. It becomes a piece when something
+ * has to come behind it that does not lie there: the next chunk's bytes, or a blob. Chunks that are
+ * full stay in the list until the reset, because pieces point into them.
  *
- * A deferred header keeps RESP_HEADER_SIZE bytes free in front of its elements. When the count is known,
- * the elements that follow in the same run move down to the header's end: one memmove within a chunk,
- * cheaper than sending the header as a piece of its own. Elements that went into later chunks or
- * blobs stay where they are. */
+ * A deferred header keeps RESP_HEADER_SIZE bytes free in front of its elements. When the count is
+ * known, the elements that follow in the same run move down to the header's end: one memmove within
+ * a chunk, cheaper than sending the header as a piece of its own. Elements that went into later
+ * chunks or blobs stay where they are. */
 #include "client/reply.h"
 
 #include <stdarg.h>
@@ -321,7 +321,7 @@ void reply_bad_arity(struct reply *reply, const char *name) {
 void reply_unknown_subcommand(struct reply *reply, const char *container, struct bytes name) {
     char upper[64];
     size_t size = 0;
-    for (; container[size] != '\0' && size < sizeof upper - 1; size++) {
+    for (; size < sizeof upper - 1 && container[size] != '\0'; size++) {
         char c = container[size];
         upper[size] = (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
     }

@@ -1,14 +1,15 @@
-/* reply: where a command's answer goes: a run of bytes in the loop's reply arena, with references to
- * values that are too large to copy. Knows the protocol's version, so that commands need not.
+/* reply: where a command's answer goes: a run of bytes in the loop's reply arena, with references
+ * to values that are too large to copy. Knows the protocol's version, so that commands need not.
  *
  *     chunk   |..........bytes..........|at      end|
  *     pieces  [chunk bytes][blob bytes][chunk bytes] ... in order of sending
  *
- * Each append is bounded by the caller: reply_room first, then the bytes; a fresh chunk is taken when
- * the current one is full. While everything fits into one chunk and no blob is referred to, there are no
- * pieces at all: the reply is start .. at.
+ * Each append is bounded by the caller: reply_room first, then the bytes; a fresh chunk is taken
+ * when the current one is full. While everything fits into one chunk and no blob is referred to,
+ * there are no pieces at all: the reply is start .. at.
  *
- * A reply that is not for a socket (script, HTTP, replica) is the same struct with another consumer. */
+ * A reply that is not for a socket (script, HTTP, replica) is the same struct with another
+ * consumer. */
 #ifndef LARDER_CLIENT_REPLY_H
 #define LARDER_CLIENT_REPLY_H
 
@@ -144,16 +145,16 @@ void reply_long_double(struct reply *reply, long double value);
 void reply_verbatim(struct reply *reply, const char *format3, struct bytes text); /* bulk or = */
 void reply_big_number(struct reply *reply, struct bytes digits);                  /* bulk or ( */
 
-/* Headers; the elements follow. Map counts pairs. In RESP2 a map is an array of twice the length, a set
- * an array, a push an array, an attribute nothing (returns false: skip its content). */
+/* Headers; the elements follow. Map counts pairs. In RESP2 a map is an array of twice the length, a
+ * set an array, a push an array, an attribute nothing (returns false: skip its content). */
 void reply_array(struct reply *reply, int64_t count);
 void reply_map(struct reply *reply, int64_t pairs);
 void reply_set(struct reply *reply, int64_t count);
 void reply_push(struct reply *reply, int64_t count);
 bool reply_attribute(struct reply *reply, int64_t pairs);
 
-/* A header whose count is not known yet: keep the mark, append the elements, then end it with the kind
- * ('*', '%', '~', '>') and the count (pairs for '%'). May nest. */
+/* A header whose count is not known yet: keep the mark, append the elements, then end it with the
+ * kind ('*', '%', '~', '>') and the count (pairs for '%'). May nest. */
 struct reply_mark {
     uint32_t piece; /* piece_count when it was set */
     char *at;
@@ -162,7 +163,8 @@ struct reply_mark {
 struct reply_mark reply_defer(struct reply *reply);
 void reply_defer_end(struct reply *reply, struct reply_mark mark, char kind, int64_t count);
 
-/* Errors. The text begins with its code ("ERR ...", "WRONGTYPE ..."); CR and LF in it become spaces. */
+/* Errors. The text begins with its code ("ERR ...", "WRONGTYPE ..."); CR and LF in it become
+ * spaces. */
 void reply_error(struct reply *reply, const char *text);
 void reply_errorf(struct reply *reply, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -174,8 +176,8 @@ void reply_no_memory(struct reply *reply); /* the -OOM error */
 void reply_bad_arity(struct reply *reply, const char *name);
 /* "ERR unknown subcommand 'x'. Try CONFIG HELP." */
 void reply_unknown_subcommand(struct reply *reply, const char *container, struct bytes name);
-/* An array of status lines, as HELP subcommands answer; lines ends with NULL. The heading and the line for
- * HELP itself are added. */
+/* An array of status lines, as HELP subcommands answer; lines ends with NULL. The heading and the
+ * line for HELP itself are added. */
 void reply_help(struct reply *reply, const char *container, const char *const *lines);
 
 #endif

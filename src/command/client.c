@@ -1,5 +1,5 @@
-/* client: CLIENT and its subcommands: who is connected, what they are called, and what may be done to
- * them. */
+/* client: CLIENT and its subcommands: who is connected, what they are called, and what may be done
+ * to them. */
 #include "command/tables.h"
 
 #include <string.h>
@@ -97,7 +97,8 @@ static void client_list(struct call *call) {
     reply_text(call, &out);
 }
 
-/* Kills those that the filter means, at most `max`; how many they were. The caller still gets its reply. */
+/* Kills those that the filter means, at most `max`; how many they were. The caller still gets its
+ * reply. */
 static int64_t kill_matching(struct call *call, const struct client_filter *filter, int64_t max) {
     int64_t killed = 0;
     for (struct client *client = clients_first(call->client->clients);

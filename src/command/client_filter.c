@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "net/socket.h"
 
 /* How much of a wrong name an error repeats. */
 #define SHOWN_MAX 128

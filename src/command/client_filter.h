@@ -22,7 +22,8 @@ struct client_filter {
     bool skip_caller;
 };
 
-/* Reads pairs of option and value from argument `from` on. False when they are wrong, the error replied. */
+/* Reads pairs of option and value from argument `from` on. False when they are wrong, the error
+ * replied. */
 bool client_filter_read(struct client_filter *filter, struct call *call, int from);
 
 /* A class by its name; false when there is none of that name, the error replied. */

@@ -1,5 +1,6 @@
-/* command: COMMAND and its subcommands: what commands there are, what their rows say, which arguments are
- * keys. Clients for clusters read key positions from here, interactive ones the documentation. */
+/* command: COMMAND and its subcommands: what commands there are, what their rows say, which
+ * arguments are keys. Clients for clusters read key positions from here, interactive ones the
+ * documentation. */
 #include "command/tables.h"
 
 #include "base/glob.h"
@@ -81,8 +82,8 @@ static void reply_categories(struct reply *reply, unsigned categories) {
     }
 }
 
-/* The one range that old clients understand: the specifications' ranges as far as they adjoin. 0, 0, 0 when
- * there is none. */
+/* The one range that old clients understand: the specifications' ranges as far as they adjoin. 0,
+ * 0, 0 when there is none. */
 static void legacy_range(const struct command_row *row, int *first, int *last, int *step) {
     *first = 0;
     *last = 0;
@@ -312,8 +313,8 @@ static void command_list(struct call *call) {
     reply_defer_end(call->reply, mark, '*', count);
 }
 
-/* The command that arguments from the third on would call, if it has keys; NULL with the error replied
- * otherwise. */
+/* The command that arguments from the third on would call, if it has keys; NULL with the error
+ * replied otherwise. */
 static const struct command *command_of_call(struct call *call) {
     const struct bytes *args = call->args + 2;
     int argc = call->argc - 2;

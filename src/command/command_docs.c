@@ -1,5 +1,5 @@
-/* command_docs: walks the tree that a row's syntax parses into. Documentation is asked for seldom, by people's
- * tools: parsing anew each time costs less than keeping the trees. */
+/* command_docs: walks the tree that a row's syntax parses into. Documentation is asked for seldom,
+ * by people's tools: parsing anew each time costs less than keeping the trees. */
 #include "command/command_docs.h"
 
 #include <string.h>
@@ -30,8 +30,8 @@ static void reply_flags(struct reply *reply, const struct syntax_argument *argum
     }
 }
 
-/* What the notation's words leave open depends on the command: those that wait take fractions of seconds,
- * those on floats add floats, and the values of bits are numbers. */
+/* What the notation's words leave open depends on the command: those that wait take fractions of
+ * seconds, those on floats add floats, and the values of bits are numbers. */
 static enum syntax_type type_of(const struct command *command,
                                 const struct syntax_argument *argument) {
     const char *name = argument->name;

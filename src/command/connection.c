@@ -1,5 +1,5 @@
-/* connection: what a connection says about itself before it works: PING, ECHO, AUTH, HELLO, SELECT, RESET,
- * QUIT. */
+/* connection: what a connection says about itself before it works: PING, ECHO, AUTH, HELLO, SELECT,
+ * RESET, QUIT. */
 #include "command/tables.h"
 
 #include "base/num.h"
@@ -40,8 +40,8 @@ static void select_database(struct call *call) {
     reply_ok(call->reply);
 }
 
-/* Whether that is who it says, the error replied otherwise. A client that was known stays so when it fails
- * to prove to be somebody else. */
+/* Whether that is who it says, the error replied otherwise. A client that was known stays so when
+ * it fails to prove to be somebody else. */
 static bool authenticate(struct call *call, struct bytes user, struct bytes password) {
     struct clients *clients = call->client->clients;
     if (!clients_check_password(clients, user, password)) {

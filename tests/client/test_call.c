@@ -1,4 +1,5 @@
-/* Tests of client/call: arguments as numbers and as blobs, and what is replied when they are not. */
+/* Tests of client/call: arguments as numbers and as blobs, and what is replied when they are
+ * not. */
 #include "client/call.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
-/* Tests of client/command and client/command_keys: finding names of every length, subcommands, renaming,
- * and which arguments of a call are keys. */
+/* Tests of client/command and client/command_keys: finding names of every length, subcommands,
+ * renaming, and which arguments of a call are keys. */
 #include "client/command.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* Tests of client/command_syntax: the trees of every form of the notation, and texts that are not in it. */
+/* Tests of client/command_syntax: the trees of every form of the notation, and texts that are not
+ * in it. */
 #include "client/command_syntax.h"
 
 #include <setjmp.h>
