@@ -1,7 +1,7 @@
 /* histogram: buckets whose width grows with their value.
  *
- * The values are divided into octaves, and each octave into OCTAVE_BUCKETS buckets of equal width. Octave
- * 0 is linear from 0; each further one covers one doubling.
+ * The values are divided into octaves, and each octave into OCTAVE_BUCKETS buckets of equal width.
+ * Octave 0 is linear from 0; each further one covers one doubling.
  *
  *     octave   0              1               2                 36
  *     from     0              64              128               2^41
@@ -13,9 +13,9 @@
  *                 v
  *              | 64 counters of 8 bytes |                       512 bytes
  *
- * A command's durations lie in a handful of octaves, so an octave gets its counters when the first value
- * falls into it: three to five kilobytes for a usual command, 19 at most. Counters have 64 bits,
- * since 32 are full after an hour of a million calls a second.
+ * A command's durations lie in a handful of octaves, so an octave gets its counters when the first
+ * value falls into it: three to five kilobytes for a usual command, 19 at most. Counters have 64
+ * bits, since 32 are full after an hour of a million calls a second.
  *
  * Invariants: 1. `count` is the sum of all counters; 2. no octave in use is empty except after
  * histogram_reset, which keeps none; 3. max is 0 or lies in the highest octave that is in use.

@@ -155,6 +155,18 @@ static bool refuse(struct client *client, struct command *command, const struct 
     return false;
 }
 
+/* A monitor's connection is for watching: as in Redis, it may not read or write keys. */
+static bool refuse_monitor(const struct client *client, struct command *command,
+                           struct reply *reply) {
+    if (!(client->flags & CLIENT_MONITOR) ||
+        !(command->flags & (COMMAND_READONLY | COMMAND_WRITE | COMMAND_MAY_REPLICATE))) {
+        return false;
+    }
+    reply_error(reply, "ERR Replica can't interact with the keyspace");
+    command->rejected++;
+    return true;
+}
+
 static bool must_hold(const struct clients *clients, const struct command *command) {
     return clients->paused &&
            (!clients->pause_only_writes ||
@@ -200,7 +212,7 @@ static void execute_gated(struct dispatch *dispatch, struct client *client, stru
         dispatch->call.reply = target;
     }
     dispatch->call.keyspace->no_touch = client->flags & CLIENT_NO_TOUCH;
-    if (!refuse(client, command, args, argc, target)) {
+    if (!refuse(client, command, args, argc, target) && !refuse_monitor(client, command, target)) {
         execute(dispatch, client, command, target);
     }
     dispatch->call.keyspace->no_touch = false;

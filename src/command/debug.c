@@ -1,5 +1,5 @@
-/* debug: DEBUG: what test suites need: replies of every type, many keys at once, a server that sleeps,
- * a look at what a value takes. Closed unless enable-debug-command opens it. */
+/* debug: DEBUG: what test suites need: replies of every type, many keys at once, a server that
+ * sleeps, a look at what a value takes. Closed unless enable-debug-command opens it. */
 #include "command/tables.h"
 
 #include <errno.h>

@@ -58,8 +58,8 @@ static void dbsize(struct call *call) {
     reply_integer(call->reply, (int64_t)dict_size(&call->database->keys));
 }
 
-/* Whether FLUSHDB and FLUSHALL leave the freeing to the background; false when the arguments are wrong, and
- * then the error has been replied. */
+/* Whether FLUSHDB and FLUSHALL leave the freeing to the background; false when the arguments are
+ * wrong, and then the error has been replied. */
 static bool parse_flush(struct call *call, bool *lazy) {
     *lazy = call->keyspace->options.lazy_user_flush;
     if (call->argc == 1) {
@@ -110,8 +110,8 @@ static void swapdb(struct call *call) {
     reply_ok(call->reply);
 }
 
-/* The one command that shows the time itself, and in microseconds: it reads the clock, unless a test
- * drives that. */
+/* The one command that shows the time itself, and in microseconds: it reads the clock, unless a
+ * test drives that. */
 static void time_now(struct call *call) {
     const struct clock *clock = call->context->clock;
     int64_t now_us = clock->driven ? clock->now_ms * 1000 : clock_wall_us();

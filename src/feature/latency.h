@@ -1,6 +1,6 @@
-/* latency: a record of when the server was slow, and why: by cause (an event: "command", "fast-command",
- * "expire-cycle" ...) the spikes of the recent past, which LATENCY LATEST, HISTORY, GRAPH and DOCTOR
- * show. It is off until latency-monitor-threshold says what slow means.
+/* latency: a record of when the server was slow, and why: by cause (an event: "command",
+ * "fast-command", "expire-cycle" ...) the spikes of the recent past, which LATENCY LATEST, HISTORY,
+ * GRAPH and DOCTOR show. It is off until latency-monitor-threshold says what slow means.
  *
  * An event keeps LATENCY_SAMPLES samples, no more than one a second: the worst of that second. */
 #ifndef LARDER_FEATURE_LATENCY_H

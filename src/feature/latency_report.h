@@ -1,4 +1,4 @@
-/* latency_report: what the recorded spikes look like, for people: LATENCY GRAPH and LATENCY DOCTOR. */
+/* latency_report: what the recorded spikes look like, for people: LATENCY GRAPH and DOCTOR. */
 #ifndef LARDER_FEATURE_LATENCY_REPORT_H
 #define LARDER_FEATURE_LATENCY_REPORT_H
 

@@ -1,8 +1,8 @@
 /* monitor: connections that are shown every command which the server executes, as MONITOR asks.
  *
- * A line a command, in the form that tools read: time, database and peer, then the arguments quoted.
- * Administrative commands are not shown, and secrets are not written down (feature/redact.h). While nobody
- * watches, this costs nothing. */
+ * A line a command, in the form that tools read: time, database and peer, then the arguments
+ * quoted. Administrative commands are not shown, and secrets are not written down
+ * (feature/redact.h). While nobody watches, this costs nothing. */
 #ifndef LARDER_FEATURE_MONITOR_H
 #define LARDER_FEATURE_MONITOR_H
 

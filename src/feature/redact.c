@@ -1,5 +1,5 @@
-/* redact: one rule for each command that takes secrets, found by the name that the command has in its
- * table, so that renaming a command does not lay its secrets open. */
+/* redact: one rule for each command that takes secrets, found by the name that the command has in
+ * its table, so that renaming a command does not lay its secrets open. */
 #include "feature/redact.h"
 
 #include <stdbool.h>

@@ -1,6 +1,6 @@
-/* redact: which arguments of a command are secrets that must not be shown: passwords in AUTH and HELLO,
- * secret options in CONFIG SET, rules of users, credentials of other servers. For whoever writes commands
- * down: the slow log, MONITOR. */
+/* redact: which arguments of a command are secrets that must not be shown: passwords in AUTH and
+ * HELLO, secret options in CONFIG SET, rules of users, credentials of other servers. For whoever
+ * writes commands down: the slow log, MONITOR. */
 #ifndef LARDER_FEATURE_REDACT_H
 #define LARDER_FEATURE_REDACT_H
 

@@ -1,8 +1,8 @@
 /* slowlog: the commands that took long, the newest ones first: what SLOWLOG shows.
  *
- * Not the whole of a command is kept: no more than SLOWLOG_ARGUMENTS_MAX arguments and of each no more than
- * SLOWLOG_ARGUMENT_SIZE_MAX bytes, with a remark of what was left out, so that the log's memory is
- * bounded by its length. Secrets are not written down (feature/redact.h). */
+ * Not the whole of a command is kept: no more than SLOWLOG_ARGUMENTS_MAX arguments and of each no
+ * more than SLOWLOG_ARGUMENT_SIZE_MAX bytes, with a remark of what was left out, so that the log's
+ * memory is bounded by its length. Secrets are not written down (feature/redact.h). */
 #ifndef LARDER_FEATURE_SLOWLOG_H
 #define LARDER_FEATURE_SLOWLOG_H
 

@@ -1,4 +1,4 @@
-/* cron: one timer with the frequency of the option hz, and in it what has a frequency of its own. */
+/* cron: one timer with the frequency of the option hz, and in it what has its own frequency. */
 #include "server/cron.h"
 
 #include "base/clock.h"

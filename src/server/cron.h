@@ -1,8 +1,9 @@
-/* cron: what is done from time to time while the server runs: connections looked after, expired keys removed,
- * figures sampled.
+/* cron: what is done from time to time while the server runs: connections looked after, expired
+ * keys removed, figures sampled.
  *
- * Background work goes in slices of CRON_SLICE_US, one a pass, so that requests wait for one slice at
- * most. While more is due, the loop does not sleep but takes a slice after each look at the sockets. */
+ * Background work goes in slices of CRON_SLICE_US, one a pass, so that requests wait for one slice
+ * at most. While more is due, the loop does not sleep but takes a slice after each look at the
+ * sockets. */
 #ifndef LARDER_SERVER_CRON_H
 #define LARDER_SERVER_CRON_H
 
@@ -11,7 +12,8 @@
 
 #include "ev/loop.h"
 
-/* What a request that arrives in the middle waits longer; short beside the millisecond that a network takes. */
+/* What a request that arrives in the middle waits longer; short beside the millisecond that a
+ * network takes. */
 #define CRON_SLICE_US 500
 
 struct server;

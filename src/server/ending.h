@@ -2,9 +2,9 @@
  *
  *     SERVING --begin--> DRAINING --10 ms--> FLUSHING --nothing left, or too late--> over
  *
- * Draining: nobody is accepted any more, requests that have arrived are still executed. Flushing: nothing
- * is read any more, and clients that read slowly have until shutdown-timeout to take their replies.
- * Beginning again while this goes on ends at once. */
+ * Draining: nobody is accepted any more, requests that have arrived are still executed. Flushing:
+ * nothing is read any more, and clients that read slowly have until shutdown-timeout to take their
+ * replies. Beginning again while this goes on ends at once. */
 #ifndef LARDER_SERVER_ENDING_H
 #define LARDER_SERVER_ENDING_H
 
@@ -29,8 +29,8 @@ void ending_init(struct ending *ending, struct server *server);
 /* Begins to end, or ends at once when `now` or when that has begun already. */
 void ending_begin(struct ending *ending, bool now);
 
-/* Takes it back while it is draining. Whether that was so; accepting goes on then, as far as the addresses can
- * still be had. */
+/* Takes it back while it is draining. Whether that was so; accepting goes on then, as far as the
+ * addresses can still be had. */
 bool ending_abort(struct ending *ending);
 
 #endif

@@ -1,4 +1,4 @@
-/* families: all commands of the server, family by family. A build that wants fewer leaves rows out. */
+/* families: all commands of the server, family by family. A smaller build leaves rows out. */
 #ifndef LARDER_SERVER_FAMILIES_H
 #define LARDER_SERVER_FAMILIES_H
 

@@ -1,6 +1,6 @@
-/* info: the sections of INFO that are of the process, and the rates. A counter is sampled ten times a
- * second; what it grew by, a second, goes into a ring of INFO_SAMPLES, whose average is shown: steady
- * enough to read, quick enough to see a change within two seconds. */
+/* info: the sections of INFO that are of the process, and the rates. A counter is sampled ten times
+ * a second; what it grew by, a second, goes into a ring of INFO_SAMPLES, whose average is shown:
+ * steady enough to read, quick enough to see a change within two seconds. */
 #include "server/info.h"
 
 #include <string.h>
@@ -250,10 +250,8 @@ void info_init(struct info *info, struct server *server) {
         LINES(CLUSTER, cluster, "There is no cluster."),
 #undef LINES
     };
-    *info = (struct info){.server = server};
     struct metrics *metrics = server->context.metrics;
     metrics_register(metrics, rows, sizeof rows / sizeof rows[0], NULL, info, reset);
-    info_register_memory(info, metrics);
     info_register_commands(info, metrics);
 }
 

@@ -1,8 +1,8 @@
-/* info: what INFO tells of the process as a whole: the figures that no part of the server owns: version,
- * uptime, memory, processor time, rates, and the commands' own figures by name.
+/* info: what INFO tells of the process as a whole: the figures that no part of the server owns:
+ * version, uptime, memory, processor time, rates, and the commands' own figures by name.
  *
- * Redis's field names throughout, for monitoring reads them; what Larder does not have (replication,
- * persistence, scripts) is shown as a Redis that does not use it would show it. */
+ * Redis's field names throughout, for monitoring reads them; what Larder does not have
+ * (replication, persistence, scripts) is shown as a Redis that does not use it would show it. */
 #ifndef LARDER_SERVER_INFO_H
 #define LARDER_SERVER_INFO_H
 
@@ -40,7 +40,9 @@ struct info {
     size_t resident; /* bytes of the process in physical memory */
 };
 
-/* Registers the metrics of all sections. */
+/* Registers the metrics of the section Memory, which come before the keyspace's; and the others,
+ * which come behind the clients'. */
+void info_init_memory(struct info *info, struct server *server);
 void info_init(struct info *info, struct server *server);
 
 /* Everything is made: what is in use now is the server's own. */
@@ -52,8 +54,7 @@ void info_sample(struct info *info);
 /* The average over the samples, a second. */
 uint64_t info_rate(const struct info *info, enum info_rate rate);
 
-/* Parts, each in a file of its own: memory (info_memory.c) and commands (info_commands.c). */
-void info_register_memory(struct info *info, struct metrics *metrics);
+/* What is in info_commands.c. */
 void info_register_commands(struct info *info, struct metrics *metrics);
 
 #endif

@@ -1,5 +1,5 @@
-/* info_commands: the sections Commandstats, Errorstats and Latencystats of INFO: a line for each command
- * that was called, for each kind of error, for each command with durations. */
+/* info_commands: the sections Commandstats, Errorstats and Latencystats of INFO: a line for each
+ * command that was called, for each kind of error, for each command with durations. */
 #include "server/info.h"
 
 #include "base/histogram.h"

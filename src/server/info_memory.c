@@ -1,5 +1,5 @@
-/* info_memory: the section Memory of INFO. What the allocator and the kernel say is asked for once in a
- * tenth of a second at most, for asking costs more than all other lines together. */
+/* info_memory: the section Memory of INFO. What the allocator and the kernel say is asked for once
+ * in a tenth of a second at most, for asking costs more than all other lines together. */
 #include "server/info.h"
 
 #include <fcntl.h>
@@ -125,7 +125,7 @@ static void memory_allocator(void *module, struct buffer *out) {
                   mem_used_by(MEM_CLIENT), mem_allocator_name());
 }
 
-void info_register_memory(struct info *info, struct metrics *metrics) {
+void info_init_memory(struct info *info, struct server *server) {
     static const struct metric rows[] = {
         {.name = "used_memory",
          .section = METRIC_MEMORY,
@@ -143,5 +143,6 @@ void info_register_memory(struct info *info, struct metrics *metrics) {
          .text = memory_allocator,
          .description = "What the allocator holds and what is lost to fragmentation."},
     };
-    metrics_register(metrics, rows, sizeof rows / sizeof rows[0], NULL, info, NULL);
+    *info = (struct info){.server = server};
+    metrics_register(server->context.metrics, rows, sizeof rows / sizeof rows[0], NULL, info, NULL);
 }

@@ -1,5 +1,5 @@
-/* listeners: a table of what is listened on, compared with what is wanted. Closing comes before opening,
- * for `*` and `127.0.0.1` cannot be listened on at the same port at once. */
+/* listeners: a table of what is listened on, compared with what is wanted. Closing comes before
+ * opening, for `*` and `127.0.0.1` cannot be listened on at the same port at once. */
 #include "server/listeners.h"
 
 #include <errno.h>

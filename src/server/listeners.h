@@ -47,9 +47,9 @@ bool listeners_wants_default(const struct listeners *listeners);
 void listeners_attach(struct listeners *listeners, struct loop *loop, listener_accept_fn on_accept,
                       void *context);
 
-/* Listens on all wanted addresses at this port, and on no other: what is not wanted any more is closed
- * first, what stays is left alone. Port 0 closes all. -1 after logging why an address cannot be had; those
- * that could be opened stay open then. */
+/* Listens on all wanted addresses at this port, and on no other: what is not wanted any more is
+ * closed first, what stays is left alone. Port 0 closes all. -1 after logging why an address cannot
+ * be had; those that could be opened stay open then. */
 int listeners_open_tcp(struct listeners *listeners, int port, int backlog);
 
 /* Likewise for a path; 0 or -1. */

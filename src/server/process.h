@@ -1,11 +1,12 @@
-/* process: what a server does with the process that it is given: into the background, its number into a
- * file, signals that must not end it. */
+/* process: what a server does with the process that it is given: into the background, its number
+ * into a file, signals that must not end it. */
 #ifndef LARDER_SERVER_PROCESS_H
 #define LARDER_SERVER_PROCESS_H
 
 #include <stdbool.h>
 
-/* Ignores SIGPIPE and SIGHUP, and takes care that nobody else can write to files that the server makes. */
+/* Ignores SIGPIPE and SIGHUP, and takes care that nobody else can write to files that the server
+ * makes. */
 void process_prepare(void);
 
 /* Goes on in a child that has no terminal; the parent ends with status 0. Before any thread is

@@ -1,5 +1,5 @@
-/* server: makes the parts in the order in which they need each other, and frees them in the opposite
- * one. */
+/* server: makes the parts in the order in which they need each other, and frees them in the
+ * opposite one. */
 #include "server/server.h"
 
 #include <errno.h>
@@ -95,10 +95,11 @@ void server_init(struct server *server, const char *program) {
     context->commands = commands_new();
     families_register(context->commands);
     server_register_options(server);
-    info_init(&server->info, server);
+    info_init_memory(&server->info, server);
     keyspace_init(&server->keyspace, &server->clock, context->options, context->metrics);
     limit_init(&server->limit, context->options, context->metrics);
     context->clients = clients_new(context);
+    info_init(&server->info, server);
     context->slowlog = slowlog_new(context);
     context->latency = latency_new(context);
     context->monitor = monitor_new(context);

@@ -1,5 +1,5 @@
-/* server: the whole of it: the struct that main makes, with all parts, and the options that belong to the
- * process rather than to a part. Seen by this room only; what commands may know of it is in
+/* server: the whole of it: the struct that main makes, with all parts, and the options that belong
+ * to the process rather than to a part. Seen by this room only; what commands may know of it is in
  * client/context.h and client/control.h.
  *
  *     main --> server --+-- loop, clock             ev/, base/
@@ -114,7 +114,8 @@ struct server {
 /* Makes all parts and registers their options; nothing runs and no file is opened. */
 void server_init(struct server *server, const char *program);
 
-/* Once the options are read: the loop, the databases, the listeners. 0, or -1 after logging why not. */
+/* Once the options are read: the loop, the databases, the listeners. 0, or -1 after logging why
+ * not. */
 int server_start(struct server *server);
 
 /* Serves until it is told to end. */

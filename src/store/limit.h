@@ -1,5 +1,5 @@
-/* limit: how much memory the server may take, and how keys are chosen that must go when it is reached.
- * Options and what INFO shows of them. */
+/* limit: how much memory the server may take, and how keys are chosen that must go when it is
+ * reached. Options and what INFO shows of them. */
 #ifndef LARDER_STORE_LIMIT_H
 #define LARDER_STORE_LIMIT_H
 

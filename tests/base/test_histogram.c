@@ -1,5 +1,5 @@
-/* Tests of base/histogram: the buckets' edges, and percentiles and counts against a sorted array of the
- * same durations. */
+/* Tests of base/histogram: the buckets' edges, and percentiles and counts against a sorted array of
+ * the same durations. */
 #include "base/histogram.h"
 
 #include <setjmp.h>

@@ -130,6 +130,20 @@ static void test_many(void **state) {
     session_pass(session);
 }
 
+static void test_may_not_touch_keys(void **state) {
+    (void)state;
+    int fd = watch();
+    assert_string_equal(session_ask_on(session, fd, "GET a"),
+                        "-ERR Replica can't interact with the keyspace\r\n");
+    assert_string_equal(session_ask_on(session, fd, "SET a b"),
+                        "-ERR Replica can't interact with the keyspace\r\n");
+    session_expect(session, "GET a", "$-1\r\n");
+    assert_string_equal(seen(fd), "[0] \"GET\" \"a\"\n");
+    session_ask_on(session, fd, "RESET");
+    assert_string_equal(session_ask_on(session, fd, "SET a b"), "+OK\r\n");
+    close(fd);
+}
+
 /* A long line goes out whole, and its memory is given back. */
 static void test_long_line(void **state) {
     (void)state;
@@ -165,6 +179,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_lines, start, end),
         cmocka_unit_test_setup_teardown(test_two_watch_and_leave, start, end),
         cmocka_unit_test_setup_teardown(test_many, start, end),
+        cmocka_unit_test_setup_teardown(test_may_not_touch_keys, start, end),
         cmocka_unit_test_setup_teardown(test_long_line, start, end),
         cmocka_unit_test_setup_teardown(test_print_internal, start, end),
     };

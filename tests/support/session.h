@@ -1,5 +1,5 @@
-/* session: a whole server inside a test program, without a process or a thread of its own: the test takes
- * it from pass to pass and talks to it over a unix socket, in inline commands. */
+/* session: a whole server inside a test program, without a process or a thread of its own: the test
+ * takes it from pass to pass and talks to it over a unix socket, in inline commands. */
 #ifndef LARDER_TESTS_SUPPORT_SESSION_H
 #define LARDER_TESTS_SUPPORT_SESSION_H
 
@@ -21,7 +21,8 @@ struct session {
     char answer[SESSION_ANSWER_SIZE];
 };
 
-/* Starts with these words of a command line behind the usual ones; `options` ends with NULL, or is NULL. */
+/* Starts with these words of a command line behind the usual ones; `options` ends with NULL, or is
+ * NULL. */
 struct session *session_start(const char *const *options);
 /* Frees everything and fails the test when memory is left. */
 void session_end(struct session *session);
