@@ -38,8 +38,9 @@ void buffer_append_quoted(struct buffer *buffer, struct bytes text);
 /* The content with a NUL behind it that `size` does not count. Valid until the next change. */
 const char *buffer_text(struct buffer *buffer);
 
+/* The content; never a NULL pointer, so that it may be copied without a look. */
 static inline struct bytes buffer_bytes(const struct buffer *buffer) {
-    return bytes_of(buffer->at, buffer->size);
+    return bytes_of(buffer->at == NULL ? "" : buffer->at, buffer->size);
 }
 
 #endif

@@ -239,6 +239,8 @@ void server_run(struct server *server) {
 void server_free(struct server *server) {
     struct context *context = &server->context;
     listeners_clear(&server->listeners);
+    /* Frees the texts in the parts' options, so the parts must be there. */
+    options_free(context->options);
     clients_free(context->clients);
     slowlog_free(context->slowlog);
     latency_free(context->latency);
@@ -246,7 +248,6 @@ void server_free(struct server *server) {
     keyspace_free(&server->keyspace);
     commands_free(context->commands);
     metrics_free(context->metrics);
-    options_free(context->options);
     config_free(server->config);
     if (server->loop != NULL) {
         loop_timer_remove(server->loop, &server->cron.timer);
