@@ -15,22 +15,28 @@
 #include "proto/request.h"
 
 #ifdef LARDER_TEST_SMALL
-#define READ_SIZE  64
-#define ARENA_SIZE 1024
-#define CARRY_MAX  32
-#define STRIP      4
+#define READ_SIZE       64
+#define ARENA_SIZE      1024
+#define CARRY_MAX       32
+#define BEHIND_ENTRY    1
+#define BEHIND_OVERFLOW 2
+#define BEHIND_EXECUTE  3
 #else
 /* Most that one read takes from a socket: what the kernel gives for a pipeline of some hundred requests. */
-#define READ_SIZE  (64 * 1024)
+#define READ_SIZE       (64 * 1024)
 /* Read arena. When less than a read is left, the batch runs. Small enough that slices and requests are
  * still in the second-level cache when they are executed. */
-#define ARENA_SIZE (512 * 1024)
+#define ARENA_SIZE      (512 * 1024)
 /* A beginning of a request up to this size is copied in front of the next read; a larger one is read on in
  * place. */
-#define CARRY_MAX  8192
-/* Requests that are planned together: enough to keep the memory system busy, few enough that what
- * was fetched is still in the first-level cache when it is used. */
-#define STRIP      64
+#define CARRY_MAX       8192
+/* How many requests behind the first step of the plan the others follow: a bucket is asked for, 12 requests
+ * later it is there and its entry is asked for, and so on. So what is asked for is spread evenly over what is
+ * executed; loops that first ask for much and then execute much measured 10 % slower, and distances of half
+ * or twice as much 3 to 7 %. */
+#define BEHIND_ENTRY    12
+#define BEHIND_OVERFLOW 18
+#define BEHIND_EXECUTE  24
 #endif
 /* Replies gathered before they are flushed, if the batch is longer than that. */
 #define FLUSH_SIZE (64 * 1024)
@@ -46,7 +52,8 @@ struct request {
     uint32_t first_slice;
     int32_t argc;
     struct input *input; /* holds blobs of this request; NULL usually */
-    enum request_kind kind;
+    uint8_t kind;        /* enum request_kind */
+    bool overflows;      /* the first key's chain has to be followed beyond its first bucket */
 };
 
 /* A client's replies, finished and not sent yet. */
@@ -599,38 +606,50 @@ static inline void execute(struct batch *batch, size_t index) {
     }
 }
 
-/* Hashes the first keys and asks for their buckets; then asks for the entries. */
-static inline void plan(struct batch *batch, size_t from, size_t to) {
-    const uint64_t seed = batch->clients->context->keyspace->seed;
-    for (size_t i = from; i < to; i++) {
-        struct request *request = &batch->requests[i];
-        const struct command *command = request->command;
-        if (LIKELY(command != NULL) && command->first_key > 0 &&
-            command->first_key < request->argc) {
-            struct bytes key = batch->slices[request->first_slice + (uint32_t)command->first_key];
-            request->hash = hash_bytes(seed, key.at, key.size);
-            dict_prefetch_bucket(&request->client->database->keys, request->hash);
-        }
+/* Hashes the first key and asks for its bucket. */
+static inline void plan_bucket(struct batch *batch, size_t index, uint64_t seed) {
+    struct request *request = &batch->requests[index];
+    const struct command *command = request->command;
+    if (LIKELY(command != NULL) && command->first_key > 0 && command->first_key < request->argc) {
+        struct bytes key = batch->slices[request->first_slice + (uint32_t)command->first_key];
+        request->hash = hash_bytes(seed, key.at, key.size);
+        dict_prefetch_bucket(&request->client->database->keys, request->hash);
     }
-    for (size_t i = from; i < to; i++) {
-        struct request *request = &batch->requests[i];
-        if (LIKELY(request->command != NULL) && request->command->first_key > 0) {
-            dict_prefetch_entry(&request->client->database->keys, request->hash);
-        }
+}
+
+/* The bucket is there by now: asks for the entry. */
+static inline void plan_entry(struct batch *batch, size_t index) {
+    struct request *request = &batch->requests[index];
+    if (LIKELY(request->command != NULL) && request->command->first_key > 0) {
+        request->overflows = dict_prefetch_entry(&request->client->database->keys, request->hash);
+    }
+}
+
+/* The few whose entry is in an overflow bucket. */
+static inline void plan_overflow(struct batch *batch, size_t index) {
+    struct request *request = &batch->requests[index];
+    if (UNLIKELY(request->overflows)) {
+        dict_prefetch_overflow(&request->client->database->keys, request->hash);
     }
 }
 
 void batch_run(struct batch *batch) {
     if (batch->request_count > 0) {
         dispatch_begin(&batch->dispatch);
-        for (size_t from = 0; from < batch->request_count; from += STRIP) {
-            size_t to = from + STRIP;
-            if (to > batch->request_count) {
-                to = batch->request_count;
+        const uint64_t seed = batch->clients->context->keyspace->seed;
+        const size_t count = batch->request_count;
+        for (size_t i = 0; i < count + BEHIND_EXECUTE; i++) {
+            if (i < count) {
+                plan_bucket(batch, i, seed);
             }
-            plan(batch, from, to);
-            for (size_t i = from; i < to; i++) {
-                execute(batch, i);
+            if (i >= BEHIND_ENTRY && i - BEHIND_ENTRY < count) {
+                plan_entry(batch, i - BEHIND_ENTRY);
+            }
+            if (i >= BEHIND_OVERFLOW && i - BEHIND_OVERFLOW < count) {
+                plan_overflow(batch, i - BEHIND_OVERFLOW);
+            }
+            if (i >= BEHIND_EXECUTE) {
+                execute(batch, i - BEHIND_EXECUTE);
             }
         }
         dispatch_end(&batch->dispatch);

@@ -186,7 +186,7 @@ static inline void execute(struct dispatch *dispatch, struct client *client,
     if (UNLIKELY(clients->observing_before)) {
         tell_before(dispatch);
     }
-    if (LIKELY((command->flags & COMMAND_FAST) && !dispatch->exact)) {
+    if (LIKELY((command->flags & (COMMAND_FAST | COMMAND_BRIEF)) && !dispatch->exact)) {
         run_call(dispatch, command);
         command->fn(&dispatch->call);
     } else {

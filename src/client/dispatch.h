@@ -1,7 +1,7 @@
 /* dispatch: from a parsed request to an executed command: the checks in front (known, arity,
  * authentication, pause), the call itself, the figures behind it.
  *
- * Time. A clock read costs as much as a GET, so runs of one fast command are timed as a whole, and the
+ * Time. A clock read costs as much as a GET, so runs of one fast or brief command are timed as a whole, and the
  * average is recorded for each; other commands are timed one by one, and so is everything while the
  * slow log or a monitor of latency wants to know of short ones (an observer's after_min_ns below
  * DISPATCH_EXACT_NS). */

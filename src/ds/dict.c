@@ -403,26 +403,53 @@ struct entry *dict_remove(struct dict *dict, uint64_t hash, uint64_t *slot) {
     return entry;
 }
 
+/* Tells the compiler that a function has an effect. It takes one that only prefetches for a function without
+ * any, and drops the calls. */
+static inline void keep_calls(void) {
+    __asm__ volatile("");
+}
+
 void dict_prefetch_bucket(const struct dict *dict, uint64_t hash) {
     if (LIKELY(dict->bucket_count > 0)) {
         __builtin_prefetch(bucket_at(dict, bucket_index(dict, hash)));
+        keep_calls();
     }
 }
 
-void dict_prefetch_entry(const struct dict *dict, uint64_t hash) {
+/* Asks for the entries of one bucket that the tag says may be meant; whether there were any. */
+static inline bool prefetch_matches(const struct dict_bucket *bucket, uint16_t tag) {
+    unsigned match = bucket_match(bucket, tag);
+    for (unsigned m = match; m != 0; m &= m - 1) {
+        const char *entry = (const char *)dict_slot_entry(bucket->slots[__builtin_ctz(m)]);
+        __builtin_prefetch(entry);
+        __builtin_prefetch(entry + 64);
+    }
+    return match != 0;
+}
+
+bool dict_prefetch_entry(const struct dict *dict, uint64_t hash) {
     if (UNLIKELY(dict->bucket_count == 0)) {
-        return;
+        return false;
     }
     uint32_t index = bucket_index(dict, hash);
     const struct dict_bucket *bucket = bucket_at(dict, index);
-    unsigned match = bucket_match(bucket, tag_at(dict, index, hash));
-    if (UNLIKELY(match == 0 && bucket->link != 0)) {
-        __builtin_prefetch(bucket_next(bucket));
+    bool found = prefetch_matches(bucket, tag_at(dict, index, hash));
+    keep_calls();
+    if (LIKELY(found || bucket->link == 0)) {
+        return false;
     }
-    for (; match != 0; match &= match - 1) {
-        const char *entry = (const char *)dict_slot_entry(bucket->slots[__builtin_ctz(match)]);
-        __builtin_prefetch(entry);
-        __builtin_prefetch(entry + 64);
+    __builtin_prefetch(bucket_next(bucket));
+    return true;
+}
+
+void dict_prefetch_overflow(const struct dict *dict, uint64_t hash) {
+    if (dict->bucket_count > 0) {
+        uint32_t index = bucket_index(dict, hash);
+        const struct dict_bucket *bucket = bucket_next(bucket_at(dict, index));
+        if (bucket != NULL) {
+            prefetch_matches(bucket, tag_at(dict, index, hash));
+        }
+        keep_calls();
     }
 }
 

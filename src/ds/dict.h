@@ -102,10 +102,12 @@ void dict_replace(uint64_t *slot, struct entry *entry);
 /* Takes the entry in a found slot out and returns it. `hash` is the one it was found with. */
 struct entry *dict_remove(struct dict *dict, uint64_t hash, uint64_t *slot);
 
-/* The two steps of planning: ask for the bucket's cache line, and later for the entries' whose tags
- * match. Neither waits; both are hints and read nothing that could be stale. */
+/* The steps of planning: ask for the bucket's cache line; later for the entries whose tags match; and if that
+ * says so, because the chain goes on in an overflow bucket, later again for the entries there. None
+ * waits, provided that the steps before are some ten requests ago; all are hints. */
 void dict_prefetch_bucket(const struct dict *dict, uint64_t hash);
-void dict_prefetch_entry(const struct dict *dict, uint64_t hash);
+bool dict_prefetch_entry(const struct dict *dict, uint64_t hash);
+void dict_prefetch_overflow(const struct dict *dict, uint64_t hash);
 
 /* Walks the dict in portions, while it may change between the calls. Start with cursor 0, go on with
  * what is returned, stop when that is 0. The cursor is a point in the space of bit-reversed hashes:
