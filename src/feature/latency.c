@@ -58,7 +58,7 @@ static const char *parse_percentiles(struct bytes text, double *out, size_t *cou
 static bool set_percentiles(void *module, const struct bytes *words, int count,
                             const char **error) {
     struct latency *latency = module;
-    double percentiles[LATENCY_PERCENTILES_MAX];
+    double percentiles[LATENCY_PERCENTILES_MAX] = {0};
     size_t percentile_count = 0;
     for (int i = 0; i < count; i++) {
         const char *wrong = parse_percentiles(words[i], percentiles, &percentile_count);

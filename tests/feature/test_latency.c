@@ -132,9 +132,8 @@ static void test_percentiles(void **state) {
                    "+OK\r\n");
     session_expect(session, "CONFIG GET latency-tracking-info-percentiles",
                    "*2\r\n$33\r\nlatency-tracking-info-percentiles\r\n$11\r\n0 100 99.99\r\n");
-    static const char *const wrong[] = {"x", "50 x", "nan",
-                                        "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 "
-                                        "16 17"};
+    static const char too_many[] = "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17";
+    static const char *const wrong[] = {"x", "50 x", "nan", too_many};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         char line[256];
         snprintf(line, sizeof line, "CONFIG SET latency-tracking-info-percentiles \"%s\"",
