@@ -26,7 +26,7 @@
 #define READ_SIZE       (64 * 1024)
 /* Read arena. When less than a read is left, the batch runs. Small enough that slices and requests are
  * still in the second-level cache when they are executed. */
-#define ARENA_SIZE      (512 * 1024)
+#define ARENA_SIZE      (256 * 1024)
 /* A beginning of a request up to this size is copied in front of the next read; a larger one is read on in
  * place. */
 #define CARRY_MAX       8192

@@ -21,6 +21,8 @@
 #define PIECES_FIRST 16
 /* Longest formatted error; what is longer is cut. Only names that clients sent can be that long. */
 #define ERROR_SIZE_MAX 1024
+/* Bytes in a chunk of the usual size. */
+#define CHUNK_CAPACITY (REPLY_CHUNK_SIZE - sizeof(struct reply_chunk))
 /* How much of an unknown subcommand's name an error repeats. */
 #define NAME_SHOWN_MAX 128
 
@@ -44,8 +46,6 @@ static void start_chunk(struct reply *reply) {
 
 void reply_init(struct reply *reply) {
     *reply = (struct reply){.version = 2};
-    reply->chunks = chunk_new(REPLY_CHUNK_SIZE - sizeof(struct reply_chunk));
-    start_chunk(reply);
 }
 
 static void drop_pieces(struct reply *reply) {
@@ -74,13 +74,24 @@ void reply_reset(struct reply *reply) {
     if (reply->piece_count > 0) {
         drop_pieces(reply);
     }
-    /* The first chunk taken is of the usual size and is kept; it is the last of the list. */
-    while (reply->chunks->next != NULL) {
+    /* One chunk stays, for the next reply will need one; an unusually large one does not. */
+    struct reply_chunk *kept = NULL;
+    while (reply->chunks != NULL) {
         struct reply_chunk *next = reply->chunks->next;
-        chunk_free(reply->chunks);
+        if (kept == NULL && reply->chunks->capacity == CHUNK_CAPACITY) {
+            kept = reply->chunks;
+            kept->next = NULL;
+        } else {
+            chunk_free(reply->chunks);
+        }
         reply->chunks = next;
     }
-    start_chunk(reply);
+    reply->chunks = kept;
+    if (kept != NULL) {
+        start_chunk(reply);
+    } else {
+        reply->at = reply->start = reply->end = NULL;
+    }
 }
 
 static void add_piece(struct reply *reply, const char *at, size_t size, struct blob *blob) {
@@ -104,8 +115,7 @@ void reply_close_run(struct reply *reply) {
 
 void reply_grow(struct reply *reply, size_t size) {
     reply_close_run(reply);
-    size_t capacity = REPLY_CHUNK_SIZE - sizeof(struct reply_chunk);
-    struct reply_chunk *chunk = chunk_new(size > capacity ? size : capacity);
+    struct reply_chunk *chunk = chunk_new(size > CHUNK_CAPACITY ? size : CHUNK_CAPACITY);
     chunk->next = reply->chunks;
     reply->chunks = chunk;
     start_chunk(reply);

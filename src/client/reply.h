@@ -61,7 +61,7 @@ struct reply {
     void *context;
 };
 
-/* Takes its first chunk. */
+/* Takes no memory before the first append. */
 void reply_init(struct reply *reply);
 void reply_free(struct reply *reply);
 
