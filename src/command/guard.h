@@ -1,5 +1,6 @@
-/* guard: options that open or close a group of commands for a caller: no, yes, or local for callers on this
- * machine. Asked for by name, for the options belong to the process and this room does not know it. */
+/* guard: options that open or close a group of commands for a caller: no, yes, or local for callers
+ * on this machine. Asked for by name, for the options belong to the process and this room does not
+ * know it. */
 #ifndef LARDER_COMMAND_GUARD_H
 #define LARDER_COMMAND_GUARD_H
 
