@@ -1,5 +1,5 @@
-/* Tests of command/server.c: commands about the server as a whole. INFO and SHUTDOWN are tested with
- * the server (tests/server/test_server.c). */
+/* Tests of command/server.c: commands about the server as a whole. INFO and SHUTDOWN are tested
+ * with the server (tests/server/test_server.c). */
 #include "support/session.h"
 
 #include <string.h>
