@@ -44,6 +44,7 @@ struct kept {
 static void keep(struct kept *kept, const struct entry *entry) {
     kept->present = entry != NULL;
     kept->blob = NULL;
+    kept->size = 0;
     if (entry == NULL) {
         return;
     }
