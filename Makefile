@@ -20,7 +20,7 @@ FLAVOUR := $(subst $(comma),-,$(SANITIZE))$(if $(DEBUG),debug)
 OUT := $(BUILD)$(if $(FLAVOUR),/$(FLAVOUR))
 CLANG := $(findstring clang,$(CC))
 
-RELEASE = -O2
+RELEASE = -O3
 LTO = $(if $(CLANG),,-flto=auto)
 MEMORY_LIBS = $(JEMALLOC_LIBS)
 ifneq ($(DEBUG),)
@@ -55,6 +55,8 @@ SUITES ?= $(patsubst tests-integration/%.c,%,$(wildcard tests-integration/test_*
 HARNESS := $(filter-out tests-integration/test_%.c tests-integration/with_server.c,$\
     $(wildcard tests-integration/*.c))
 BENCHMARKS := $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/*.c))
+LOAD := $(patsubst %.c,$(OUT)/%.o,$(wildcard bench/load/*.c))
+PIECES := $(patsubst %.c,$(OUT)/%.o,$(wildcard bench/pieces/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SOURCES := $(wildcard src/base/*.c src/proto/*.c)
 
@@ -66,7 +68,7 @@ WITH_SERVER := $(OUT)/tests-integration/with_server
 INTEGRATION := $(patsubst %,$(OUT)/tests-integration/%,$(filter-out %.sh,$(SUITES)))
 SCRIPTS := $(patsubst %,tests-integration/%,$(filter %.sh,$(SUITES)))
 ALL_OBJECTS := $(OBJECTS) $(UNIT_OBJECTS) $(UNIT_PROGRAMS:%=%.o) $(INTEGRATION:%=%.o) \
-    $(patsubst %.c,$(OUT)/%.o,$(HARNESS) $(wildcard tests-integration/with_server.c bench/*.c $(MAIN)))
+    $(patsubst %.c,$(OUT)/%.o,$(HARNESS) $(wildcard tests-integration/with_server.c bench/*.c bench/*/*.c $(MAIN)))
 RUN = env BUILD=$(BUILD) LARDER_SERVER=$(or $(LARDER_SERVER),$(SERVER)) WITH_SERVER=$(WITH_SERVER) \
     utils/run-tests
 AGAIN = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
@@ -144,9 +146,12 @@ $(OUT)/unit/tests/%: $(OUT)/unit/tests/%.o $(OUT)/unit/liblarder.a
 $(OUT)/tests-integration/%: $(OUT)/tests-integration/%.o $(HARNESS:%.c=$(OUT)/%.o)
 	$(call say,LINK)
 	$(Q)$(CC) $(INTEGRATION_FLAGS) -o $@ $^ $(CMOCKA_LIBS) $(HIREDIS_LIBS)
+$(OUT)/bench/%.o: private COMMON += -Ibench
+$(OUT)/bench/larder-benchmark: $(LOAD)
+$(OUT)/bench/micro: $(PIECES)
 $(OUT)/bench/%: $(OUT)/bench/%.o $(OUT)/liblarder.a
 	$(call say,LINK)
-	$(Q)$(CC) $(SERVER_FLAGS) -o $@ $^ $(HIREDIS_LIBS) $(MEMORY_LIBS)
+	$(Q)$(CC) $(SERVER_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(MEMORY_LIBS)
 $(OUT)/fuzz/%: tests/fuzz/%.c $(FUZZ_SOURCES)
 	$(call say,FUZZ)
 	@mkdir -p $(dir $@)

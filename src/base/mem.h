@@ -25,7 +25,8 @@ enum mem_purpose {
     MEM_DATA,     /* entries, blobs, packs: what the user stored */
     MEM_TABLE,    /* dictionaries of keys and of elements */
     MEM_DEADLINE, /* the index of deadlines */
-    MEM_CLIENT,   /* connections and what they buffer */
+    MEM_CLIENT,   /* connections: what an idle one takes */
+    MEM_BUFFER,   /* requests and replies under way: never reason to evict data */
     MEM_ARENA,    /* read and reply arenas of the loops */
     MEM_FEATURE,  /* slow log, latency, monitors ... */
     MEM_OTHER,    /* configuration, command table, the rest */
@@ -75,6 +76,15 @@ size_t mem_used(void);
 /* Bytes in use in all as the calling thread's own counters say: exact when only this thread
  * allocates, otherwise a hint. Costs a few additions. */
 int64_t mem_used_here(void);
+
+/* What the calling thread's own counters say of MEM_DATA, MEM_TABLE and MEM_DEADLINE, which are what
+ * commands change: together with what mem_used_beside said it tells what counts against the limit of
+ * memory. Costs three additions. */
+int64_t mem_stored_here(void);
+
+/* What counts against the limit of memory, MEM_BUFFER being all that does not, without
+ * mem_stored_here of the calling thread. May be negative. Costs a walk over the threads. */
+int64_t mem_used_beside(void);
 
 /* The highest value of mem_used that mem_note_peak has seen. */
 size_t mem_peak(void);

@@ -513,7 +513,7 @@ static void append_header(struct buffer *out, char type, int64_t number) {
 /* Puts requests from `index` on that are this client's back into its input, as protocol bytes. */
 static void put_back(struct batch *batch, size_t index, struct client *client) {
     struct buffer bytes;
-    buffer_init(&bytes, MEM_CLIENT);
+    buffer_init(&bytes, MEM_BUFFER);
     for (size_t i = index; i < batch->request_count; i++) {
         struct request *request = &batch->requests[i];
         if (request->client != client || request->kind == REQUEST_SKIP) {

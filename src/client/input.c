@@ -3,11 +3,15 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "proto/resp.h"
 
+/* Most requests have fewer arguments. */
+#define ARGS_FIRST 8
+
 struct input *input_new(void) {
-    struct input *input = mem_zalloc(MEM_CLIENT, sizeof *input);
+    struct input *input = mem_zalloc(MEM_BUFFER, sizeof *input);
     request_begin(&input->state, 0);
     return input;
 }
@@ -21,28 +25,42 @@ void input_free(struct input *input) {
             blob_release(input->blobs[i].blob);
         }
     }
-    mem_free(MEM_CLIENT, input->blobs, (size_t)input->blob_room * sizeof *input->blobs);
-    mem_free(MEM_CLIENT, input->args, input->room * sizeof *input->args);
-    mem_free(MEM_CLIENT, input->bytes, input->capacity);
-    mem_free(MEM_CLIENT, input, sizeof *input);
+    mem_free(MEM_BUFFER, input->blobs, (size_t)input->blob_room * sizeof *input->blobs);
+    mem_free(MEM_BUFFER, input->args, input->room * sizeof *input->args);
+    mem_free(MEM_BUFFER, input->bytes, input->capacity);
+    mem_free(MEM_BUFFER, input, sizeof *input);
+}
+
+static void set_args_room(struct input *input, size_t room) {
+    input->args = mem_realloc(MEM_BUFFER, input->args, input->room * sizeof *input->args,
+                              room * sizeof *input->args);
+    input->room = room;
 }
 
 /* Room for `have` arguments and one more. */
 static void reserve_args(struct input *input, size_t have) {
-    if (have < input->room) {
-        return;
+    if (have >= input->room) {
+        set_args_room(input, have < ARGS_FIRST ? ARGS_FIRST : have * 2);
     }
-    size_t room = have < 8 ? 8 : have * 2;
-    input->args = mem_realloc(MEM_CLIENT, input->args, input->room * sizeof *input->args,
-                              room * sizeof *input->args);
-    input->room = room;
+}
+
+void input_grow_args(struct input *input) {
+    set_args_room(input, input->room < ARGS_FIRST ? ARGS_FIRST : input->room * 2);
+}
+
+void input_adopt(struct input *input, struct buffer *bytes) {
+    check(input->bytes == NULL && bytes->purpose == MEM_BUFFER);
+    input->bytes = bytes->at;
+    input->size = bytes->size;
+    input->capacity = bytes->capacity;
+    buffer_init(bytes, bytes->purpose);
 }
 
 char *input_reserve(struct input *input, size_t more) {
     size_t wanted = input->size + more;
     if (wanted > input->capacity) {
         size_t capacity = mem_class(wanted > input->capacity * 2 ? wanted : input->capacity * 2);
-        char *bytes = mem_try_alloc(MEM_CLIENT, capacity);
+        char *bytes = mem_try_alloc(MEM_BUFFER, capacity);
         if (bytes == NULL) {
             return NULL;
         }
@@ -50,7 +68,7 @@ char *input_reserve(struct input *input, size_t more) {
             memcpy(bytes, input->bytes, input->size);
             request_rebase(input->args, input->state.have, input->bytes, input->size, bytes);
         }
-        mem_free(MEM_CLIENT, input->bytes, input->capacity);
+        mem_free(MEM_BUFFER, input->bytes, input->capacity);
         input->bytes = bytes;
         input->capacity = capacity;
     }
@@ -59,8 +77,8 @@ char *input_reserve(struct input *input, size_t more) {
 
 bool input_keep(struct input *input, const char *window, size_t size,
                 const struct request_state *state, const struct bytes *args) {
-    reserve_args(input, (size_t)state->have);
-    if (state->have > 0) {
+    if (args != input->args && state->have > 0) {
+        reserve_args(input, (size_t)state->have);
         memcpy(input->args, args, (size_t)state->have * sizeof *args);
     }
     input->state = *state;
@@ -124,7 +142,7 @@ bool input_blob_filled(struct input *input, size_t size) {
     if (input->blob_count == input->blob_room) {
         int room = input->blob_room == 0 ? 1 : input->blob_room * 2;
         input->blobs =
-            mem_realloc(MEM_CLIENT, input->blobs, (size_t)input->blob_room * sizeof *input->blobs,
+            mem_realloc(MEM_BUFFER, input->blobs, (size_t)input->blob_room * sizeof *input->blobs,
                         (size_t)room * sizeof *input->blobs);
         input->blob_room = room;
     }

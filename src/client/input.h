@@ -27,8 +27,9 @@
 #else
 /* From this size on a value is worth reading into place. */
 #define INPUT_BLOB_MIN (32 * 1024)
-/* Room that an announcement gets at once; beyond it the blob grows as the bytes arrive. */
-#define INPUT_TRUST    (1024 * 1024)
+/* Room that an announcement gets at once; beyond it the blob grows as the bytes arrive. So ten thousand
+ * connections that announce the most and send nothing take a gigabyte at worst. */
+#define INPUT_TRUST    (128 * 1024)
 #endif
 
 struct input {
@@ -37,7 +38,7 @@ struct input {
     size_t capacity;
     struct request_state state; /* offsets into bytes */
     struct bytes *args;         /* state.have of them */
-    size_t room;
+    size_t room;                /* of args */
     struct blob *filling;    /* argument state.have is being read into it; state.bulk is its size */
     struct call_blob *blobs; /* arguments that were read into blobs already */
     int blob_count;
@@ -52,9 +53,16 @@ void input_free(struct input *input);
  * memory. */
 char *input_reserve(struct input *input, size_t more);
 
+/* Twice the room for arguments. While a request's beginning lives here, its arguments are parsed
+ * straight into `args`: each is looked at once, however many reads the request takes. */
+void input_grow_args(struct input *input);
+
+/* What `bytes` holds becomes the input's own, unparsed; `bytes` is empty then. The input must be new. */
+void input_adopt(struct input *input, struct buffer *bytes);
+
 /* Keeps what the parser left: bytes[0 .. size) of a window whose parse stands at *state, with the
- * arguments found so far. The window is either input->bytes itself, or comes behind what is held
- * (arguments in front of a blob). False when there is no memory. */
+ * arguments found so far, which may be input->args itself. The window is either input->bytes itself, or
+ * comes behind what is held (arguments in front of a blob). False when there is no memory. */
 bool input_keep(struct input *input, const char *window, size_t size,
                 const struct request_state *state, const struct bytes *args);
 

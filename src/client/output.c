@@ -41,7 +41,7 @@ static size_t block_footprint(const struct output_block *block) {
 }
 
 static struct output_block *add_block(struct output *output, size_t capacity, struct blob *blob) {
-    struct output_block *block = mem_alloc(MEM_CLIENT, sizeof *block + capacity);
+    struct output_block *block = mem_alloc(MEM_BUFFER, sizeof *block + capacity);
     *block = (struct output_block){.at = block->bytes, .blob = blob, .capacity = capacity};
     if (output->last == NULL) {
         output->first = block;
@@ -63,7 +63,7 @@ static void drop_first(struct output *output) {
     if (block->blob != NULL) {
         blob_release(block->blob);
     }
-    mem_free(MEM_CLIENT, block, sizeof *block + block->capacity);
+    mem_free(MEM_BUFFER, block, sizeof *block + block->capacity);
 }
 
 void output_clear(struct output *output) {

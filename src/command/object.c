@@ -137,6 +137,10 @@ static size_t process_resident(void) {
     return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+static size_t clients_bytes(void) {
+    return mem_used_by(MEM_CLIENT) + mem_used_by(MEM_BUFFER);
+}
+
 static void gather(const struct call *call, struct figures *figures) {
     mem_note_peak();
     figures->used = mem_used();
@@ -220,7 +224,7 @@ static void memory_stats(struct call *call) {
     stat_bytes(reply, "startup.allocated", figures.startup);
     stat_bytes(reply, "replication.backlog", 0);
     stat_bytes(reply, "clients.slaves", 0);
-    stat_bytes(reply, "clients.normal", mem_used_by(MEM_CLIENT));
+    stat_bytes(reply, "clients.normal", clients_bytes());
     stat_bytes(reply, "cluster.links", 0);
     stat_bytes(reply, "aof.buffer", 0);
     stat_bytes(reply, "lua.caches", 0);
@@ -264,11 +268,11 @@ static void diagnose(const struct figures *figures, struct buffer *out) {
                       "of other sizes were deleted.\n",
                       ratio(allocator->active, allocator->allocated));
     }
-    if (ratio(mem_used_by(MEM_CLIENT), figures->used) > DOCTOR_CLIENTS_RATIO) {
+    if (ratio(clients_bytes(), figures->used) > DOCTOR_CLIENTS_RATIO) {
         buffer_printf(out,
                       "* Connections hold %.0f percent of the memory: somebody sends requests or "
                       "lets replies pile up. CLIENT LIST shows who.\n",
-                      percent(mem_used_by(MEM_CLIENT), figures->used));
+                      percent(clients_bytes(), figures->used));
     }
 }
 

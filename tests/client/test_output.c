@@ -33,7 +33,7 @@ static int setup(void **state) {
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     assert_int_equal(socket_set_nonblocking(ends[0]), 0);
     assert_int_equal(socket_set_nonblocking(ends[1]), 0);
-    pipe->used_before = mem_used_by(MEM_CLIENT);
+    pipe->used_before = mem_used_by(MEM_BUFFER);
     output_init(&pipe->output);
     pipe->transport = (struct transport){.kind = transport_plain(), .fd = ends[0]};
     pipe->other = ends[1];
@@ -45,7 +45,7 @@ static int setup(void **state) {
 static int teardown(void **state) {
     struct pipe *pipe = *state;
     output_clear(&pipe->output);
-    assert_int_equal(mem_used_by(MEM_CLIENT), pipe->used_before);
+    assert_int_equal(mem_used_by(MEM_BUFFER), pipe->used_before);
     buffer_clear(&pipe->expected);
     transport_close(&pipe->transport);
     close(pipe->other);
@@ -86,7 +86,7 @@ static void test_empty(void **state) {
     output_append(&pipe->output, "", 0);
     assert_true(output_is_empty(&pipe->output));
     assert_int_equal(pipe->output.footprint, 0);
-    assert_int_equal(mem_used_by(MEM_CLIENT), pipe->used_before);
+    assert_int_equal(mem_used_by(MEM_BUFFER), pipe->used_before);
 }
 
 static void test_small_appends_share_blocks(void **state) {
@@ -98,11 +98,11 @@ static void test_small_appends_share_blocks(void **state) {
     assert_in_range(output_block_count(&pipe->output), 1, 2);
     assert_true(pipe->output.footprint >= 30);
     assert_true(pipe->output.footprint <= 2 * mem_class(OUTPUT_BLOCK_SIZE));
-    assert_int_equal(pipe->output.footprint, mem_used_by(MEM_CLIENT) - pipe->used_before);
+    assert_int_equal(pipe->output.footprint, mem_used_by(MEM_BUFFER) - pipe->used_before);
     assert_int_equal(output_send(&pipe->output, &pipe->transport, SIZE_MAX), 30);
     assert_int_equal(receive(pipe, SIZE_MAX), 30);
     assert_int_equal(pipe->output.footprint, 0);
-    assert_int_equal(mem_used_by(MEM_CLIENT), pipe->used_before);
+    assert_int_equal(mem_used_by(MEM_BUFFER), pipe->used_before);
 }
 
 static void test_sends_no_more_than_asked(void **state) {
