@@ -68,7 +68,8 @@ WITH_SERVER := $(OUT)/tests-integration/with_server
 INTEGRATION := $(patsubst %,$(OUT)/tests-integration/%,$(filter-out %.sh,$(SUITES)))
 SCRIPTS := $(patsubst %,tests-integration/%,$(filter %.sh,$(SUITES)))
 ALL_OBJECTS := $(OBJECTS) $(UNIT_OBJECTS) $(UNIT_PROGRAMS:%=%.o) $(INTEGRATION:%=%.o) \
-    $(patsubst %.c,$(OUT)/%.o,$(HARNESS) $(wildcard tests-integration/with_server.c bench/*.c bench/*/*.c $(MAIN)))
+    $(patsubst %.c,$(OUT)/%.o,$(HARNESS) $(MAIN) $(wildcard tests-integration/with_server.c)) \
+    $(patsubst %.c,$(OUT)/%.o,$(wildcard bench/*.c bench/*/*.c))
 RUN = env BUILD=$(BUILD) LARDER_SERVER=$(or $(LARDER_SERVER),$(SERVER)) WITH_SERVER=$(WITH_SERVER) \
     utils/run-tests
 AGAIN = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
