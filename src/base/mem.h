@@ -77,9 +77,9 @@ size_t mem_used(void);
  * allocates, otherwise a hint. Costs a few additions. */
 int64_t mem_used_here(void);
 
-/* What the calling thread's own counters say of MEM_DATA, MEM_TABLE and MEM_DEADLINE, which are what
- * commands change: together with what mem_used_beside said it tells what counts against the limit of
- * memory. Costs three additions. */
+/* What the calling thread's own counters say of MEM_DATA, MEM_TABLE and MEM_DEADLINE, which are
+ * what commands change: together with what mem_used_beside said it tells what counts against the
+ * limit of memory. Costs three additions. */
 int64_t mem_stored_here(void);
 
 /* What counts against the limit of memory, MEM_BUFFER being all that does not, without

@@ -5,18 +5,20 @@
  *     slices    |GET|k1|GET|k2|SET|k|v|...             arguments, pointing into the arena
  *     requests  |0      |1      |2    |...             one line each: client, slices, command, hash
  *
- * A batch runs when the arena is full, or when the pass has no more ready sockets. Running it is a few
- * straight loops over strips of requests: hash the first key and ask for its bucket; find the tags that
- * match and ask for the entry; execute. So the memory's latency for one request is hidden behind the others.
+ * A batch runs when the arena is full, or when the pass has no more ready sockets. Running it is a
+ * few straight loops over strips of requests: hash the first key and ask for its bucket; find the
+ * tags that match and ask for the entry; execute. So the memory's latency for one request is hidden
+ * behind the others.
  *
- * Requests of one connection are adjacent and in order; its replies are contiguous in the reply arena
- * and go out with one send.
+ * Requests of one connection are adjacent and in order; its replies are contiguous in the reply
+ * arena and go out with one send.
  *
- * Fairness: a connection is read once a pass, 64 KiB at most. When it has produced a megabyte of replies that
- * its socket does not take, its further requests are put back into its input and it is not read until
- * it has taken them.
+ * Fairness: a connection is read once a pass, 64 KiB at most. When it has produced a megabyte of
+ * replies that its socket does not take, its further requests are put back into its input and it is
+ * not read until it has taken them.
  *
- * The batch owns arena, slices, requests and the reply; it holds pointers to clients only within a pass. */
+ * The batch owns arena, slices, requests and the reply; it holds pointers to clients only within a
+ * pass. */
 #ifndef LARDER_CLIENT_BATCH_H
 #define LARDER_CLIENT_BATCH_H
 
@@ -30,7 +32,8 @@ struct clients;
 struct batch *batch_new(struct clients *clients);
 void batch_free(struct batch *batch);
 
-/* The client's socket is readable: reads, parses, adds the requests; runs the batch when it is full. */
+/* The client's socket is readable: reads, parses, adds the requests; runs the batch when it is
+ * full. */
 void batch_read(struct batch *batch, struct client *client);
 
 /* Parses on in what the client has left over (after a pause, or behind a full reply). */
@@ -39,8 +42,8 @@ void batch_resume(struct batch *batch, struct client *client);
 /* Plans, executes and flushes all that has been gathered. */
 void batch_run(struct batch *batch);
 
-/* A message is about to be queued for this client: sends the replies of the batch that must come before it,
- * if there are any. */
+/* A message is about to be queued for this client: sends the replies of the batch that must come
+ * before it, if there are any. */
 void batch_settle(struct batch *batch, const struct client *client);
 
 /* Bytes held by the batch's arenas. */

@@ -49,7 +49,8 @@ void client_resume_later(struct client *client);
 /* New output: sent at the end of the pass; checks the output limits. */
 void client_flush_later(struct client *client);
 
-/* Turns waiting for writability and reading on or off according to what the client's state asks for. */
+/* Turns waiting for writability and reading on or off according to what the client's state asks
+ * for. */
 void client_update_interest(struct client *client);
 
 /* Closes a client whose unsent output is over its limit, or notes since when it is. */

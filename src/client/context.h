@@ -1,6 +1,6 @@
-/* context: where a command finds the parts of the server. Main makes each part, owns it, and puts its
- * address here; the parts do not know each other. Only pointers, and only forward declarations: a
- * command includes the header of what it uses. */
+/* context: where a command finds the parts of the server. Main makes each part, owns it, and puts
+ * its address here; the parts do not know each other. Only pointers, and only forward declarations:
+ * a command includes the header of what it uses. */
 #ifndef LARDER_CLIENT_CONTEXT_H
 #define LARDER_CLIENT_CONTEXT_H
 

@@ -1,10 +1,10 @@
 /* dispatch: from a parsed request to an executed command: the checks in front (known, arity,
  * authentication, pause), the call itself, the figures behind it.
  *
- * Time. A clock read costs as much as a GET, so runs of one fast or brief command are timed as a whole, and the
- * average is recorded for each; other commands are timed one by one, and so is everything while the
- * slow log or a monitor of latency wants to know of short ones (an observer's after_min_ns below
- * DISPATCH_EXACT_NS). */
+ * Time. A clock read costs as much as a GET, so runs of one fast or brief command are timed as a
+ * whole, and the average is recorded for each; other commands are timed one by one, and so is
+ * everything while the slow log or a monitor of latency wants to know of short ones (an observer's
+ * after_min_ns below DISPATCH_EXACT_NS). */
 #ifndef LARDER_CLIENT_DISPATCH_H
 #define LARDER_CLIENT_DISPATCH_H
 
@@ -40,7 +40,8 @@ void dispatch_free(struct dispatch *dispatch);
 /* Before the first request of a batch: takes over the pass's time and the observers' wishes. */
 void dispatch_begin(struct dispatch *dispatch);
 
-/* One request. `command` is what commands_resolve found, NULL when unknown; `hash` that of its first key. */
+/* One request. `command` is what commands_resolve found, NULL when unknown; `hash` that of its
+ * first key. */
 enum dispatch_result dispatch_request(struct dispatch *dispatch, struct client *client,
                                       struct command *command, const struct bytes *args, int argc,
                                       uint64_t hash, struct reply *reply, struct call_blob *blobs,

@@ -1,6 +1,6 @@
-/* request: the parser. The common request (short decimal counts, everything in the input) runs straight
- * through parse_array; what is unusual about a count is left to slow_number, which also words the
- * errors as clients know them. */
+/* request: the parser. The common request (short decimal counts, everything in the input) runs
+ * straight through parse_array; what is unusual about a count is left to slow_number, which also
+ * words the errors as clients know them. */
 #include "proto/request.h"
 
 #include <stdio.h>
@@ -15,8 +15,8 @@ static enum request_status fail(struct request_state *state, enum request_error 
     return REQUEST_ERROR;
 }
 
-/* Reads "<digits>\r\n" at input[*at]. Everything that is not a plain number of up to 18 digits, all there,
- * is false. */
+/* Reads "<digits>\r\n" at input[*at]. Everything that is not a plain number of up to 18 digits, all
+ * there, is false. */
 static inline bool fast_number(const char *input, size_t size, size_t *at, int64_t *number) {
     const char *p = input + *at;
     const char *end = input + size;

@@ -1,14 +1,15 @@
-/* request: parses requests of the Redis protocol (RESP arrays of bulk strings, and inline commands) out of
- * bytes in memory. Pure functions: no sockets, no clients, no allocation. Arguments are slices of the
- * input.
+/* request: parses requests of the Redis protocol (RESP arrays of bulk strings, and inline commands)
+ * out of bytes in memory. Pure functions: no sockets, no clients, no allocation. Arguments are
+ * slices of the input.
  *
- * A request that has not arrived whole keeps its place in a request_state, so that each byte is looked at
- * once however many reads it takes. When the input moves to other memory in between, the caller
- * rebases the slices found so far (request_rebase).
+ * A request that has not arrived whole keeps its place in a request_state, so that each byte is
+ * looked at once however many reads it takes. When the input moves to other memory in between, the
+ * caller rebases the slices found so far (request_rebase).
  *
- * A bulk that the caller wants to receive into memory of its own (because it is large) is handed over: when
- * parsing stops with `bulk` >= 0, its bytes start at input + at; having gathered them elsewhere, the
- * caller gives the slice with request_give_bulk and goes on with input that begins behind them. */
+ * A bulk that the caller wants to receive into memory of its own (because it is large) is handed
+ * over: when parsing stops with `bulk` >= 0, its bytes start at input + at; having gathered them
+ * elsewhere, the caller gives the slice with request_give_bulk and goes on with input that begins
+ * behind them. */
 #ifndef LARDER_PROTO_REQUEST_H
 #define LARDER_PROTO_REQUEST_H
 
@@ -67,14 +68,15 @@ static inline void request_begin(struct request_state *state, size_t at) {
     *state = (struct request_state){.at = at, .bulk = -1, .expect = -1};
 }
 
-/* Goes on parsing input[state->at .. size). Arguments are stored from args[state->have] on; `room` is
- * the length of args. Inline requests are unescaped within the input, which is why it is writable. */
+/* Goes on parsing input[state->at .. size). Arguments are stored from args[state->have] on; `room`
+ * is the length of args. Inline requests are unescaped within the input, which is why it is
+ * writable. */
 enum request_status request_parse(struct request_state *state, char *input, size_t size,
                                   const struct request_limits *limits, struct bytes *args,
                                   size_t room);
 
-/* The bulk that state->bulk announced has been gathered elsewhere: it becomes the next argument. The input
- * goes on with its CR LF at offset `at`. */
+/* The bulk that state->bulk announced has been gathered elsewhere: it becomes the next argument.
+ * The input goes on with its CR LF at offset `at`. */
 void request_give_bulk(struct request_state *state, size_t at, struct bytes bulk,
                        struct bytes *args);
 

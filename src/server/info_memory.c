@@ -122,7 +122,8 @@ static void memory_allocator(void *module, struct buffer *out) {
                   "mem_clients_slaves:0\r\nmem_clients_normal:%zu\r\nmem_cluster_links:0\r\n"
                   "mem_aof_buffer:0\r\nmem_allocator:%s\r\nmem_overhead_db_hashtable_rehashing:0"
                   "\r\nactive_defrag_running:0\r\n",
-                  mem_used_by(MEM_BUFFER), mem_used_by(MEM_CLIENT) + mem_used_by(MEM_BUFFER), mem_allocator_name());
+                  mem_used_by(MEM_BUFFER), mem_used_by(MEM_CLIENT) + mem_used_by(MEM_BUFFER),
+                  mem_allocator_name());
 }
 
 void info_init_memory(struct info *info, struct server *server) {

@@ -1,5 +1,5 @@
-/* value: what is true of a value of any type: its names, its size, copying and freeing it. The one place
- * that knows all types; a new data type adds a case to each function here. */
+/* value: what is true of a value of any type: its names, its size, copying and freeing it. The one
+ * place that knows all types; a new data type adds a case to each function here. */
 #ifndef LARDER_TYPES_VALUE_H
 #define LARDER_TYPES_VALUE_H
 
@@ -22,15 +22,17 @@ const char *value_encoding_name(const struct entry *entry);
 /* Elements whose freeing costs time: 1 for a string of whatever size, the count of a collection. */
 size_t value_weight(const struct entry *entry);
 
-/* Frees the entry and all that it refers to, here and now. It is in no dict and no index any more. */
+/* Frees the entry and all that it refers to, here and now. It is in no dict and no index any
+ * more. */
 void value_free(struct entry *entry);
 
 /* Bytes from the allocator for the entry and its value. Collections are extrapolated from `samples`
  * elements, 0 looks at all. */
 size_t value_footprint(const struct entry *entry, size_t samples);
 
-/* A copy under another key, with room for a deadline if the original has one (word 0); deadlines of a
- * hash's fields are copied, its place in the keyspace's index is not. NULL when there is no memory. */
+/* A copy under another key, with room for a deadline if the original has one (word 0); deadlines of
+ * a hash's fields are copied, its place in the keyspace's index is not. NULL when there is no
+ * memory. */
 struct entry *value_try_copy(const struct entry *entry, struct bytes key);
 
 /* Asserts that the value is sound. For tests. */

@@ -1,5 +1,5 @@
-/* Tests of ds/dict.c, against a model: an array of all entries that should be there. Segments are shrunk to
- * four buckets in test builds, so that every growth crosses segments. */
+/* Tests of ds/dict.c, against a model: an array of all entries that should be there. Segments are
+ * shrunk to four buckets in test builds, so that every growth crosses segments. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

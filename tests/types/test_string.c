@@ -1,5 +1,5 @@
-/* Tests of types/string and of types/value for strings: which encoding a text gets, reading it back,
- * and what may be changed in place. */
+/* Tests of types/string and of types/value for strings: which encoding a text gets, reading it
+ * back, and what may be changed in place. */
 #include "types/string.h"
 
 #include <setjmp.h>
