@@ -11,6 +11,7 @@
 #include "client/client_int.h"
 #include "client/dispatch.h"
 #include "client/input.h"
+#include "client/unparse.h"
 #include "ds/dict.h"
 #include "proto/request.h"
 
@@ -42,6 +43,12 @@
 #define FLUSH_SIZE (64 * 1024)
 /* What one connection may produce in a row while it does not take it. */
 #define REPLY_MAX (1024 * 1024)
+/* Room for slices that is kept from one run to the next: a megabyte. Beyond it the batch also runs before it
+ * parses what lies outside the arena. */
+#define SLICES_FIRST 4096
+#define SLICES_KEPT  (64 * 1024)
+/* Pieces handed to one writev. */
+#define SEND_PIECES 64
 
 enum request_kind { REQUEST_CALL, REQUEST_FAULT, REQUEST_SKIP };
 
@@ -103,7 +110,7 @@ struct batch *batch_new(struct clients *clients) {
     struct batch *batch = mem_zalloc(MEM_ARENA, sizeof *batch);
     batch->clients = clients;
     batch->arena = mem_alloc(MEM_ARENA, ARENA_SIZE);
-    batch->slice_room = 4096;
+    batch->slice_room = SLICES_FIRST;
     batch->slices = mem_alloc(MEM_ARENA, batch->slice_room * sizeof *batch->slices);
     reply_init(&batch->reply);
     batch->reply.on_error = clients_count_error;
@@ -172,6 +179,14 @@ static void add_fault(struct batch *batch, struct client *client,
     request->hash = (uint64_t)state->error << 8 | (unsigned char)state->got;
 }
 
+static enum request_error fault_error(const struct request *request) {
+    return (enum request_error)(request->hash >> 8);
+}
+
+static char fault_got(const struct request *request) {
+    return (char)(request->hash & 0xff);
+}
+
 static void discard_later(struct batch *batch, struct input *input) {
     GROW(batch->garbage, batch->garbage_count, batch->garbage_room);
     batch->garbage[batch->garbage_count++] = input;
@@ -186,10 +201,19 @@ static bool over_query_limit(const struct client *client) {
     return size > (size_t)clients_options(client->clients)->query_size_max;
 }
 
-/* Keeps what is left of the window behind `start`, where a request begins whose end has not come. `input` is
- * what its beginning lives in already, or NULL. */
-static void keep_rest(struct batch *batch, struct client *client, struct input *input, char *window,
+static void refuse_query(struct batch *batch, struct client *client) {
+    char name[SOCKET_NAME_SIZE];
+    client_peer_name(client, name);
+    log_warning("Closing %s: its request does not fit into memory or its limit.", name);
+    batch->clients->metrics.client_query_buffer_limit_disconnections++;
+    client_close(client);
+}
+
+/* Keeps what is left of the window behind `start`, where a request begins whose end has not come. `given` is
+ * the input in which its beginning lives already, or NULL. */
+static void keep_rest(struct batch *batch, struct client *client, struct input *given, char *window,
                       size_t size, size_t start, struct request_state *state) {
+    struct input *input = given;
     if (input == NULL) {
         if (start == size) {
             return;
@@ -198,18 +222,63 @@ static void keep_rest(struct batch *batch, struct client *client, struct input *
         client->input = input;
     }
     state->at -= start;
-    bool kept =
-        input_keep(input, window + start, size - start, state, batch->slices + batch->slice_count);
+    const struct bytes *args = input == given ? input->args : batch->slices + batch->slice_count;
+    bool kept = input_keep(input, window + start, size - start, state, args);
     if (kept && state->bulk >= INPUT_BLOB_MIN) {
         kept = input_begin_blob(input);
     }
     if (!kept || over_query_limit(client)) {
-        char name[SOCKET_NAME_SIZE];
-        client_peer_name(client, name);
-        log_warning("Closing %s: its request does not fit into memory or its limit.", name);
-        batch->clients->metrics.client_query_buffer_limit_disconnections++;
-        client_close(client);
+        refuse_query(batch, client);
     }
+}
+
+/* Brings the arguments that an input has found into the slices. */
+static void take_args(struct batch *batch, const struct input *input, int32_t have) {
+    while (batch->slice_room - batch->slice_count <= (size_t)have) {
+        grow_slices(batch);
+    }
+    if (have > 0) {
+        memcpy(batch->slices + batch->slice_count, input->args, (size_t)have * sizeof *input->args);
+    }
+}
+
+/* Parses on, where *state stands, until the request is whole or the window ends. The arguments go to the
+ * input while the request's beginning lives there, else to the slices. */
+static inline enum request_status parse_request(struct batch *batch, struct input *input,
+                                                char *window, size_t size,
+                                                struct request_state *state,
+                                                const struct request_limits *limits) {
+    for (;;) {
+        struct bytes *args = batch->slices + batch->slice_count;
+        size_t room = batch->slice_room - batch->slice_count;
+        if (UNLIKELY(input != NULL)) {
+            args = input->args;
+            room = input->room;
+        }
+        enum request_status status = request_parse(state, window, size, limits, args, room);
+        if (LIKELY(status != REQUEST_ROOM)) {
+            return status;
+        }
+        if (input != NULL) {
+            input_grow_args(input);
+        } else {
+            grow_slices(batch);
+        }
+    }
+}
+
+/* A request that only a client who has authenticated may send: if there are others before it, one of them may
+ * do that, so it is looked at again when they have been executed. */
+static bool decides_later(struct batch *batch, struct client *client, char *window, size_t size,
+                          size_t start, struct request_state *state) {
+    if (start == 0 ||
+        (state->error != REQUEST_STRANGER_COUNT && state->error != REQUEST_STRANGER_BULK)) {
+        return false;
+    }
+    request_begin(state, start);
+    keep_rest(batch, client, NULL, window, size, start, state);
+    client_resume_later(client);
+    return true;
 }
 
 /* Takes all whole requests out of window[0 .. size), where parsing stands at *state. `input` is the client's
@@ -221,10 +290,11 @@ static void parse_window(struct batch *batch, struct client *client, struct inpu
                                     .stranger = !(client->flags & CLIENT_AUTHENTICATED)};
     size_t start = 0;
     for (;;) {
-        enum request_status status =
-            request_parse(state, window, size, &limits, batch->slices + batch->slice_count,
-                          batch->slice_room - batch->slice_count);
+        enum request_status status = parse_request(batch, input, window, size, state, &limits);
         if (LIKELY(status == REQUEST_READY)) {
+            if (UNLIKELY(input != NULL)) {
+                take_args(batch, input, state->have);
+            }
             if (LIKELY(state->have > 0)) {
                 add_call(batch, client, state->have);
             }
@@ -241,12 +311,13 @@ static void parse_window(struct batch *batch, struct client *client, struct inpu
             if (start == size) {
                 return;
             }
-        } else if (status == REQUEST_ROOM) {
-            grow_slices(batch);
         } else if (status == REQUEST_MORE) {
             keep_rest(batch, client, input, window, size, start, state);
             return;
         } else {
+            if (decides_later(batch, client, window, size, start, state)) {
+                return;
+            }
             add_fault(batch, client, state);
             if (input != NULL) {
                 discard_later(batch, input);
@@ -258,17 +329,6 @@ static void parse_window(struct batch *batch, struct client *client, struct inpu
 }
 
 /* ---- read ---- */
-
-/* Brings the arguments that an input has found into the slices, where parsing goes on. */
-static void take_args(struct batch *batch, const struct input *input) {
-    size_t have = (size_t)input->state.have;
-    while (batch->slice_room - batch->slice_count <= have) {
-        grow_slices(batch);
-    }
-    if (have > 0) {
-        memcpy(batch->slices + batch->slice_count, input->args, have * sizeof *input->args);
-    }
-}
 
 /* Whether bytes have come; closes the client at the end of its stream. */
 static bool account_read(struct batch *batch, struct client *client, ssize_t size) {
@@ -292,18 +352,25 @@ static char *arena_room(struct batch *batch) {
     return batch->arena + batch->arena_used;
 }
 
+/* What is parsed outside the arena does not fill it, and so would not make the batch run. */
+static void bound_slices(struct batch *batch) {
+    if (UNLIKELY(batch->slice_count > SLICES_KEPT)) {
+        batch_run(batch);
+    }
+}
+
 static void arena_take(struct batch *batch, size_t size) {
     batch->arena_used += (size + 63) & ~(size_t)63;
 }
 
 /* A large bulk is under way: the rest of it goes to its blob, what follows to the arena. */
 static void read_blob(struct batch *batch, struct client *client) {
-    struct input *input = client->input;
     char *window = arena_room(batch);
+    struct input *input = client->input;
     size_t room;
     char *at = input_blob_room(input, &room);
     if (at == NULL) {
-        client_close(client);
+        refuse_query(batch, client);
         return;
     }
     bool last = input->filling->size + room == (size_t)input->state.bulk;
@@ -317,16 +384,16 @@ static void read_blob(struct batch *batch, struct client *client) {
     size_t behind = (size_t)size - filled;
     if (input_blob_filled(input, filled)) {
         arena_take(batch, behind);
-        take_args(batch, input);
         struct request_state state = input->state;
         parse_window(batch, client, input, window, behind, &state);
     } else if (over_query_limit(client)) {
-        client_close(client);
+        refuse_query(batch, client);
     }
 }
 
 /* A long beginning is read on where it is. */
 static void read_in_place(struct batch *batch, struct client *client) {
+    bound_slices(batch);
     struct input *input = client->input;
     char *at = input_reserve(input, READ_SIZE);
     ssize_t size = at == NULL ? -ENOMEM : transport_read(&client->transport, at, READ_SIZE);
@@ -334,7 +401,6 @@ static void read_in_place(struct batch *batch, struct client *client) {
         return;
     }
     input->size += (size_t)size;
-    take_args(batch, input);
     struct request_state state = input->state;
     parse_window(batch, client, input, input->bytes, input->size, &state);
 }
@@ -368,8 +434,8 @@ void batch_read(struct batch *batch, struct client *client) {
     if (UNLIKELY(input != NULL)) {
         carried = input->size;
         memcpy(window, input->bytes, carried);
-        take_args(batch, input);
         state = input->state;
+        take_args(batch, input, state.have);
         request_rebase(batch->slices + batch->slice_count, state.have, input->bytes, carried,
                        window);
         client->input = NULL;
@@ -380,16 +446,89 @@ void batch_read(struct batch *batch, struct client *client) {
 }
 
 void batch_resume(struct batch *batch, struct client *client) {
+    bound_slices(batch);
     struct input *input = client->input;
     if (input == NULL || input->filling != NULL) {
         return;
     }
-    take_args(batch, input);
     struct request_state state = input->state;
     parse_window(batch, client, input, input->bytes, input->size, &state);
 }
 
 /* ---- flush ---- */
+
+/* Sends pieces as far as the socket takes them; bytes sent, or -errno. */
+static ssize_t send_pieces(struct client *client, const struct reply_piece *pieces,
+                           uint32_t count) {
+    size_t sent = 0;
+    for (uint32_t from = 0; from < count;) {
+        struct iovec vector[SEND_PIECES];
+        size_t asked = 0;
+        int some = 0;
+        for (; from < count && some < SEND_PIECES; from++) {
+            vector[some++] = (struct iovec){.iov_base = (void *)(uintptr_t)pieces[from].at,
+                                            .iov_len = pieces[from].size};
+            asked += pieces[from].size;
+        }
+        ssize_t size = transport_writev(&client->transport, vector, some);
+        if (size < 0 && size != -EAGAIN) {
+            return size;
+        }
+        sent += size < 0 ? 0 : (size_t)size;
+        if (size < (ssize_t)asked) {
+            break;
+        }
+    }
+    return (ssize_t)sent;
+}
+
+static ssize_t send_finished(struct batch *batch, const struct finished *f) {
+    struct client *client = f->client;
+    ssize_t size;
+    if (LIKELY(f->piece_from == f->piece_to)) {
+        size = transport_write(&client->transport, f->at, f->size);
+        size = size == -EAGAIN ? 0 : size;
+    } else {
+        size =
+            send_pieces(client, batch->reply.pieces + f->piece_from, f->piece_to - f->piece_from);
+    }
+    if (LIKELY(size >= 0)) {
+        client->bytes_out += (uint64_t)size;
+        batch->clients->metrics.total_net_output_bytes += (uint64_t)size;
+        batch->clients->metrics.total_writes_processed++;
+    }
+    return size;
+}
+
+/* Queues all but the first `sent` bytes. */
+static void queue_rest(struct batch *batch, const struct finished *f, size_t sent) {
+    struct output *output = &f->client->output;
+    if (f->piece_from == f->piece_to) {
+        output_append(output, f->at + sent, f->size - sent);
+        return;
+    }
+    for (uint32_t i = f->piece_from; i < f->piece_to; i++) {
+        const struct reply_piece *piece = &batch->reply.pieces[i];
+        if (sent >= piece->size) {
+            sent -= piece->size;
+            continue;
+        }
+        if (piece->blob != NULL) {
+            output_append_blob(output, piece->blob, piece->at + sent, piece->size - sent);
+        } else {
+            output_append(output, piece->at + sent, piece->size - sent);
+        }
+        sent = 0;
+    }
+}
+
+/* Bytes that may wait for a client before its requests do: so many that its limits, if it has some, are
+ * passed first. */
+static size_t backlog_max(const struct client *client) {
+    const struct output_limit *limit = &client->clients->output_limits[client->class_];
+    size_t most = limit->hard > limit->soft ? limit->hard : limit->soft;
+    return most > REPLY_MAX ? most : REPLY_MAX;
+}
 
 static void flush_one(struct batch *batch, const struct finished *f) {
     struct client *client = f->client;
@@ -397,50 +536,23 @@ static void flush_one(struct batch *batch, const struct finished *f) {
     if (UNLIKELY(client->flags & CLIENT_CLOSING)) {
         return;
     }
-    const struct reply_piece *pieces = batch->reply.pieces;
     size_t sent = 0;
     if (LIKELY(output_is_empty(&client->output))) {
-        ssize_t size;
-        if (LIKELY(f->piece_from == f->piece_to)) {
-            size = transport_write(&client->transport, f->at, f->size);
-        } else {
-            struct iovec vector[64];
-            int count = 0;
-            for (uint32_t i = f->piece_from; i < f->piece_to && count < 64; i++) {
-                vector[count++] = (struct iovec){.iov_base = (void *)(uintptr_t)pieces[i].at,
-                                                 .iov_len = pieces[i].size};
-            }
-            size = transport_writev(&client->transport, vector, count);
+        ssize_t size = send_finished(batch, f);
+        if (LIKELY(size == (ssize_t)f->size)) {
+            return;
         }
-        if (UNLIKELY(size < 0 && size != -EAGAIN)) {
+        if (size < 0) {
             client_close(client);
             return;
         }
-        sent = size < 0 ? 0 : (size_t)size;
-        client->bytes_out += sent;
-        batch->clients->metrics.total_net_output_bytes += sent;
-        batch->clients->metrics.total_writes_processed++;
-        if (LIKELY(sent == f->size)) {
-            return;
-        }
+        sent = (size_t)size;
     }
-    if (f->piece_from == f->piece_to) {
-        output_append(&client->output, f->at + sent, f->size - sent);
-    }
-    for (uint32_t i = f->piece_from; i < f->piece_to; i++) {
-        if (sent >= pieces[i].size) {
-            sent -= pieces[i].size;
-            continue;
-        }
-        if (pieces[i].blob != NULL) {
-            output_append_blob(&client->output, pieces[i].blob, pieces[i].at + sent,
-                               pieces[i].size - sent);
-        } else {
-            output_append(&client->output, pieces[i].at + sent, pieces[i].size - sent);
-        }
-        sent = 0;
-    }
+    queue_rest(batch, f, sent);
     client_check_output(client);
+    if (client->output.size > backlog_max(client)) {
+        client->flags |= CLIENT_READING_PAUSED;
+    }
     client_update_interest(client);
 }
 
@@ -505,11 +617,6 @@ void batch_settle(struct batch *batch, const struct client *client) {
     }
 }
 
-static void append_header(struct buffer *out, char type, int64_t number) {
-    char header[RESP_HEADER_SIZE];
-    buffer_append(out, header, (size_t)(resp_header(header, type, number) - header));
-}
-
 /* Puts requests from `index` on that are this client's back into its input, as protocol bytes. */
 static void put_back(struct batch *batch, size_t index, struct client *client) {
     struct buffer bytes;
@@ -520,40 +627,33 @@ static void put_back(struct batch *batch, size_t index, struct client *client) {
             continue;
         }
         if (request->kind == REQUEST_FAULT) {
-            buffer_append_text(&bytes, "*x\r\n"); /* another fault, to be found again */
+            unparse_fault(&bytes, fault_error(request), fault_got(request));
         } else {
-            append_header(&bytes, '*', request->argc);
-            for (int32_t a = 0; a < request->argc; a++) {
-                struct bytes arg = batch->slices[request->first_slice + (uint32_t)a];
-                append_header(&bytes, '$', (int64_t)arg.size);
-                buffer_append(&bytes, arg.at, arg.size);
-                buffer_append(&bytes, "\r\n", 2);
-            }
+            unparse_call(&bytes, batch->slices + request->first_slice, request->argc);
         }
         request->kind = REQUEST_SKIP;
+    }
+    if (bytes.size == 0) {
+        return; /* what the input holds stays as it is */
     }
     if (client->input != NULL) {
         input_unparse(client->input, &bytes);
         input_free(client->input);
     }
     client->input = input_new();
-    struct request_state state;
-    request_begin(&state, 0);
-    if (!input_keep(client->input, bytes.at, bytes.size, &state, NULL)) {
-        client_close(client);
-    }
-    buffer_clear(&bytes);
+    input_adopt(client->input, &bytes);
 }
 
 static void reply_fault(struct batch *batch, struct request *request) {
-    struct request_state state = {.error = (enum request_error)(request->hash >> 8),
-                                  .got = (char)(request->hash & 0xff)};
+    struct request_state state = {.error = fault_error(request), .got = fault_got(request)};
     char text[64];
     request_error_text(&state, text);
     char name[SOCKET_NAME_SIZE];
     client_peer_name(request->client, name);
     log_verbose("Protocol error (%s) from client %s", text, name);
-    reply_errorf(&batch->reply, "ERR Protocol error: %s", text);
+    if (!(request->client->flags & (CLIENT_MUTED | CLIENT_MUTE_NEXT))) {
+        reply_errorf(&batch->reply, "ERR Protocol error: %s", text);
+    }
     client_close_after_reply(request->client);
 }
 
@@ -562,13 +662,8 @@ static void reply_fault(struct batch *batch, struct request *request) {
 static void check_backlog(struct batch *batch, size_t index, struct client *client) {
     dispatch_end(&batch->dispatch);
     flush_replies(batch);
-    batch->reply.version = client->version;
-    if (client->output.size > REPLY_MAX && !(client->flags & CLIENT_CLOSING)) {
-        client->flags |= CLIENT_READING_PAUSED;
-        client_update_interest(client);
-        if (index + 1 < batch->request_count) {
-            put_back(batch, index + 1, client);
-        }
+    if (client->flags & CLIENT_READING_PAUSED && !(client->flags & CLIENT_CLOSING)) {
+        put_back(batch, index + 1, client);
     }
 }
 
@@ -633,24 +728,39 @@ static inline void plan_overflow(struct batch *batch, size_t index) {
     }
 }
 
+/* One step where not all parts of the pipeline have a request: at the beginning and at the end. */
+static void step_at_the_edge(struct batch *batch, size_t i, size_t count, uint64_t seed) {
+    if (i < count) {
+        plan_bucket(batch, i, seed);
+    }
+    if (i >= BEHIND_ENTRY && i - BEHIND_ENTRY < count) {
+        plan_entry(batch, i - BEHIND_ENTRY);
+    }
+    if (i >= BEHIND_OVERFLOW && i - BEHIND_OVERFLOW < count) {
+        plan_overflow(batch, i - BEHIND_OVERFLOW);
+    }
+    if (i >= BEHIND_EXECUTE) {
+        execute(batch, i - BEHIND_EXECUTE);
+    }
+}
+
 void batch_run(struct batch *batch) {
     if (batch->request_count > 0) {
         dispatch_begin(&batch->dispatch);
         const uint64_t seed = batch->clients->context->keyspace->seed;
         const size_t count = batch->request_count;
-        for (size_t i = 0; i < count + BEHIND_EXECUTE; i++) {
-            if (i < count) {
-                plan_bucket(batch, i, seed);
-            }
-            if (i >= BEHIND_ENTRY && i - BEHIND_ENTRY < count) {
-                plan_entry(batch, i - BEHIND_ENTRY);
-            }
-            if (i >= BEHIND_OVERFLOW && i - BEHIND_OVERFLOW < count) {
-                plan_overflow(batch, i - BEHIND_OVERFLOW);
-            }
-            if (i >= BEHIND_EXECUTE) {
-                execute(batch, i - BEHIND_EXECUTE);
-            }
+        size_t i = 0;
+        for (; i < count && i < BEHIND_EXECUTE; i++) {
+            step_at_the_edge(batch, i, count, seed);
+        }
+        for (; i < count; i++) {
+            plan_bucket(batch, i, seed);
+            plan_entry(batch, i - BEHIND_ENTRY);
+            plan_overflow(batch, i - BEHIND_OVERFLOW);
+            execute(batch, i - BEHIND_EXECUTE);
+        }
+        for (; i < count + BEHIND_EXECUTE; i++) {
+            step_at_the_edge(batch, i, count, seed);
         }
         dispatch_end(&batch->dispatch);
         flush_replies(batch);
@@ -659,5 +769,10 @@ void batch_run(struct batch *batch) {
     }
     batch->slice_count = 0;
     batch->arena_used = 0;
+    if (UNLIKELY(batch->slice_room > SLICES_KEPT)) {
+        mem_free(MEM_ARENA, batch->slices, batch->slice_room * sizeof *batch->slices);
+        batch->slice_room = SLICES_FIRST;
+        batch->slices = mem_alloc(MEM_ARENA, batch->slice_room * sizeof *batch->slices);
+    }
     drop_garbage(batch);
 }

@@ -40,9 +40,10 @@ struct call {
 
 /* The key that is argument `index`; the planned hash is used where it is that one's. */
 static inline struct key call_key(const struct call *call, int index) {
-    struct key key = {.name = call->args[index], .database = call->database};
-    key.hash =
-        index == call->command->first_key ? call->hash : keyspace_hash(call->keyspace, key.name);
+    struct key key = {.name = call->args[index], .hash = call->hash, .database = call->database};
+    if (UNLIKELY(index != call->command->first_key)) {
+        key.hash = keyspace_hash(call->keyspace, key.name);
+    }
     return key;
 }
 

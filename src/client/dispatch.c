@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "client/client.h"
 #include "client/client_int.h"
+#include "store/evict.h"
 
 /* How much of an unknown command and its arguments an error repeats. */
 #define SHOWN_MAX 128
@@ -126,8 +127,8 @@ static void reply_unknown(struct client *client, struct reply *reply, const stru
 }
 
 /* Whether the request is refused, the error replied then. */
-static bool refuse(struct client *client, struct command *command, const struct bytes *args,
-                   int argc, struct reply *reply) {
+static bool refuse(struct dispatch *dispatch, struct client *client, struct command *command,
+                   const struct bytes *args, int argc, struct reply *reply) {
     if (command == NULL) {
         reply_unknown(client, reply, args, argc);
         return true;
@@ -152,6 +153,12 @@ static bool refuse(struct client *client, struct command *command, const struct 
         command->rejected++;
         return true;
     }
+    if (command->flags & COMMAND_DENYOOM && UNLIKELY(evict_is_over(dispatch->context->evict)) &&
+        !evict_make_room(dispatch->context->evict)) {
+        reply_no_memory(reply);
+        command->rejected++;
+        return true;
+    }
     return false;
 }
 
@@ -167,10 +174,19 @@ static bool refuse_monitor(const struct client *client, struct command *command,
     return true;
 }
 
-static bool must_hold(const struct clients *clients, const struct command *command) {
-    return clients->paused &&
-           (!clients->pause_only_writes ||
-            (command != NULL && command->flags & (COMMAND_WRITE | COMMAND_MAY_REPLICATE)));
+/* What would be refused is not held: its error comes at once. */
+static bool must_hold(const struct client *client, const struct command *command, int argc) {
+    const struct clients *clients = client->clients;
+    if (LIKELY(!clients->paused)) {
+        return false;
+    }
+    if (command == NULL || command->fn == NULL ||
+        (command->arity > 0 ? argc != command->arity : argc < -command->arity) ||
+        (!(client->flags & CLIENT_AUTHENTICATED) && !(command->flags & COMMAND_NO_AUTH))) {
+        return false;
+    }
+    return !clients->pause_only_writes ||
+           (command->flags & (COMMAND_WRITE | COMMAND_MAY_REPLICATE)) != 0;
 }
 
 /* ---- the call ---- */
@@ -212,7 +228,8 @@ static void execute_gated(struct dispatch *dispatch, struct client *client, stru
         dispatch->call.reply = target;
     }
     dispatch->call.keyspace->no_touch = client->flags & CLIENT_NO_TOUCH;
-    if (!refuse(client, command, args, argc, target) && !refuse_monitor(client, command, target)) {
+    if (!refuse(dispatch, client, command, args, argc, target) &&
+        !refuse_monitor(client, command, target)) {
         execute(dispatch, client, command, target);
     }
     dispatch->call.keyspace->no_touch = false;
@@ -231,11 +248,18 @@ static void execute_gated(struct dispatch *dispatch, struct client *client, stru
     client->flags &= ~(uint32_t)CLIENT_MUTE_THIS;
 }
 
+/* What refuse would let pass, told quickly. */
+static inline bool is_welcome(const struct client *client, const struct command *command,
+                              int argc) {
+    return command != NULL && command->fn != NULL && client->flags & CLIENT_AUTHENTICATED &&
+           (command->arity > 0 ? argc == command->arity : argc >= -command->arity);
+}
+
 enum dispatch_result dispatch_request(struct dispatch *dispatch, struct client *client,
                                       struct command *command, const struct bytes *args, int argc,
                                       uint64_t hash, struct reply *reply, struct call_blob *blobs,
                                       int blob_count) {
-    if (UNLIKELY(must_hold(dispatch->clients, command))) {
+    if (UNLIKELY(must_hold(client, command, argc))) {
         return DISPATCH_HOLD;
     }
     struct call *call = &dispatch->call;
@@ -250,7 +274,8 @@ enum dispatch_result dispatch_request(struct dispatch *dispatch, struct client *
     call->blob_count = blob_count;
     if (UNLIKELY(client->flags & CLIENT_GATES)) {
         execute_gated(dispatch, client, command, args, argc, reply);
-    } else if (LIKELY(!refuse(client, command, args, argc, reply))) {
+    } else if (LIKELY(is_welcome(client, command, argc)) ||
+               !refuse(dispatch, client, command, args, argc, reply)) {
         execute(dispatch, client, command, reply);
     }
     return DISPATCH_DONE;
