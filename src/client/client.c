@@ -465,6 +465,9 @@ static void send_output(struct client *client) {
             client_close(client);
             return;
         }
+        if (sent > 0) {
+            client->last_ms = client->clients->context->clock->now_ms;
+        }
         client->bytes_out += (uint64_t)sent;
         client->clients->metrics.total_net_output_bytes += (uint64_t)sent;
         client->clients->metrics.total_writes_processed++;
@@ -633,6 +636,9 @@ void clients_stop_reading(struct clients *clients) {
 }
 
 bool clients_are_flushed(const struct clients *clients) {
+    if (clients_have_work(clients)) {
+        return false;
+    }
     for (const struct client *c = clients->first; c != NULL; c = c->next) {
         if (!output_is_empty(&c->output)) {
             return false;

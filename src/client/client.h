@@ -118,7 +118,7 @@ struct client {
     struct output output; /* what the socket has not taken */
     uint64_t id;
     int64_t created_ms;
-    int64_t last_ms; /* of the last request */
+    int64_t last_ms; /* when bytes last moved */
     const struct command *last_command;
     char *name; /* CLIENT SETNAME; NULL when none; with lib_name, lib_version MEM_CLIENT,
                               NUL-terminated */

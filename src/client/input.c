@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "proto/resp.h"
+#include "client/unparse.h"
 
 /* Most requests have fewer arguments. */
 #define ARGS_FIRST 8
@@ -154,11 +154,6 @@ bool input_blob_filled(struct input *input, size_t size) {
     return true;
 }
 
-static void append_header(struct buffer *out, char type, int64_t number) {
-    char header[RESP_HEADER_SIZE];
-    buffer_append(out, header, (size_t)(resp_header(header, type, number) - header));
-}
-
 void input_unparse(const struct input *input, struct buffer *out) {
     const struct request_state *state = &input->state;
     if (input->filling == NULL && input->blob_count == 0) {
@@ -166,20 +161,20 @@ void input_unparse(const struct input *input, struct buffer *out) {
         buffer_append(out, input->bytes, input->size);
         return;
     }
-    append_header(out, '*', state->expect);
+    unparse_header(out, '*', state->expect);
     for (int32_t i = 0; i < state->have; i++) {
-        append_header(out, '$', (int64_t)input->args[i].size);
+        unparse_header(out, '$', (int64_t)input->args[i].size);
         buffer_append(out, input->args[i].at, input->args[i].size);
         if (i + 1 < state->have || !state->end_due) {
             buffer_append(out, "\r\n", 2);
         }
     }
     if (input->filling != NULL) {
-        append_header(out, '$', state->bulk);
+        unparse_header(out, '$', state->bulk);
         buffer_append(out, input->filling->bytes, input->filling->size);
     } else {
         if (state->bulk >= 0) {
-            append_header(out, '$', state->bulk);
+            unparse_header(out, '$', state->bulk);
         }
         buffer_append(out, input->bytes + state->at, input->size - state->at);
     }

@@ -70,7 +70,6 @@ void reply_free(struct reply *reply) {
 }
 
 void reply_reset(struct reply *reply) {
-    reply->errors = 0;
     if (reply->piece_count > 0) {
         drop_pieces(reply);
     }

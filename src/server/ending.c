@@ -5,8 +5,10 @@
 #include "client/client.h"
 #include "server/server.h"
 
-/* How long requests that have arrived are still read and executed: some passes. */
-#define DRAIN_MS 10
+/* For how long nothing must have been read for all that had arrived to be read: some passes. */
+#define QUIET_MS 10
+/* What is sent without end is not waited for. */
+#define DRAIN_US_MAX 500000
 /* How often it is looked whether all replies are out. */
 #define LOOK_MS 10
 
@@ -16,6 +18,11 @@ static int64_t on_time(struct loop_timer *timer) {
     struct clients *clients = server->context.clients;
     int64_t now_us = server->clock.mono_us;
     if (ending->state == ENDING_DRAINING) {
+        uint64_t reads = clients_metrics(clients)->total_reads_processed;
+        if (reads != ending->reads && now_us < ending->deadline_us) {
+            ending->reads = reads;
+            return QUIET_MS;
+        }
         ending->state = ENDING_FLUSHING;
         ending->deadline_us = now_us + server->options.shutdown_seconds * 1000000;
         clients_stop_reading(clients);
@@ -47,8 +54,10 @@ void ending_begin(struct ending *ending, bool now) {
         return;
     }
     ending->state = ENDING_DRAINING;
+    ending->deadline_us = server->clock.mono_us + DRAIN_US_MAX;
+    ending->reads = clients_metrics(server->context.clients)->total_reads_processed;
     listeners_close(&server->listeners);
-    loop_timer_add(server->loop, &ending->timer, DRAIN_MS);
+    loop_timer_add(server->loop, &ending->timer, QUIET_MS);
 }
 
 bool ending_abort(struct ending *ending) {
