@@ -7,6 +7,7 @@
 struct clock;
 struct clients;
 struct commands;
+struct evict;
 struct keyspace;
 struct loop;
 struct metrics;
@@ -22,6 +23,7 @@ struct context {
     struct options *options;
     struct metrics *metrics;
     struct keyspace *keyspace;
+    struct evict *evict;
     struct commands *commands;
     struct clients *clients;
     struct slowlog *slowlog;

@@ -175,7 +175,6 @@ static bool refuse_monitor(const struct client *client, struct command *command,
 }
 
 /* What would be refused is not held: its error comes at once. */
-/* What would be refused is not held: its error comes at once. */
 static bool must_hold(const struct client *client, const struct command *command, int argc) {
     const struct clients *clients = client->clients;
     if (LIKELY(!clients->paused)) {

@@ -191,7 +191,7 @@ static void copy(struct call *call) {
         return;
     }
     int64_t deadline_ms = entry_deadline(source);
-    copied->access = keyspace->access_now & 0xffffff;
+    copied->access = keyspace->access_new & 0xffffff;
     if (target != NULL) {
         keyspace_remove(keyspace, &to, target, keyspace->options.lazy_server_del);
     }

@@ -533,6 +533,18 @@ size_t dict_sample(const struct dict *dict, struct random *random, struct entry 
     return count;
 }
 
+size_t dict_chain(const struct dict *dict, uint64_t hash, struct entry **out, size_t max) {
+    size_t count = 0;
+    const struct dict_bucket *b =
+        dict->bucket_count == 0 ? NULL : bucket_at(dict, bucket_index(dict, hash));
+    for (; b != NULL && count < max; b = bucket_next(b)) {
+        for (unsigned i = 0; i < DICT_BUCKET_SLOTS && b->slots[i] != 0 && count < max; i++) {
+            out[count++] = dict_slot_entry(b->slots[i]);
+        }
+    }
+    return count;
+}
+
 size_t dict_drain(struct dict *dict, struct entry **out, size_t max) {
     size_t count = 0;
     while (count < max && dict->bucket_count > 0) {

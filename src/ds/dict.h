@@ -123,6 +123,11 @@ struct entry *dict_random(const struct dict *dict, struct random *random);
 /* Entries of random whole chains, up to `max`; returns how many. May be fewer, 0 only when empty. */
 size_t dict_sample(const struct dict *dict, struct random *random, struct entry **out, size_t max);
 
+/* The entries of the chain that a hash chooses, up to `max`; returns how many, maybe 0. With random
+ * hashes a chain is met in proportion to the entries that it should hold, so that each entry is met
+ * about equally often. dict_prefetch_bucket asks for the chain ahead of time. */
+size_t dict_chain(const struct dict *dict, uint64_t hash, struct entry **out, size_t max);
+
 /* Removes some entries, whichever come cheapest (the last bucket first), and shrinks the table as it
  * goes: up to `max` are stored in `out`, returns how many; 0 when the dict is empty and its tables are
  * freed. `max` at least 1. */

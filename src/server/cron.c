@@ -45,9 +45,22 @@ void cron_retime(struct cron *cron) {
     loop_timer_add(cron->server->loop, &cron->timer, 1000 / cron->server->options.hz);
 }
 
+/* Brings the use of memory down to its limit, if it is above. */
+static bool evict_some(struct cron *cron) {
+    struct server *server = cron->server;
+    if (!evict_is_wanted(&server->evict)) {
+        return false;
+    }
+    int64_t start_us = clock_mono_us();
+    bool more = evict_slice(&server->evict, CRON_SLICE_US);
+    latency_note(server->context.latency, "eviction-cycle", clock_mono_us() - start_us);
+    return more;
+}
+
 bool cron_idle(struct cron *cron) {
+    bool over = evict_some(cron);
     if (cron->behind) {
         expire_slice(cron);
     }
-    return cron->behind;
+    return cron->behind || over;
 }

@@ -98,6 +98,8 @@ void server_init(struct server *server, const char *program) {
     info_init_memory(&server->info, server);
     keyspace_init(&server->keyspace, &server->clock, context->options, context->metrics);
     limit_init(&server->limit, context->options, context->metrics);
+    evict_init(&server->evict, &server->limit, &server->keyspace);
+    context->evict = &server->evict;
     context->clients = clients_new(context);
     info_init(&server->info, server);
     context->slowlog = slowlog_new(context);
@@ -114,6 +116,7 @@ static void pass_start(void *context) {
     struct server *server = context;
     clock_update(&server->clock);
     keyspace_pass(&server->keyspace);
+    evict_pass(&server->evict);
 }
 
 static void pass_end(void *context) {
@@ -216,6 +219,7 @@ int server_start(struct server *server) {
         return -1;
     }
     keyspace_start(&server->keyspace);
+    evict_start(&server->evict);
     slowlog_start(server->context.slowlog);
     latency_start(server->context.latency);
     listeners_attach(&server->listeners, server->loop, accepted, server);

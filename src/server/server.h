@@ -5,7 +5,7 @@
  *     main --> server --+-- loop, clock             ev/, base/
  *                       +-- options, config         base/option.h, server/config.h
  *                       +-- metrics, info           base/metric.h, server/info.h
- *                       +-- keyspace, limit         store/
+ *                       +-- keyspace, limit, evict  store/
  *                       +-- commands, clients       client/
  *                       +-- slowlog, latency, monitor   feature/
  *                       +-- listeners, cron, ending     this room */
@@ -27,6 +27,7 @@
 #include "server/info.h"
 #include "server/listeners.h"
 #include "store/keyspace.h"
+#include "store/evict.h"
 #include "store/limit.h"
 
 /* Cron calls a second: Redis's bounds for hz. */
@@ -101,6 +102,7 @@ struct server {
     struct config *config;
     struct keyspace keyspace;
     struct limit limit;
+    struct evict evict;
     struct listeners listeners;
     struct cron cron;
     struct ending ending;

@@ -136,16 +136,40 @@ void keyspace_free(struct keyspace *keyspace) {
     keyspace->lazyfree = NULL;
 }
 
+void keyspace_set_access_rule(struct keyspace *keyspace, int rule, int64_t counter_log_factor,
+                              int64_t counter_decay_minutes) {
+    keyspace->access_rule = (uint8_t)rule;
+    keyspace->access_counts = rule != ACCESS_RECENCY;
+    keyspace->counter_log_factor = counter_log_factor;
+    keyspace->counter_decay_minutes = counter_decay_minutes;
+    keyspace_pass(keyspace);
+}
+
 void keyspace_pass(struct keyspace *keyspace) {
-    keyspace->access_now = access_tick(keyspace->clock->now_ms);
+    int64_t now_ms = keyspace->clock->now_ms;
+    if (keyspace->access_rule == ACCESS_FREQUENCY) {
+        keyspace->access_now = UINT32_MAX;
+        keyspace->access_new = access_counted(access_minute(now_ms), ACCESS_COUNTER_NEW);
+    } else {
+        keyspace->access_now = access_tick(now_ms);
+        keyspace->access_new = keyspace->access_now;
+    }
 }
 
 /* Whole databases. */
 
+/* A database's share of what is stored in all, by its keys: all of it when it is the only one. */
+static size_t estimate_bytes(const struct keyspace *keyspace, size_t count) {
+    int64_t stored = mem_stored_here() - (int64_t)lazyfree_pending_bytes(keyspace->lazyfree);
+    size_t all = keyspace_size(keyspace);
+    return stored <= 0 || all == 0 ? 0 : (size_t)((double)stored * (double)count / (double)all);
+}
+
 static size_t flush_one(struct keyspace *keyspace, struct database *database, bool lazy) {
     size_t count = dict_size(&database->keys);
     lazyfree_database(lazy && count >= VALUE_FREE_LAZILY_MIN ? keyspace->lazyfree : NULL,
-                      database->keys, database->deadlines, database->field_deadlines);
+                      database->keys, database->deadlines, database->field_deadlines,
+                      estimate_bytes(keyspace, count));
     keyspace_database_init(keyspace, database);
     return count;
 }

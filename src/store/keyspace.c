@@ -7,6 +7,7 @@
 #include "store/keyspace_int.h"
 
 #include "ds/blob.h"
+#include "store/access.h"
 #include "store/lazyfree.h"
 #include "types/string.h"
 #include "types/value.h"
@@ -127,11 +128,26 @@ static inline struct entry *find(struct keyspace *keyspace, struct key *key) {
     return entry;
 }
 
+/* A touch that has to look at what the field holds. */
+static __attribute__((noinline)) void touch_slowly(struct keyspace *keyspace, struct entry *entry) {
+    if (keyspace->no_touch) {
+        return;
+    }
+    uint32_t minute = keyspace->access_new >> 8;
+    uint32_t counter = access_counter(entry->access, minute, keyspace->counter_decay_minutes);
+    counter = access_count(counter, keyspace->counter_log_factor, &keyspace->random);
+    entry->access = access_counted(minute, counter) & ACCESS_MASK;
+}
+
 /* Most keys of a busy pass have been touched already: reading is cheaper than dirtying their
  * line. */
-static inline void touch(const struct keyspace *keyspace, struct entry *entry) {
-    if (entry->access != keyspace->access_now && !keyspace->no_touch) {
-        entry->access = keyspace->access_now & 0xffffff;
+static inline void touch(struct keyspace *keyspace, struct entry *entry) {
+    if (entry->access != keyspace->access_now) {
+        if (LIKELY(!(keyspace->no_touch | keyspace->access_counts))) {
+            entry->access = keyspace->access_now & ACCESS_MASK;
+        } else {
+            touch_slowly(keyspace, entry);
+        }
     }
 }
 
@@ -184,7 +200,7 @@ struct entry *keyspace_add(struct keyspace *keyspace, struct key *key,
     if (entry == NULL) {
         return NULL;
     }
-    entry->access = keyspace->access_now & 0xffffff;
+    entry->access = keyspace->access_new & ACCESS_MASK;
     insert(keyspace, key, entry, deadline_ms);
     file_fields(key->database, entry);
     return entry;
@@ -206,7 +222,8 @@ struct entry *keyspace_assign(struct keyspace *keyspace, struct key *key, struct
     if (entry == NULL) {
         return NULL;
     }
-    entry->access = keyspace->access_now & 0xffffff;
+    /* Another value of the same key: what is known of its use goes on. */
+    entry->access = keyspace->access_counts ? old->access : keyspace->access_new & ACCESS_MASK;
     keyspace_unfile(key->database, old);
     dict_replace(slot_of(key, old), entry);
     file_deadline(key->database, entry, deadline_ms);
@@ -346,6 +363,15 @@ void keyspace_attach(struct keyspace *keyspace, struct key *key, struct entry *e
 void keyspace_remove(struct keyspace *keyspace, struct key *key, struct entry *entry, bool lazy) {
     keyspace_detach(keyspace, key, entry);
     keyspace_let_go(keyspace, entry, lazy);
+}
+
+void keyspace_evict(struct keyspace *keyspace, struct database *database, struct entry *entry) {
+    struct key key = keyspace_key(keyspace, database, entry_key(entry));
+    keyspace_detach(keyspace, &key, entry);
+    keyspace->metrics.evicted_keys++;
+    keyspace_event(keyspace, &key, KEYSPACE_EVICTED, "evicted");
+    tell_modified(keyspace, &key);
+    keyspace_let_go(keyspace, entry, keyspace->options.lazy_eviction);
 }
 
 bool keyspace_delete(struct keyspace *keyspace, struct key *key, bool lazy) {

@@ -80,9 +80,15 @@ struct keyspace {
     uint64_t seed; /* of all databases' dicts */
     const struct clock *clock;
     uint64_t changes; /* writes since start: rdb_changes_since_last_save */
-    bool no_touch;    /* look-ups leave the access clock alone (CLIENT NO-TOUCH, TOUCH excepted) */
+    bool no_touch;    /* look-ups leave the access field alone (CLIENT NO-TOUCH, TOUCH excepted) */
+    bool access_counts;  /* the rule is not ACCESS_RECENCY: a touch has to look at the field */
     bool expire_paused;  /* DEBUG SET-ACTIVE-EXPIRE 0: only look-ups remove expired keys */
-    uint32_t access_now; /* what a touched entry's access field gets; set each pass */
+    uint8_t access_rule; /* enum access_rule */
+    uint32_t access_now; /* what a touched entry's access field gets; set each pass. A value that
+                             no field has when a touch has to look */
+    uint32_t access_new; /* what a new entry's field gets; set each pass */
+    int64_t counter_log_factor; /* of ACCESS_FREQUENCY: lfu-log-factor and lfu-decay-time */
+    int64_t counter_decay_minutes;
     struct store_hooks hooks;
     struct lazyfree *lazyfree;
     int expire_database; /* whose turn it is in keyspace_expire */
@@ -106,6 +112,10 @@ void keyspace_init(struct keyspace *keyspace, const struct clock *clock, struct 
                    struct metrics *metrics);
 void keyspace_start(struct keyspace *keyspace);
 void keyspace_free(struct keyspace *keyspace);
+
+/* From now on access fields are kept by this rule (enum access_rule). */
+void keyspace_set_access_rule(struct keyspace *keyspace, int rule, int64_t counter_log_factor,
+                              int64_t counter_decay_minutes);
 
 /* Once a pass, after the clock was updated. */
 void keyspace_pass(struct keyspace *keyspace);
@@ -175,6 +185,9 @@ struct entry *keyspace_set_deadline(struct keyspace *keyspace, struct key *key, 
 /* A hash's earliest field deadline may have changed: files it anew. `entry` is of type hash. */
 void keyspace_field_deadline_changed(struct keyspace *keyspace, struct key *key,
                                      struct entry *entry);
+
+/* Removes an entry to make room; tells everybody and frees it. */
+void keyspace_evict(struct keyspace *keyspace, struct database *database, struct entry *entry);
 
 /* Says that a key was changed (or removed): counts it and calls the hooks. `event` is Redis's
  * name. */

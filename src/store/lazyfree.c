@@ -13,6 +13,9 @@
 #include "base/mem.h"
 #include "types/value.h"
 
+/* Elements of a value that its size is estimated from. */
+#define ESTIMATE_SAMPLES 5
+
 /* Entries that are taken out of a dict at a time: enough to hide the call, small on the stack. */
 #define DRAIN_BATCH 64
 
@@ -20,6 +23,7 @@ struct job {
     struct job *next;
     struct entry *entry; /* NULL: the tables below */
     size_t objects;
+    size_t bytes; /* estimated */
     struct dict keys;
     struct due deadlines;
     struct due field_deadlines;
@@ -34,6 +38,7 @@ struct lazyfree {
     bool stopping;
     _Atomic size_t pending;
     _Atomic size_t freed;
+    _Atomic size_t pending_bytes;
 };
 
 /* Indexes go first: they do not look at items when they are freed. */
@@ -57,6 +62,7 @@ static void do_job(struct lazyfree *lazyfree, struct job *job) {
     }
     atomic_fetch_sub_explicit(&lazyfree->pending, job->objects, memory_order_relaxed);
     atomic_fetch_add_explicit(&lazyfree->freed, job->objects, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&lazyfree->pending_bytes, job->bytes, memory_order_relaxed);
     mem_free(MEM_OTHER, job, sizeof *job);
 }
 
@@ -126,6 +132,7 @@ void lazyfree_free(struct lazyfree *lazyfree) {
 
 static void hand_over(struct lazyfree *lazyfree, struct job *job) {
     atomic_fetch_add_explicit(&lazyfree->pending, job->objects, memory_order_relaxed);
+    atomic_fetch_add_explicit(&lazyfree->pending_bytes, job->bytes, memory_order_relaxed);
     pthread_mutex_lock(&lazyfree->mutex);
     if (lazyfree->last != NULL) {
         lazyfree->last->next = job;
@@ -145,17 +152,19 @@ void lazyfree_entry(struct lazyfree *lazyfree, struct entry *entry) {
     struct job *job = mem_zalloc(MEM_OTHER, sizeof *job);
     job->entry = entry;
     job->objects = 1;
+    job->bytes = value_footprint(entry, ESTIMATE_SAMPLES);
     hand_over(lazyfree, job);
 }
 
 void lazyfree_database(struct lazyfree *lazyfree, struct dict keys, struct due deadlines,
-                       struct due field_deadlines) {
+                       struct due field_deadlines, size_t bytes) {
     if (lazyfree == NULL) {
         free_tables(&keys, &deadlines, &field_deadlines);
         return;
     }
     struct job *job = mem_zalloc(MEM_OTHER, sizeof *job);
     job->objects = dict_size(&keys);
+    job->bytes = bytes;
     job->keys = keys;
     job->deadlines = deadlines;
     job->field_deadlines = field_deadlines;
@@ -164,6 +173,11 @@ void lazyfree_database(struct lazyfree *lazyfree, struct dict keys, struct due d
 
 size_t lazyfree_pending(const struct lazyfree *lazyfree) {
     return lazyfree == NULL ? 0 : atomic_load_explicit(&lazyfree->pending, memory_order_relaxed);
+}
+
+size_t lazyfree_pending_bytes(const struct lazyfree *lazyfree) {
+    return lazyfree == NULL ? 0
+                            : atomic_load_explicit(&lazyfree->pending_bytes, memory_order_relaxed);
 }
 
 size_t lazyfree_freed(const struct lazyfree *lazyfree) {

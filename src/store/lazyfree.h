@@ -21,13 +21,16 @@ void lazyfree_free(struct lazyfree *lazyfree);
 /* Frees the entry with its value; it is in no index any more. `lazyfree` may be NULL: at once. */
 void lazyfree_entry(struct lazyfree *lazyfree, struct entry *entry);
 
-/* Takes over a database's tables by value and frees all entries in them. */
+/* Takes over a database's tables by value and frees all entries in them; they take about `bytes` in
+ * all. */
 void lazyfree_database(struct lazyfree *lazyfree, struct dict keys, struct due deadlines,
-                       struct due field_deadlines);
+                       struct due field_deadlines, size_t bytes);
 
 /* Objects handed over and not freed yet; freed so far. From any thread. */
 size_t lazyfree_pending(const struct lazyfree *lazyfree);
 size_t lazyfree_freed(const struct lazyfree *lazyfree);
+/* An estimate of the bytes that will be free once everything handed over is. */
+size_t lazyfree_pending_bytes(const struct lazyfree *lazyfree);
 void lazyfree_reset_freed(struct lazyfree *lazyfree);
 
 #endif

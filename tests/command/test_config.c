@@ -47,7 +47,7 @@ static void test_set(void **state) {
     /* All or nothing. */
     session_expect(session, "CONFIG SET timeout 6 MAXMEMORY x",
                    "-ERR CONFIG SET failed (possibly related to argument 'maxmemory') - argument "
-                   "must be a memory value\r\n");
+                   "must be a memory or percent value\r\n");
     session_expect(session, "CONFIG GET timeout", "*2\r\n$7\r\ntimeout\r\n$1\r\n5\r\n");
     /* A name that is longer than any. */
     char line[1024];
@@ -73,7 +73,7 @@ static void test_maxmemory_options(void **state) {
                    "-ERR CONFIG SET failed (possibly related to argument 'maxmemory-policy') - "
                    "argument(s) must be one of the following: volatile-lru, volatile-lfu, "
                    "volatile-random, volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-random, "
-                   "noeviction\r\n");
+                   "noeviction, allkeys-adaptive\r\n");
     session_expect(session, "CONFIG SET maxmemory-clients 5%", "+OK\r\n");
     session_expect(session, "CONFIG GET maxmemory-clients",
                    "*2\r\n$17\r\nmaxmemory-clients\r\n$2\r\n5%\r\n");

@@ -1,0 +1,56 @@
+/* evict: keeps what is stored within maxmemory. What counts is everything but the buffers of
+ * connections, which have a limit of their own.
+ *
+ * Before a command that may add, evict_is_over says whether there is something to do, and
+ * evict_make_room does it or says that the command must be refused. At the end of a pass, and when the
+ * limit was lowered, evict_slice does it in the background. */
+#ifndef LARDER_STORE_EVICT_H
+#define LARDER_STORE_EVICT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/mem.h"
+#include "store/keyspace.h"
+#include "store/limit.h"
+#include "store/victim.h"
+
+struct evict {
+    int64_t stored_max; /* mem_stored_here may be this before there is something to do */
+    struct limit *limit;
+    struct keyspace *keyspace;
+    int64_t bytes_max; /* the limit; 0: none */
+    int64_t ceiling;   /* bytes_max, or more after it was lowered: what is not to be exceeded now */
+    int64_t beside;    /* what counts and is not stored by this thread */
+    struct victims victims;
+};
+
+/* `limit` and `keyspace` must outlive it. evict_start once the options are read and the databases
+ * made. */
+void evict_init(struct evict *evict, struct limit *limit, struct keyspace *keyspace);
+void evict_start(struct evict *evict);
+
+/* At the start of a pass: looks at what others have taken or freed. */
+void evict_pass(struct evict *evict);
+
+/* Whether more is in use than may be. Costs a nanosecond. */
+static inline bool evict_is_over(const struct evict *evict) {
+    return mem_stored_here() > evict->stored_max;
+}
+
+/* Removes keys until no more is in use than may be; false when the policy allows no more to go:
+ * the command must be refused. */
+bool evict_make_room(struct evict *evict);
+
+/* Whether evict_slice has something to do. */
+static inline bool evict_is_wanted(const struct evict *evict) {
+    return evict->bytes_max > 0 && mem_stored_here() + evict->beside > evict->bytes_max;
+}
+
+/* Removes keys for at most `budget_us`. Whether there is more to remove. */
+bool evict_slice(struct evict *evict, int64_t budget_us);
+
+/* Bytes in use that count against the limit. */
+int64_t evict_used(const struct evict *evict);
+
+#endif
