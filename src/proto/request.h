@@ -28,8 +28,8 @@
 #define REQUEST_STRANGER_BULK_MAX 16384
 
 enum request_status {
-    REQUEST_READY, /* `have` arguments are in args; `at` is behind the request. 0 arguments: an empty
-                      line or array, to be skipped without a reply */
+    REQUEST_READY, /* `have` arguments are in args; `at` is behind the request. 0 arguments: an
+                    * empty line or array, to be skipped without a reply */
     REQUEST_MORE,  /* the input ends in the middle */
     REQUEST_ROOM,  /* args is full: call again with more room */
     REQUEST_ERROR, /* not the protocol; request_error tells the text; the connection must close */
