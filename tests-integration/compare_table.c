@@ -1,0 +1,38 @@
+/* compare_table: what is not listed here must be answered as the reference answers it. Each row is
+ * as narrow as it can be: the command and both answers have to fit. */
+#include "compare_table.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+
+/* Patterns are those of the shell; the command is matched as words_text() writes it, in whatever
+ * letters. */
+struct difference {
+    const char *command;
+    const char *ours;
+    const char *theirs;
+    const char *reason;
+};
+
+static const struct difference differences[] = {
+    {"*pexpiretime*", ":18014398509481983", ":922337203685477*",
+     "deadlines end after 570,000 years, in 54 bits"},
+    {"*expiretime*", ":18014398509482", ":9223372036854776", "the same in seconds"},
+    {"*expiretime*", ":18014398509482", ":9223372036854775", "the same in seconds"},
+    {"*ttl*", ":1801[0-9]*", ":9223370*", "the same as time that remains"},
+    {"hello*", "*\"server\"*", "*\"server\"*", "the server's version and the connection's number"},
+};
+
+const char *intended_difference(const struct words *command, const char *ours, const char *theirs) {
+    char *line = words_text(command);
+    const char *reason = NULL;
+    for (size_t i = 0; i < sizeof differences / sizeof *differences && reason == NULL; i++) {
+        const struct difference *row = &differences[i];
+        if (fnmatch(row->command, line, FNM_CASEFOLD) == 0 && fnmatch(row->ours, ours, 0) == 0 &&
+            fnmatch(row->theirs, theirs, 0) == 0) {
+            reason = row->reason;
+        }
+    }
+    free(line);
+    return reason;
+}

@@ -1,0 +1,11 @@
+/* compare_table: the differences from the reference that are meant to be, with their reasons. */
+#ifndef LARDER_TESTS_INTEGRATION_COMPARE_TABLE_H
+#define LARDER_TESTS_INTEGRATION_COMPARE_TABLE_H
+
+#include "generate.h"
+
+/* The reason why this command may be answered so by us and so by the reference (canonical texts,
+ * wire.h); NULL when it may not. */
+const char *intended_difference(const struct words *command, const char *ours, const char *theirs);
+
+#endif
