@@ -39,16 +39,24 @@
 #define BEHIND_OVERFLOW 18
 #define BEHIND_EXECUTE  24
 #endif
+#ifdef LARDER_TEST_SMALL
+#define FLUSH_SIZE   128
+#define REPLY_MAX    2048
+#define SLICES_FIRST 4
+#define SLICES_KEPT  32
+#define SEND_PIECES  3
+#else
 /* Replies gathered before they are flushed, if the batch is longer than that. */
-#define FLUSH_SIZE (64 * 1024)
+#define FLUSH_SIZE   (64 * 1024)
 /* What one connection may produce in a row while it does not take it. */
-#define REPLY_MAX (1024 * 1024)
-/* Room for slices that is kept from one run to the next: a megabyte. Beyond it the batch also runs before it
- * parses what lies outside the arena. */
+#define REPLY_MAX    (1024 * 1024)
+/* Room for slices at first, and what is kept of it from one run to the next: a megabyte. Beyond it the batch
+ * also runs before it parses what lies outside the arena. */
 #define SLICES_FIRST 4096
 #define SLICES_KEPT  (64 * 1024)
 /* Pieces handed to one writev. */
-#define SEND_PIECES 64
+#define SEND_PIECES  64
+#endif
 
 enum request_kind { REQUEST_CALL, REQUEST_FAULT, REQUEST_SKIP };
 
@@ -192,11 +200,15 @@ static void discard_later(struct batch *batch, struct input *input) {
     batch->garbage[batch->garbage_count++] = input;
 }
 
+/* What has been announced counts as if it had come. */
 static bool over_query_limit(const struct client *client) {
-    size_t size = input_footprint(client->input);
-    const struct request_state *state = &client->input->state;
-    if (state->bulk > 0 && client->input->filling == NULL) {
-        size += (size_t)state->bulk;
+    const struct input *input = client->input;
+    size_t size = input_footprint(input);
+    if (input->filling != NULL) {
+        size -= blob_footprint(input->filling);
+    }
+    if (input->state.bulk > 0) {
+        size += (size_t)input->state.bulk;
     }
     return size > (size_t)clients_options(client->clients)->query_size_max;
 }
@@ -224,10 +236,8 @@ static void keep_rest(struct batch *batch, struct client *client, struct input *
     state->at -= start;
     const struct bytes *args = input == given ? input->args : batch->slices + batch->slice_count;
     bool kept = input_keep(input, window + start, size - start, state, args);
-    if (kept && state->bulk >= INPUT_BLOB_MIN) {
-        kept = input_begin_blob(input);
-    }
-    if (!kept || over_query_limit(client)) {
+    if (!kept || over_query_limit(client) ||
+        (state->bulk >= INPUT_BLOB_MIN && !input_begin_blob(input))) {
         refuse_query(batch, client);
     }
 }
@@ -386,8 +396,6 @@ static void read_blob(struct batch *batch, struct client *client) {
         arena_take(batch, behind);
         struct request_state state = input->state;
         parse_window(batch, client, input, window, behind, &state);
-    } else if (over_query_limit(client)) {
-        refuse_query(batch, client);
     }
 }
 

@@ -24,17 +24,21 @@ void dispatch_free(struct dispatch *dispatch) {
     reply_free(&dispatch->discarded);
 }
 
-void dispatch_begin(struct dispatch *dispatch) {
+static void ask_observers(struct dispatch *dispatch) {
     struct clients *clients = dispatch->clients;
-    dispatch->call.context = dispatch->context;
-    dispatch->call.keyspace = dispatch->context->keyspace;
-    dispatch->call.now_ms = dispatch->context->clock->now_ms;
     dispatch->exact = false;
     clients->observing_before = false;
     for (struct call_observer *o = clients->observers; o != NULL; o = o->next) {
         clients->observing_before |= o->before_on;
         dispatch->exact |= o->after != NULL && o->after_min_ns < DISPATCH_EXACT_NS;
     }
+}
+
+void dispatch_begin(struct dispatch *dispatch) {
+    dispatch->call.context = dispatch->context;
+    dispatch->call.keyspace = dispatch->context->keyspace;
+    dispatch->call.now_ms = dispatch->context->clock->now_ms;
+    ask_observers(dispatch);
     dispatch->running = NULL;
 }
 
@@ -93,6 +97,8 @@ static void run_timed(struct dispatch *dispatch, struct command *command) {
             o->after(o->context, &dispatch->call, duration);
         }
     }
+    /* It may have been MONITOR or CONFIG SET. */
+    ask_observers(dispatch);
 }
 
 /* ---- refusals ---- */
