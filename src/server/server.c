@@ -199,6 +199,10 @@ static int make_loop(struct server *server) {
     if (error != NULL) {
         log_warning("Event loop: %s", error);
     }
+    if (server->options.io_threads > 1) {
+        log_warning("io-threads is %lld; this version serves all connections in one thread.",
+                    (long long)server->options.io_threads);
+    }
     int status = loop_signals(server->loop, signals, on_signal, server);
     if (status != 0) {
         log_warning("Signals cannot be received: %s", strerror(-status));
