@@ -1,6 +1,6 @@
-/* machine: reads /proc/self/cgroup to learn which control groups the process is in, and the limits of
- * these and of all above them from /sys/fs/cgroup. In a container the group's own path may not be
- * visible; its limit then is the one at the top of what is. */
+/* machine: reads /proc/self/cgroup to learn which control groups the process is in, and the limits
+ * of these and of all above them from /sys/fs/cgroup. In a container the group's own path may not
+ * be visible; its limit then is the one at the top of what is. */
 #include "base/machine.h"
 
 #include <stdint.h>

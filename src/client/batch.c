@@ -23,18 +23,19 @@
 #define BEHIND_OVERFLOW 2
 #define BEHIND_EXECUTE  3
 #else
-/* Most that one read takes from a socket: what the kernel gives for a pipeline of some hundred requests. */
+/* Most that one read takes from a socket: what the kernel gives for a pipeline of some hundred
+ * requests. */
 #define READ_SIZE       (64 * 1024)
-/* Read arena. When less than a read is left, the batch runs. Small enough that slices and requests are
- * still in the second-level cache when they are executed. */
+/* Read arena. When less than a read is left, the batch runs. Small enough that slices and requests
+ * are still in the second-level cache when they are executed. */
 #define ARENA_SIZE      (256 * 1024)
-/* A beginning of a request up to this size is copied in front of the next read; a larger one is read on in
- * place. */
+/* A beginning of a request up to this size is copied in front of the next read; a larger one is
+ * read on in place. */
 #define CARRY_MAX       8192
-/* How many requests behind the first step of the plan the others follow: a bucket is asked for, 12 requests
- * later it is there and its entry is asked for, and so on. So what is asked for is spread evenly over what is
- * executed; loops that first ask for much and then execute much measured 10 % slower, and distances of half
- * or twice as much 3 to 7 %. */
+/* How many requests behind the first step of the plan the others follow: a bucket is asked for, 12
+ * requests later it is there and its entry is asked for, and so on. So what is asked for is spread
+ * evenly over what is executed; loops that first ask for much and then execute much measured 10 %
+ * slower, and distances of half or twice as much 3 to 7 %. */
 #define BEHIND_ENTRY    12
 #define BEHIND_OVERFLOW 18
 #define BEHIND_EXECUTE  24
@@ -50,8 +51,8 @@
 #define FLUSH_SIZE   (64 * 1024)
 /* What one connection may produce in a row while it does not take it. */
 #define REPLY_MAX    (1024 * 1024)
-/* Room for slices at first, and what is kept of it from one run to the next: a megabyte. Beyond it the batch
- * also runs before it parses what lies outside the arena. */
+/* Room for slices at first, and what is kept of it from one run to the next: a megabyte. Beyond it
+ * the batch also runs before it parses what lies outside the arena. */
 #define SLICES_FIRST 4096
 #define SLICES_KEPT  (64 * 1024)
 /* Pieces handed to one writev. */
@@ -221,8 +222,8 @@ static void refuse_query(struct batch *batch, struct client *client) {
     client_close(client);
 }
 
-/* Keeps what is left of the window behind `start`, where a request begins whose end has not come. `given` is
- * the input in which its beginning lives already, or NULL. */
+/* Keeps what is left of the window behind `start`, where a request begins whose end has not come.
+ * `given` is the input in which its beginning lives already, or NULL. */
 static void keep_rest(struct batch *batch, struct client *client, struct input *given, char *window,
                       size_t size, size_t start, struct request_state *state) {
     struct input *input = given;
@@ -252,8 +253,8 @@ static void take_args(struct batch *batch, const struct input *input, int32_t ha
     }
 }
 
-/* Parses on, where *state stands, until the request is whole or the window ends. The arguments go to the
- * input while the request's beginning lives there, else to the slices. */
+/* Parses on, where *state stands, until the request is whole or the window ends. The arguments go
+ * to the input while the request's beginning lives there, else to the slices. */
 static inline enum request_status parse_request(struct batch *batch, struct input *input,
                                                 char *window, size_t size,
                                                 struct request_state *state,
@@ -277,8 +278,8 @@ static inline enum request_status parse_request(struct batch *batch, struct inpu
     }
 }
 
-/* A request that only a client who has authenticated may send: if there are others before it, one of them may
- * do that, so it is looked at again when they have been executed. */
+/* A request that only a client who has authenticated may send: if there are others before it, one
+ * of them may do that, so it is looked at again when they have been executed. */
 static bool decides_later(struct batch *batch, struct client *client, char *window, size_t size,
                           size_t start, struct request_state *state) {
     if (start == 0 ||
@@ -291,8 +292,8 @@ static bool decides_later(struct batch *batch, struct client *client, char *wind
     return true;
 }
 
-/* Takes all whole requests out of window[0 .. size), where parsing stands at *state. `input` is the client's
- * input if the first request's beginning lives there, else NULL. */
+/* Takes all whole requests out of window[0 .. size), where parsing stands at *state. `input` is the
+ * client's input if the first request's beginning lives there, else NULL. */
 static void parse_window(struct batch *batch, struct client *client, struct input *input,
                          char *window, size_t size, struct request_state *state) {
     const struct clients *clients = batch->clients;
@@ -530,8 +531,8 @@ static void queue_rest(struct batch *batch, const struct finished *f, size_t sen
     }
 }
 
-/* Bytes that may wait for a client before its requests do: so many that its limits, if it has some, are
- * passed first. */
+/* Bytes that may wait for a client before its requests do: so many that its limits, if it has some,
+ * are passed first. */
 static size_t backlog_max(const struct client *client) {
     const struct output_limit *limit = &client->clients->output_limits[client->class_];
     size_t most = limit->hard > limit->soft ? limit->hard : limit->soft;
@@ -665,8 +666,8 @@ static void reply_fault(struct batch *batch, struct request *request) {
     client_close_after_reply(request->client);
 }
 
-/* One connection has produced much in a row: sends it, and if the peer does not take it, keeps its further
- * requests for later. */
+/* One connection has produced much in a row: sends it, and if the peer does not take it, keeps its
+ * further requests for later. */
 static void check_backlog(struct batch *batch, size_t index, struct client *client) {
     dispatch_end(&batch->dispatch);
     flush_replies(batch);

@@ -1,5 +1,5 @@
-/* client: the life of connections: accepting, flushing, pausing, closing. What they show of themselves is in
- * describe.c, what they send and get in batch.c. */
+/* client: the life of connections: accepting, flushing, pausing, closing. What they show of
+ * themselves is in describe.c, what they send and get in batch.c. */
 #include "client/client.h"
 
 #include <errno.h>
@@ -13,13 +13,13 @@
 #include "client/input.h"
 #include "net/socket.h"
 
-/* Sent at once to a connection whose socket has become writable, so that one fast reader of a long queue does
- * not hold up a pass. */
+/* Sent at once to a connection whose socket has become writable, so that one fast reader of a long
+ * queue does not hold up a pass. */
 #define SEND_PER_PASS (1024 * 1024)
 /* Unsent bytes below which a connection that was paused for them is read again. */
 #define RESUME_BELOW (64 * 1024)
-/* Connections looked at by clients_cron in one call: with ten calls a second, ten thousand connections are seen
- * every second; with more of them each takes a share. */
+/* Connections looked at by clients_cron in one call: with ten calls a second, ten thousand
+ * connections are seen every second; with more of them each takes a share. */
 #define CRON_CLIENTS_MIN 1000
 #define CRONS_PER_SECOND 10
 

@@ -5,8 +5,8 @@
  * arena, what it gets is sent from the loop's arena. Only a request that has not arrived whole
  * (input) and a reply that the socket did not take (output) have memory of their own.
  *
- * Life: client_new -> reading and executing in batches (client/batch.h) -> client_close_later or an error ->
- * freed at the end of the pass. Freeing is always deferred, so a pointer to a client stays
+ * Life: client_new -> reading and executing in batches (client/batch.h) -> client_close_later or an
+ * error -> freed at the end of the pass. Freeing is always deferred, so a pointer to a client stays
  * valid through the pass. */
 #ifndef LARDER_CLIENT_CLIENT_H
 #define LARDER_CLIENT_CLIENT_H
@@ -137,7 +137,8 @@ struct client {
 
 struct clients; /* the registry */
 
-/* `context` must have everything but clients and the features set. Registers options and metrics. */
+/* `context` must have everything but clients and the features set. Registers options and
+ * metrics. */
 struct clients *clients_new(struct context *context);
 void clients_free(struct clients *clients);
 
@@ -153,7 +154,8 @@ bool clients_apply_max(void *module, const char **error);
 void clients_accept(struct clients *clients, int fd, bool is_unix);
 void clients_set_bound(struct clients *clients, bool has_bind);
 
-/* A client without a connection, for scripts, HTTP or start-up work. Freed with client_free_internal. */
+/* A client without a connection, for scripts, HTTP or start-up work. Freed with
+ * client_free_internal. */
 struct client *client_new_internal(struct clients *clients);
 void client_free_internal(struct client *client);
 
@@ -165,8 +167,8 @@ struct client *clients_find(const struct clients *clients, uint64_t id);
 void client_close(struct client *client);
 void client_close_after_reply(struct client *client);
 
-/* Authentication: whether one is needed, and checking a password for a user name ("default" alone exists
- * until there are ACLs). */
+/* Authentication: whether one is needed, and checking a password for a user name ("default" alone
+ * exists until there are ACLs). */
 bool clients_need_password(const struct clients *clients);
 bool clients_check_password(struct clients *clients, struct bytes user, struct bytes password);
 
@@ -189,23 +191,24 @@ void client_own_name(const struct client *client, char *name);
 /* Bytes that the client takes in all: struct, input, output. */
 size_t client_footprint(const struct client *client);
 
-/* A message to a client that is not the caller (MONITOR, pub/sub, invalidation): bytes that go out at the
- * end of the pass, subject to its output limit. */
+/* A message to a client that is not the caller (MONITOR, pub/sub, invalidation): bytes that go out
+ * at the end of the pass, subject to its output limit. */
 void client_send(struct client *client, struct bytes message);
 
-/* A reply that other code fills for another client, and hands over with client_send_reply. One at a time. */
+/* A reply that other code fills for another client, and hands over with client_send_reply. One at a
+ * time. */
 struct reply *clients_scratch_reply(struct clients *clients, uint8_t version);
 void client_send_reply(struct client *client, struct reply *reply);
 
 /* Observers of calls, in the order they were added. They must outlive the registry. */
 void clients_observe(struct clients *clients, struct call_observer *observer);
 
-/* Whether the durations of calls are counted in the commands' histograms (the option latency-tracking);
- * they are at first. */
+/* Whether the durations of calls are counted in the commands' histograms (the option
+ * latency-tracking); they are at first. */
 void clients_track_latency(struct clients *clients, bool on);
 
-/* Called about ten times a second: idle timeouts, output limits that lasted, keepalive of nothing. Bounded:
- * looks at a share of the clients each time, at each of them at least once a second. */
+/* Called about ten times a second: idle timeouts, output limits that lasted, keepalive of nothing.
+ * Bounded: looks at a share of the clients each time, at each of them at least once a second. */
 void clients_cron(struct clients *clients);
 
 /* Counts of errors by their code, for INFO errorstats. */
@@ -215,8 +218,8 @@ struct error_count {
 };
 const struct error_count *clients_error_counts(const struct clients *clients, size_t *count);
 
-/* The hooks of a pass: at its end runs the batch, resumes, flushes, frees; and whether there is work that
- * must not wait for an event. */
+/* The hooks of a pass: at its end runs the batch, resumes, flushes, frees; and whether there is
+ * work that must not wait for an event. */
 void clients_pass_end(struct clients *clients);
 bool clients_have_work(const struct clients *clients);
 

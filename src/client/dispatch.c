@@ -1,5 +1,5 @@
-/* dispatch: the checks in front of a command and the figures behind it. Order of the checks and their
- * texts are what clients know. */
+/* dispatch: the checks in front of a command and the figures behind it. Order of the checks and
+ * their texts are what clients know. */
 #include "client/dispatch.h"
 
 #include <string.h>

@@ -18,8 +18,8 @@ void unparse_argument(struct buffer *out, struct bytes argument);
 /* A whole request. */
 void unparse_call(struct buffer *out, const struct bytes *args, int32_t argc);
 
-/* Bytes in which the parser finds the same fault. Those that came may have been changed by it, and need not be
- * kept. `got` as in request_state. */
+/* Bytes in which the parser finds the same fault. Those that came may have been changed by it, and
+ * need not be kept. `got` as in request_state. */
 void unparse_fault(struct buffer *out, enum request_error error, char got);
 
 #endif

@@ -1,5 +1,5 @@
-/* dict: linear hashing over buckets of one cache line. The header explains the method; the order here is:
- * addressing, chains, splitting and merging, the API. */
+/* dict: linear hashing over buckets of one cache line. The header explains the method; the order
+ * here is: addressing, chains, splitting and merging, the API. */
 #include "ds/dict.h"
 
 #include <string.h>
@@ -11,8 +11,8 @@
 #include <emmintrin.h>
 #endif
 
-/* Buckets of a segment: 256 KiB. Large enough that the list of segments of a table for 20 million keys
- * fits the first-level cache, small enough that a segment is nothing against the table. */
+/* Buckets of a segment: 256 KiB. Large enough that the list of segments of a table for 20 million
+ * keys fits the first-level cache, small enough that a segment is nothing against the table. */
 #ifdef LARDER_TEST_SMALL
 #define SEGMENT_BITS 2
 #else
@@ -21,8 +21,8 @@
 #define SEGMENT_BUCKETS (1u << SEGMENT_BITS)
 
 /* Entries a bucket at which the table grows, in halves: 4.5 of 7 slots. More saves memory and costs
- * overflow buckets, each another cache miss; at 4.5 they serve a few per cent of the finds and an entry
- * costs 14 to 15 bytes of table. */
+ * overflow buckets, each another cache miss; at 4.5 they serve a few per cent of the finds and an
+ * entry costs 14 to 15 bytes of table. */
 #define FILL_MAX_HALVES 9
 /* ... and at which it shrinks, in quarters: half of that, so that a table does not swing. */
 #define FILL_MIN_QUARTERS 9
@@ -91,8 +91,8 @@ static uint64_t entry_hash(const struct dict *dict, const struct entry *entry) {
 /* A bit for each slot whose tag is this one. Empty slots look like tag 0: callers check. */
 static inline unsigned bucket_match(const struct dict_bucket *bucket, uint16_t tag) {
 #ifdef __SSE2__
-    /* The tags are the top 16 bits of each 64: gather the high halves of eight slots, bring the tags down
-     * with their sign, narrow them to eight 16-bit lanes, compare all at once. */
+    /* The tags are the top 16 bits of each 64: gather the high halves of eight slots, bring the
+     * tags down with their sign, narrow them to eight 16-bit lanes, compare all at once. */
     const float *slots = (const float *)(const void *)bucket->slots;
     __m128 a = _mm_load_ps(slots);
     __m128 b = _mm_load_ps(slots + 4);
@@ -201,8 +201,8 @@ static void bucket_create(struct dict *dict, uint32_t index) {
     memset(bucket_at(dict, index), 0, sizeof(struct dict_bucket));
 }
 
-/* Frees memory behind the last bucket, keeping one segment so that a table that swings does not allocate.
- * Called after each bucket that goes, so there is at most one segment to free. */
+/* Frees memory behind the last bucket, keeping one segment so that a table that swings does not
+ * allocate. Called after each bucket that goes, so there is at most one segment to free. */
 static void trim(struct dict *dict) {
     uint32_t n = dict->bucket_count;
     uint32_t needed = (n + SEGMENT_BUCKETS - 1) >> SEGMENT_BITS;
@@ -232,8 +232,8 @@ static void retag(struct dict *dict, struct dict_bucket *bucket, unsigned shift)
     }
 }
 
-/* Splits one bucket. The entries that stay are moved up within their chain as it is read, which is safe
- * because the place written to is never ahead of the one read from. */
+/* Splits one bucket. The entries that stay are moved up within their chain as it is read, which is
+ * safe because the place written to is never ahead of the one read from. */
 static void split(struct dict *dict) {
     if (dict->bucket_count == 0) {
         bucket_create(dict, 0);
@@ -389,8 +389,8 @@ void dict_replace(uint64_t *slot, struct entry *entry) {
 
 struct entry *dict_remove(struct dict *dict, uint64_t hash, uint64_t *slot) {
     struct entry *entry = dict_slot_entry(*slot);
-    /* The chain's last slot fills the gap; the slot's own memory may be what chain_pop frees, but then
-     * it was the last one itself. */
+    /* The chain's last slot fills the gap; the slot's own memory may be what chain_pop frees, but
+     * then it was the last one itself. */
     uint64_t gap = *slot;
     uint64_t last = chain_pop(dict, bucket_at(dict, bucket_index(dict, hash)));
     if (last != gap) {
@@ -403,8 +403,8 @@ struct entry *dict_remove(struct dict *dict, uint64_t hash, uint64_t *slot) {
     return entry;
 }
 
-/* Tells the compiler that a function has an effect. It takes one that only prefetches for a function without
- * any, and drops the calls. */
+/* Tells the compiler that a function has an effect. It takes one that only prefetches for a
+ * function without any, and drops the calls. */
 static inline void keep_calls(void) {
     __asm__ volatile("");
 }

@@ -17,20 +17,22 @@
  * buckets from ever moving: a table of one segment doubles it by copying, beyond that segments
  * are added, and the list of segments is all that is copied.
  *
- * The tag holds 16 bits of the hash: those from bit 8 * (depth / 8) up, where depth is the number of
- * bits that choose the bucket. So at least 9 of them tell entries of one bucket apart, and a split
- * finds the bit that decides in the tag and need not touch the entries, except at each eighth
+ * The tag holds 16 bits of the hash: those from bit 8 * (depth / 8) up, where depth is the number
+ * of bits that choose the bucket. So at least 9 of them tell entries of one bucket apart, and a
+ * split finds the bit that decides in the tag and need not touch the entries, except at each eighth
  * doubling, when the tags are drawn anew.
  *
  * Invariants (dict_validate checks them):
- * 1. Each entry is in the chain of the bucket that its hash chooses, once, and its slot's tag is right.
- * 2. Used slots of a chain come first: an empty slot is followed only by empty ones, and the last
+ * 1. Each entry is in the chain of the bucket that its hash chooses, once, and its slot's tag is
+ * right. 2. Used slots of a chain come first: an empty slot is followed only by empty ones, and the
+ * last
  *    overflow bucket of a chain is not empty.
  * 3. size <= bucket_count * 4.5 (an insertion splits first), but for a dict being drained.
  * 4. Spare bits of a slot are zero.
  *
- * Costs: a find reads one bucket and one entry, plus one bucket for each overflow (2 to 8 % of finds)
- * and one entry for each false tag (under 1 %). Memory: 64 bytes for every 4.5 entries, and overflow buckets.
+ * Costs: a find reads one bucket and one entry, plus one bucket for each overflow (2 to 8 % of
+ * finds) and one entry for each false tag (under 1 %). Memory: 64 bytes for every 4.5 entries, and
+ * overflow buckets.
  *
  * A dict by address finds entries by identity, with hash_mix of the address as hash; it may
  * hold anything aligned to 16, and never looks into it. */
@@ -102,17 +104,17 @@ void dict_replace(uint64_t *slot, struct entry *entry);
 /* Takes the entry in a found slot out and returns it. `hash` is the one it was found with. */
 struct entry *dict_remove(struct dict *dict, uint64_t hash, uint64_t *slot);
 
-/* The steps of planning: ask for the bucket's cache line; later for the entries whose tags match; and if that
- * says so, because the chain goes on in an overflow bucket, later again for the entries there. None
- * waits, provided that the steps before are some ten requests ago; all are hints. */
+/* The steps of planning: ask for the bucket's cache line; later for the entries whose tags match;
+ * and if that says so, because the chain goes on in an overflow bucket, later again for the entries
+ * there. None waits, provided that the steps before are some ten requests ago; all are hints. */
 void dict_prefetch_bucket(const struct dict *dict, uint64_t hash);
 bool dict_prefetch_entry(const struct dict *dict, uint64_t hash);
 void dict_prefetch_overflow(const struct dict *dict, uint64_t hash);
 
-/* Walks the dict in portions, while it may change between the calls. Start with cursor 0, go on with
- * what is returned, stop when that is 0. The cursor is a point in the space of bit-reversed hashes:
- * a bucket covers an interval of it, and is visited whole, so that whatever was in the dict from the
- * first to the last call is visited at least once, whatever grows or shrinks meanwhile.
+/* Walks the dict in portions, while it may change between the calls. Start with cursor 0, go on
+ * with what is returned, stop when that is 0. The cursor is a point in the space of bit-reversed
+ * hashes: a bucket covers an interval of it, and is visited whole, so that whatever was in the dict
+ * from the first to the last call is visited at least once, whatever grows or shrinks meanwhile.
  * `visit` must not change the dict. Each call visits one chain. */
 typedef void (*dict_visit_fn)(void *context, struct entry *entry);
 uint64_t dict_scan(const struct dict *dict, uint64_t cursor, dict_visit_fn visit, void *context);
@@ -120,7 +122,8 @@ uint64_t dict_scan(const struct dict *dict, uint64_t cursor, dict_visit_fn visit
 /* A random entry, NULL when empty: a random chain that is not empty, a random slot in it. */
 struct entry *dict_random(const struct dict *dict, struct random *random);
 
-/* Entries of random whole chains, up to `max`; returns how many. May be fewer, 0 only when empty. */
+/* Entries of random whole chains, up to `max`; returns how many. May be fewer, 0 only when
+ * empty. */
 size_t dict_sample(const struct dict *dict, struct random *random, struct entry **out, size_t max);
 
 /* The entries of the chain that a hash chooses, up to `max`; returns how many, maybe 0. With random
@@ -128,9 +131,9 @@ size_t dict_sample(const struct dict *dict, struct random *random, struct entry 
  * about equally often. dict_prefetch_bucket asks for the chain ahead of time. */
 size_t dict_chain(const struct dict *dict, uint64_t hash, struct entry **out, size_t max);
 
-/* Removes some entries, whichever come cheapest (the last bucket first), and shrinks the table as it
- * goes: up to `max` are stored in `out`, returns how many; 0 when the dict is empty and its tables are
- * freed. `max` at least 1. */
+/* Removes some entries, whichever come cheapest (the last bucket first), and shrinks the table as
+ * it goes: up to `max` are stored in `out`, returns how many; 0 when the dict is empty and its
+ * tables are freed. `max` at least 1. */
 size_t dict_drain(struct dict *dict, struct entry **out, size_t max);
 
 /* What the tables take from the allocator, in bytes. */

@@ -2,8 +2,8 @@
  *
  *     SERVING --begin--> DRAINING --10 ms quiet--> FLUSHING --nothing left, or too late--> over
  *
- * Draining: nobody is accepted any more, requests that have arrived are still executed: until nothing has
- * been read for 10 ms, or for half a second when somebody sends without end. Flushing:
+ * Draining: nobody is accepted any more, requests that have arrived are still executed: until
+ * nothing has been read for 10 ms, or for half a second when somebody sends without end. Flushing:
  * nothing is read any more, and clients that read slowly have until shutdown-timeout to take their
  * replies. Beginning again while this goes on ends at once. */
 #ifndef LARDER_SERVER_ENDING_H

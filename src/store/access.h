@@ -1,6 +1,6 @@
-/* access: the 24 bits in an entry that say how it has been used, for OBJECT IDLETIME and FREQ and for
- * eviction. The policy chosen decides what they are; when it changes they are not rewritten but read
- * by the new rule, and become right as keys are used.
+/* access: the 24 bits in an entry that say how it has been used, for OBJECT IDLETIME and FREQ and
+ * for eviction. The policy chosen decides what they are; when it changes they are not rewritten but
+ * read by the new rule, and become right as keys are used.
  *
  * Recency:    23                                 0
  *             +-----------------------------------+

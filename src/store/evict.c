@@ -1,7 +1,8 @@
 /* evict: making room.
  *
  *     used      what counts: stored by this thread + beside
- *     beside    everything else that counts, as it was at the start of the pass, less what the background
+ *     beside    everything else that counts, as it was at the start of the pass, less what the
+ *     background
  *               thread is about to free
  *     ceiling   what may be in use now
  *     limit     what may be in use in the end
@@ -10,22 +11,24 @@
  *     |-----------|-----------------|----------->
  *                  <- slices lower -
  *
- * Usually the ceiling is the limit. When the limit is lowered below what is in use, the ceiling stays where
- * the use is and comes down slice by slice, so that no pass takes longer; commands meanwhile remove what
- * they add.
+ * Usually the ceiling is the limit. When the limit is lowered below what is in use, the ceiling
+ * stays where the use is and comes down slice by slice, so that no pass takes longer; commands
+ * meanwhile remove what they add.
  *
- * A command removes keys until the use is below the ceiling. If one command has added so much that this
- * takes longer than its share of time (maxmemory-eviction-tenacity), slices do the rest, unless the use
- * is beyond OVER_MAX: then the limit's truth comes before the pause.
+ * A command removes keys until the use is below the ceiling. If one command has added so much that
+ * this takes longer than its share of time (maxmemory-eviction-tenacity), slices do the rest,
+ * unless the use is beyond OVER_MAX: then the limit's truth comes before the pause.
  *
- * Keys of which the values are freed by the background thread count as gone from the moment they are handed
- * over: otherwise many more would be evicted before the memory is really free. So the use may be told
- * too low by as much as the thread has freed already of the one value that it is busy with.
+ * Keys of which the values are freed by the background thread count as gone from the moment they
+ * are handed over: otherwise many more would be evicted before the memory is really free. So the
+ * use may be told too low by as much as the thread has freed already of the one value that it is
+ * busy with.
  *
- * Invariant: stored_max = ceiling - beside, or INT64_MAX without a limit; INT64_MIN: to be reckoned anew.
+ * Invariant: stored_max = ceiling - beside, or INT64_MAX without a limit; INT64_MIN: to be reckoned
+ * anew.
  *
- * Costs: 1 ns a command that may add while there is room; a slow look and a key's removal, some 150 to
- * 300 ns, for each when there is none. */
+ * Costs: 1 ns a command that may add while there is room; a slow look and a key's removal, some 150
+ * to 300 ns, for each when there is none. */
 #include "store/evict.h"
 
 #include "base/clock.h"
@@ -37,8 +40,9 @@
 /* A command may leave the use above the ceiling by this part of it when its time is up. */
 #define OVER_MAX_PART 64
 
-/* The time of one command or pass that may go into making room, by maxmemory-eviction-tenacity: up to 10
- * in steps of 50 us, beyond that 15 percent more for every step, and 100 means without end. */
+/* The time of one command or pass that may go into making room, by maxmemory-eviction-tenacity: up
+ * to 10 in steps of 50 us, beyond that 15 percent more for every step, and 100 means without
+ * end. */
 static int64_t tenacity_us(int64_t tenacity) {
     if (tenacity <= 10) {
         return 50 * tenacity;

@@ -2,8 +2,8 @@
  * connections, which have a limit of their own.
  *
  * Before a command that may add, evict_is_over says whether there is something to do, and
- * evict_make_room does it or says that the command must be refused. At the end of a pass, and when the
- * limit was lowered, evict_slice does it in the background. */
+ * evict_make_room does it or says that the command must be refused. At the end of a pass, and when
+ * the limit was lowered, evict_slice does it in the background. */
 #ifndef LARDER_STORE_EVICT_H
 #define LARDER_STORE_EVICT_H
 

@@ -1,4 +1,5 @@
-/* limit: the declarations of the memory options, the lines that show them, and what they come to. */
+/* limit: the declarations of the memory options, the lines that show them, and what they come
+ * to. */
 #include "store/limit.h"
 
 #include <string.h>

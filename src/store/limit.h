@@ -1,6 +1,6 @@
 /* limit: how much memory the server may take, and how keys are chosen that must go when it is
- * reached: the options, what INFO shows of them, and what they come to in bytes. They are carried out
- * by store/evict.h and, for connections, by client/. */
+ * reached: the options, what INFO shows of them, and what they come to in bytes. They are carried
+ * out by store/evict.h and, for connections, by client/. */
 #ifndef LARDER_STORE_LIMIT_H
 #define LARDER_STORE_LIMIT_H
 

@@ -1,26 +1,30 @@
 /* victim: chooses the keys to evict.
  *
- * Terms. A chain is what one bucket of the dict holds, four entries on average; a score says how much
- * an entry should go; the pool holds the candidates with the highest scores that have been seen.
+ * Terms. A chain is what one bucket of the dict holds, four entries on average; a score says how
+ * much an entry should go; the pool holds the candidates with the highest scores that have been
+ * seen.
  *
- * Method. Exact orders (a list of all keys by their last use) would cost every entry 16 bytes and every
- * use two cache misses. Instead, as in Redis, candidates are drawn at random and compared. Drawing
- * a chain costs one miss for the bucket and brings all its entries, whose headers are then asked for at
- * once, so a dozen candidates cost about as much as two. And these misses are hidden as well: the
- * chains of the next eviction are drawn at the end of this one and asked for, so that they have
- * arrived when a later command needs them.
+ * Method. Exact orders (a list of all keys by their last use) would cost every entry 16 bytes and
+ * every use two cache misses. Instead, as in Redis, candidates are drawn at random and compared.
+ * Drawing a chain costs one miss for the bucket and brings all its entries, whose headers are then
+ * asked for at once, so a dozen candidates cost about as much as two. And these misses are hidden
+ * as well: the chains of the next eviction are drawn at the end of this one and asked for, so that
+ * they have arrived when a later command needs them.
  *
  *     random hashes -> chains -> entries -> score -> pool of 16 -> the best that is still as it was
  *                                                     ^ stays for the next eviction
  *
- * The pool makes a small sample almost as good as a large one. It holds addresses that may have been freed since:
- * before one is followed, the dict is asked whether an entry at that address is in the chain of that hash;
- * and if the access field has changed, the key was used and is no candidate any more.
+ * The pool makes a small sample almost as good as a large one. It holds addresses that may have
+ * been freed since: before one is followed, the dict is asked whether an entry at that address is
+ * in the chain of that hash; and if the access field has changed, the key was used and is no
+ * candidate any more.
  *
- * Keys whose deadline has passed are taken first of all. Databases are drawn in proportion to their size.
+ * Keys whose deadline has passed are taken first of all. Databases are drawn in proportion to their
+ * size.
  *
- * Volatile policies draw from the index of deadlines; volatile-ttl from the earliest place that it has,
- * whose width is 64 ms for what is due in the next seconds and in proportion for what is further away.
+ * Volatile policies draw from the index of deadlines; volatile-ttl from the earliest place that it
+ * has, whose width is 64 ms for what is due in the next seconds and in proportion for what is
+ * further away.
  *
  * Invariants: 1. pool[0 .. pool_count) ascends by score; 2. no entry is in it twice. */
 #include "store/victim.h"
@@ -33,7 +37,8 @@
 #define SEEN_MAX 128
 /* Entries that a chain holds on average, rounded down: so many samples a chain stands for. */
 #define CHAIN_SAMPLES 4
-/* Drawings that may give nothing, in a dict with many empty buckets, before a key is chosen at random. */
+/* Drawings that may give nothing, in a dict with many empty buckets, before a key is chosen at
+ * random. */
 #define DRAWINGS_MAX 8
 /* Of the earliest place of the index of deadlines so many are compared. */
 #define EARLIEST_SAMPLES 32

@@ -1,4 +1,5 @@
-/* victim: which key goes next when room must be made. Opening comment and method are in victim.c. */
+/* victim: which key goes next when room must be made. Opening comment and method are in
+ * victim.c. */
 #ifndef LARDER_STORE_VICTIM_H
 #define LARDER_STORE_VICTIM_H
 

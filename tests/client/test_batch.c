@@ -1,6 +1,6 @@
-/* Tests of client/batch.c, in a server without a process, with constants so small that every read is carried,
- * continued in place or read into a blob, that the arena is full after some connections, and that replies
- * are flushed and held back all the time. */
+/* Tests of client/batch.c, in a server without a process, with constants so small that every read
+ * is carried, continued in place or read into a blob, that the arena is full after some
+ * connections, and that replies are flushed and held back all the time. */
 #include "client/batch.h"
 
 #include "support/session.h"
@@ -180,7 +180,8 @@ static void test_small_pieces(void **state) {
     buffer_clear(&answers);
 }
 
-/* Many at once: the arena is full several times in a pass, with some that carry and some that do not. */
+/* Many at once: the arena is full several times in a pass, with some that carry and some that do
+ * not. */
 static void test_crowd(void **state) {
     (void)state;
     struct buffer pipeline;
@@ -212,8 +213,8 @@ static void test_crowd(void **state) {
     buffer_clear(&answers);
 }
 
-/* A pause in the middle of a pipeline, of which the end has not arrived: everything comes in order afterwards,
- * wherever it was cut. */
+/* A pause in the middle of a pipeline, of which the end has not arrived: everything comes in order
+ * afterwards, wherever it was cut. */
 static void test_pause_at_every_place(void **state) {
     (void)state;
     struct buffer pipeline;
@@ -281,8 +282,8 @@ static void test_end_during_a_pause(void **state) {
     assert_int_equal(clients_count(session->server.context.clients), 1);
 }
 
-/* Replies pile up: the requests behind them wait, and all comes in order once they are taken. Large values
- * are held, not copied, and are those of the time of the request. */
+/* Replies pile up: the requests behind them wait, and all comes in order once they are taken. Large
+ * values are held, not copied, and are those of the time of the request. */
 static void test_backlog(void **state) {
     (void)state;
     int fd = session_connect(session);

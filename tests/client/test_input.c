@@ -1,5 +1,5 @@
-/* Tests of client/input.c: what is kept of a request is what goes on, wherever it lies: in bytes that move, in
- * blobs, half in both; and it can be put back as protocol bytes. */
+/* Tests of client/input.c: what is kept of a request is what goes on, wherever it lies: in bytes
+ * that move, in blobs, half in both; and it can be put back as protocol bytes. */
 #include "client/input.h"
 
 #include <setjmp.h>
@@ -45,7 +45,8 @@ static void make_request(struct buffer *out) {
     append_bulk(out, 5, 'c');
 }
 
-/* Parses a window behind what the input holds, as a connection does; true when the request is whole. */
+/* Parses a window behind what the input holds, as a connection does; true when the request is
+ * whole. */
 static bool go_on(struct input *input, char *window, size_t size) {
     struct request_state parsing = input->state;
     for (;;) {
@@ -64,7 +65,8 @@ static bool go_on(struct input *input, char *window, size_t size) {
     }
 }
 
-/* One read of at most `size` bytes; *whole is set when they complete the request. Returns what was taken. */
+/* One read of at most `size` bytes; *whole is set when they complete the request. Returns what was
+ * taken. */
 static size_t read_some(struct input *input, const char *at, size_t size, bool *whole) {
     *whole = false;
     if (input->filling == NULL) {

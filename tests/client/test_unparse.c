@@ -1,5 +1,5 @@
-/* Tests of client/unparse.c: what comes out is parsed as what went in: requests with any bytes, and every
- * fault. */
+/* Tests of client/unparse.c: what comes out is parsed as what went in: requests with any bytes, and
+ * every fault. */
 #include "client/unparse.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
-/* Tests of proto/request.c: a corpus of inputs gives the same requests, or the same error at the same
- * place, however it is cut; every error; large bulks given from elsewhere; random bytes. */
+/* Tests of proto/request.c: a corpus of inputs gives the same requests, or the same error at the
+ * same place, however it is cut; every error; large bulks given from elsewhere; random bytes. */
 #include "proto/request.h"
 
 #include <setjmp.h>

@@ -1,4 +1,5 @@
-/* Tests of proto/resp.h: headers and bulks byte for byte, also at the borders of the short forms. */
+/* Tests of proto/resp.h: headers and bulks byte for byte, also at the borders of the short
+ * forms. */
 #include "proto/resp.h"
 
 #include <inttypes.h>
