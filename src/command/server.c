@@ -2,6 +2,8 @@
  * SHUTDOWN. */
 #include "command/tables.h"
 
+#include <limits.h>
+
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/metric.h"
@@ -90,14 +92,19 @@ static void flushall(struct call *call) {
     }
 }
 
+/* What does not fit an int is no index at all, even if it is a number. */
+static bool parse_index(struct bytes text, int64_t *index) {
+    return num_parse_i64(text, index) && *index >= INT_MIN && *index <= INT_MAX;
+}
+
 static void swapdb(struct call *call) {
     int64_t a;
     int64_t b;
-    if (!num_parse_i64(call->args[1], &a)) {
+    if (!parse_index(call->args[1], &a)) {
         reply_error(call->reply, "ERR invalid first DB index");
         return;
     }
-    if (!num_parse_i64(call->args[2], &b)) {
+    if (!parse_index(call->args[2], &b)) {
         reply_error(call->reply, "ERR invalid second DB index");
         return;
     }
