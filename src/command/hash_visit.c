@@ -97,7 +97,10 @@ static void reply_random(struct call *call, int64_t count, bool with_values) {
     };
     reply_array(call->reply, (int64_t)(with_values && !is_resp3 ? 2 * wanted : wanted));
     struct random *random = &call->keyspace->random;
-    if (distinct) {
+    if (distinct && wanted == length) {
+        /* All of them: nothing to choose, and in the hash's order, as in Redis. */
+        hash_visit(on.hash, call->now_ms, reply_field, &replying);
+    } else if (distinct) {
         hash_random_distinct(on.hash, call->now_ms, random, wanted, reply_field, &replying);
     } else {
         hash_random(on.hash, call->now_ms, random, wanted, reply_field, &replying);
