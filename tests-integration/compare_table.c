@@ -20,6 +20,10 @@ static const struct difference differences[] = {
     {"*expiretime*", ":18014398509482", ":9223372036854776", "the same in seconds"},
     {"*expiretime*", ":18014398509482", ":9223372036854775", "the same in seconds"},
     {"*ttl*", ":1801[0-9]*", ":9223370*", "the same as time that remains"},
+    {"expireat * 9223372036854775 [lg]t", ":0", ":1", "both times are beyond that end, thus equal"},
+    {"pexpireat * 9223372036854775807 [lg]t", ":0", ":1", "the same in milliseconds"},
+    {"object refcount *", ":2147483647", ":1",
+     "small integers are shared wherever they come from, not only when a client sends them"},
     {"hello*", "*\"server\"*", "*\"server\"*", "the server's version and the connection's number"},
 };
 

@@ -159,7 +159,8 @@ static void saturates_downwards(void **state) {
     pair_ask(pair, COMPARE_EXACT, "FLUSHALL");
     expect_texts("BITFIELD s OVERFLOW SAT SET i16 0 -9223372036854775808 GET i16 0",
                  "[:0, :-32768]", "[:0, :32767]");
-    pair_ask(pair, COMPARE_EXACT, "BITFIELD s OVERFLOW SAT SET i16 0 -9223372036854742000");
+    pair_ask(pair, COMPARE_EXACT, "DEL s");
+    pair_ask(pair, COMPARE_EXACT, "BITFIELD s OVERFLOW SAT SET i16 0 -9223372036854743040");
     pair_ask(pair, COMPARE_EXACT, "BITFIELD s OVERFLOW SAT SET i64 0 -9223372036854775808");
     pair_ask(pair, COMPARE_EXACT, "BITFIELD s OVERFLOW SAT INCRBY i16 0 -9223372036854775808");
     pair_ask(pair, COMPARE_EXACT, "GET s");
