@@ -22,6 +22,7 @@
 /* A port may be taken between our look and the server's; then another one is tried. */
 #define STARTS_MAX  8
 #define OUTPUT_NAME "output.log"
+#define CONFIG_NAME "larder.conf"
 
 struct server {
     pid_t pid; /* 0 when it has been reaped */
@@ -178,20 +179,7 @@ static _Noreturn void become_server(const struct server *server, pid_t parent, c
     _exit(127);
 }
 
-static void launch(struct server *server, const char *program, const char *const *common,
-                   const char *const *options) {
-    char port[16];
-    const char *arguments[ARGUMENTS_MAX] = {program,  "--port", port,    "--bind",      "127.0.0.1",
-                                            "--save", "",       "--dir", server->folder};
-    int count = 9;
-    for (int i = 0; common != NULL && common[i] != NULL && count < ARGUMENTS_MAX - 1; i++) {
-        arguments[count++] = common[i];
-    }
-    for (int i = 0; options != NULL && options[i] != NULL && count < ARGUMENTS_MAX - 1; i++) {
-        arguments[count++] = options[i];
-    }
-    server->port = free_port();
-    snprintf(port, sizeof port, "%d", server->port);
+static void spawn(struct server *server, const char *program, const char *const *arguments) {
     pid_t parent = getpid();
     fflush(NULL);
     server->pid = fork();
@@ -201,6 +189,41 @@ static void launch(struct server *server, const char *program, const char *const
     if (server->pid == 0) {
         become_server(server, parent, program, (char *const *)(uintptr_t)arguments);
     }
+}
+
+static void write_config(const struct server *server, const char *text, char *path, size_t size) {
+    snprintf(path, size, "%s/" CONFIG_NAME, server->folder);
+    FILE *file = fopen(path, "w");
+    if (file == NULL || fputs(text, file) == EOF || fclose(file) != 0) {
+        harness_fail("%s cannot be written", path);
+    }
+}
+
+/* `config` is the text of a configuration file, or NULL. */
+static void launch(struct server *server, const char *program, const char *config,
+                   const char *const *common, const char *const *options) {
+    char port[16];
+    char path[300];
+    const char *usual[] = {"--port", port, "--bind", "127.0.0.1",
+                           "--save", "",   "--dir",  server->folder};
+    const char *arguments[ARGUMENTS_MAX] = {program};
+    int count = 1;
+    if (config != NULL) {
+        write_config(server, config, path, sizeof path);
+        arguments[count++] = path;
+    }
+    for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
+        arguments[count++] = usual[i];
+    }
+    for (int i = 0; common != NULL && common[i] != NULL && count < ARGUMENTS_MAX - 1; i++) {
+        arguments[count++] = common[i];
+    }
+    for (int i = 0; options != NULL && options[i] != NULL && count < ARGUMENTS_MAX - 1; i++) {
+        arguments[count++] = options[i];
+    }
+    server->port = free_port();
+    snprintf(port, sizeof port, "%d", server->port);
+    spawn(server, program, arguments);
 }
 
 static bool has_ended(struct server *server) {
@@ -226,11 +249,11 @@ static bool came_up(struct server *server) {
     return false;
 }
 
-static struct server *start(const char *program, const char *const *common,
+static struct server *start(const char *program, const char *config, const char *const *common,
                             const char *const *options) {
     struct server *server = new_server();
     for (int i = 0; i < STARTS_MAX; i++) {
-        launch(server, program, common, options);
+        launch(server, program, config, common, options);
         if (came_up(server)) {
             return server;
         }
@@ -258,12 +281,16 @@ bool server_is_reference(void) {
 }
 
 struct server *server_start(const char *const *options) {
-    return start(program_under_test(), NULL, options);
+    return start(program_under_test(), NULL, NULL, options);
+}
+
+struct server *server_start_configured(const char *text, const char *const *options) {
+    return start(program_under_test(), text, NULL, options);
 }
 
 struct server *server_start_reference(const char *const *options) {
     static const char *const common[] = {"--appendonly", "no", NULL};
-    return start("redis-server", common, options);
+    return start("redis-server", NULL, common, options);
 }
 
 char *server_output(const struct server *server) {
@@ -359,19 +386,41 @@ char *server_kill(struct server *server, bool keep_folder) {
     return folder;
 }
 
-int server_run(const char *const *options, char **output) {
-    struct server *server = new_server();
-    launch(server, program_under_test(), NULL, options);
+int server_end(struct server *server, char **output) {
     bool in_time = reap(server);
     int status = server->status;
-    *output = server_output(server);
+    char *text = server_output(server);
     harness_remove_folder(server->folder);
     forget(server);
-    if (!in_time || !WIFEXITED(status)) {
-        harness_fail("the server did not end by itself (wait status %d); it wrote:\n%.3500s",
-                     status, *output);
+    if (!in_time) {
+        harness_fail("the server did not end (wait status %d); it wrote:\n%.3500s", status, text);
     }
-    return WEXITSTATUS(status);
+    if (output != NULL) {
+        *output = text;
+    } else {
+        free(text);
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
+}
+
+int server_run(const char *const *options, char **output) {
+    return server_run_configured(NULL, options, output);
+}
+
+int server_run_configured(const char *text, const char *const *options, char **output) {
+    struct server *server = new_server();
+    launch(server, program_under_test(), text, NULL, options);
+    return server_end(server, output);
+}
+
+int server_run_bare(const char *const *arguments, char **output) {
+    struct server *server = new_server();
+    const char *all[ARGUMENTS_MAX] = {program_under_test()};
+    for (int i = 0; arguments[i] != NULL && i < ARGUMENTS_MAX - 2; i++) {
+        all[i + 1] = arguments[i];
+    }
+    spawn(server, all[0], all);
+    return server_end(server, output);
 }
 
 int server_port(const struct server *server) {

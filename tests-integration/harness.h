@@ -31,6 +31,9 @@ struct server;
  * --save "" --dir FOLDER`), and waits until it accepts. `options` ends with NULL, or is NULL. */
 struct server *server_start(const char *const *options);
 
+/* The same with a configuration file of this text, FOLDER/larder.conf, in front of the options. */
+struct server *server_start_configured(const char *text, const char *const *options);
+
 /* The same for redis-server from PATH, without append-only file. */
 struct server *server_start_reference(const char *const *options);
 
@@ -40,6 +43,10 @@ void server_stop(struct server *server);
 
 /* Waits for a server that was told to end otherwise (SHUTDOWN); then like server_stop. */
 void server_wait(struct server *server);
+
+/* Waits for the end of a server that was told to end; returns its exit status, or 256 and the signal that ended
+ * it. *output, unless NULL, gets what it wrote, to be freed. Frees everything else. */
+int server_end(struct server *server, char **output);
 
 /* Kills it without warning, as a crash of the machine would; frees everything but the folder when
  * `keep_folder`: its path is returned then, to be freed by the caller. */
@@ -58,6 +65,10 @@ bool server_is_reference(void);
 /* Starts the server under test but expects it to end by itself within the wait: for configurations
  * that are wrong. Returns its exit status; *output gets what it wrote, to be freed. */
 int server_run(const char *const *options, char **output);
+int server_run_configured(const char *text, const char *const *options, char **output);
+
+/* Runs the program under test with these arguments and no others; otherwise like server_run. */
+int server_run_bare(const char *const *arguments, char **output);
 
 /* Waits until condition(context) is true; fails the test with `what` when it never is. */
 void harness_wait_for(bool (*condition)(void *context), void *context, const char *what);
