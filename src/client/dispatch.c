@@ -256,10 +256,11 @@ static void execute_gated(struct dispatch *dispatch, struct client *client, stru
 }
 
 /* What refuse would let pass, told quickly. */
-static inline bool is_welcome(const struct client *client, const struct command *command,
-                              int argc) {
+static inline bool is_welcome(const struct dispatch *dispatch, const struct client *client,
+                              const struct command *command, int argc) {
     return command != NULL && command->fn != NULL && client->flags & CLIENT_AUTHENTICATED &&
-           (command->arity > 0 ? argc == command->arity : argc >= -command->arity);
+           (command->arity > 0 ? argc == command->arity : argc >= -command->arity) &&
+           !(command->flags & COMMAND_DENYOOM && evict_is_over(dispatch->context->evict));
 }
 
 enum dispatch_result dispatch_request(struct dispatch *dispatch, struct client *client,
@@ -281,7 +282,7 @@ enum dispatch_result dispatch_request(struct dispatch *dispatch, struct client *
     call->blob_count = blob_count;
     if (UNLIKELY(client->flags & CLIENT_GATES)) {
         execute_gated(dispatch, client, command, args, argc, reply);
-    } else if (LIKELY(is_welcome(client, command, argc)) ||
+    } else if (LIKELY(is_welcome(dispatch, client, command, argc)) ||
                !refuse(dispatch, client, command, args, argc, reply)) {
         execute(dispatch, client, command, reply);
     }
