@@ -1,0 +1,192 @@
+/* The limit of memory as clients see it: refusals, eviction by each policy, limits that change.
+ * The
+ * reference's limits are less exact (what connections hold counts there, and a key's last use is
+ * known to the second), so this is not for it. */
+#include "client.h"
+#include "harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIMIT       (8 << 20)
+#define VALUE_BYTES 1000
+/* More than the limit holds. */
+#define KEYS       20000
+#define KEPT       100
+#define OUT_OF_MEM "-OOM command not allowed when used memory > 'maxmemory'."
+
+static struct server *server;
+static redisContext *client;
+
+static int start(void **state) {
+    (void)state;
+    static const char *const options[] = {"--maxmemory", "8mb", NULL};
+    server = server_start(options);
+    client = client_connect(server);
+    return 0;
+}
+
+static int empty(void **state) {
+    (void)state;
+    client_expect(client, "+OK", "CONFIG SET maxmemory %d", LIMIT);
+    client_expect(client, "+OK", "FLUSHALL");
+    client_expect(client, "+OK", "CONFIG RESETSTAT");
+    return 0;
+}
+
+static void ends_cleanly(void **state) {
+    (void)state;
+    redisFree(client);
+    server_stop(server);
+}
+
+static long long info_number(const char *section, const char *name) {
+    char *text = client_command(client, "INFO %s", section);
+    char *at = strstr(text, name);
+    assert_non_null(at);
+    long long number = strtoll(at + strlen(name), NULL, 10);
+    free(text);
+    return number;
+}
+
+/* Sets KEYS keys `prefix`0 ..., with a deadline if `seconds` is not 0; how many were taken. */
+static int fill(const char *prefix, int seconds) {
+    static char value[VALUE_BYTES + 1];
+    memset(value, 'v', VALUE_BYTES);
+    int taken = 0;
+    for (int i = 0; i < KEYS; i++) {
+        if (seconds > 0) {
+            assert_int_equal(
+                redisAppendCommand(client, "SET %s%d %s EX %d", prefix, i, value, seconds),
+                REDIS_OK);
+        } else {
+            assert_int_equal(redisAppendCommand(client, "SET %s%d %s", prefix, i, value), REDIS_OK);
+        }
+    }
+    for (int i = 0; i < KEYS; i++) {
+        redisReply *reply = NULL;
+        assert_int_equal(redisGetReply(client, (void **)&reply), REDIS_OK);
+        taken += reply->type == REDIS_REPLY_STATUS;
+        if (reply->type == REDIS_REPLY_ERROR) {
+            assert_string_equal(reply->str, &OUT_OF_MEM[1]);
+        }
+        freeReplyObject(reply);
+    }
+    return taken;
+}
+
+static bool is_within_limit(void *context) {
+    (void)context;
+    return info_number("memory", "used_memory:") <= LIMIT + (LIMIT >> 4);
+}
+
+static void full_memory_refuses_what_adds(void **state) {
+    (void)state;
+    client_expect(client, "+OK", "CONFIG SET maxmemory-policy noeviction");
+    int taken = fill("key:", 0);
+    assert_in_range(taken, LIMIT / VALUE_BYTES / 4, LIMIT / VALUE_BYTES);
+    client_expect(client, OUT_OF_MEM, "SET other value");
+    client_expect(client, OUT_OF_MEM, "SETNX other value");
+    client_expect(client, OUT_OF_MEM, "APPEND key:0 more");
+    client_expect(client, OUT_OF_MEM, "INCR number");
+    client_expect(client, OUT_OF_MEM, "HSET hash field value");
+    client_expect(client, OUT_OF_MEM, "MSET other value");
+    client_expect(client, ":1000", "STRLEN key:0");
+    client_expect(client, ":1", "EXPIRE key:1 100");
+    assert_int_equal(info_number("stats", "evicted_keys:"), 0);
+    /* What was deleted makes room, and the refusals end. */
+    for (int i = 0; i < KEPT; i++) {
+        client_expect(client, ":1", "DEL key:%d", i);
+    }
+    client_expect(client, "+OK", "SET other value");
+}
+
+static void keep_to_the_limit(const char *policy) {
+    empty(NULL);
+    harness_note(policy);
+    client_expect(client, "+OK", "CONFIG SET maxmemory-policy %s", policy);
+    assert_int_equal(fill("key:", strncmp(policy, "volatile", 8) == 0 ? 1000 : 0), KEYS);
+    harness_wait_for(is_within_limit, NULL, "memory within the limit");
+    assert_true(info_number("stats", "evicted_keys:") > KEYS / 2);
+    char *size = client_command(client, "DBSIZE");
+    assert_in_range(atoi(size + 1), LIMIT / VALUE_BYTES / 4, LIMIT / VALUE_BYTES);
+    free(size);
+}
+
+static void every_policy_keeps_to_the_limit(void **state) {
+    (void)state;
+    keep_to_the_limit("allkeys-lru");
+    keep_to_the_limit("allkeys-lfu");
+    keep_to_the_limit("allkeys-random");
+    keep_to_the_limit("volatile-lru");
+    keep_to_the_limit("volatile-lfu");
+    keep_to_the_limit("volatile-random");
+    keep_to_the_limit("volatile-ttl");
+}
+
+static void volatile_policies_spare_keys_without_deadline(void **state) {
+    (void)state;
+    client_expect(client, "+OK", "CONFIG SET maxmemory-policy volatile-lru");
+    for (int i = 0; i < KEPT; i++) {
+        client_expect(client, "+OK", "SET kept:%d value", i);
+    }
+    assert_int_equal(fill("key:", 1000), KEYS);
+    for (int i = 0; i < KEPT; i++) {
+        client_expect(client, ":1", "EXISTS kept:%d", i);
+    }
+    /* Once all that is left has no deadline, the server refuses. */
+    assert_in_range(fill("kept:", 0), LIMIT / VALUE_BYTES / 4, LIMIT / VALUE_BYTES);
+    client_expect(client, OUT_OF_MEM, "SET other value");
+}
+
+static bool was_evicted(void *context) {
+    (void)context;
+    return info_number("stats", "evicted_keys:") > 0 &&
+           info_number("memory", "used_memory:") <= LIMIT / 2 + (LIMIT >> 4);
+}
+
+static void a_lowered_limit_is_reached(void **state) {
+    (void)state;
+    client_expect(client, "+OK", "CONFIG SET maxmemory-policy allkeys-lru");
+    client_expect(client, "+OK", "CONFIG SET maxmemory 0");
+    assert_int_equal(fill("key:", 0), KEYS);
+    assert_int_equal(info_number("stats", "evicted_keys:"), 0);
+    client_expect(client, "+OK", "CONFIG SET maxmemory %d", LIMIT / 2);
+    harness_wait_for(was_evicted, NULL, "memory within the lowered limit");
+}
+
+/* What was used a moment ago stays. */
+static void recency_is_kept(void **state) {
+    (void)state;
+    client_expect(client, "+OK", "CONFIG SET maxmemory-policy allkeys-lru");
+    client_expect(client, "+OK", "CONFIG SET maxmemory-samples 10");
+    static char value[VALUE_BYTES + 1];
+    memset(value, 'v', VALUE_BYTES);
+    for (int i = 0; i < KEPT; i++) {
+        client_expect(client, "+OK", "SET kept:%d value", i);
+    }
+    for (int i = 0; i < KEYS; i++) {
+        client_expect(client, "+OK", "SET key:%d %s", i, value);
+        free(client_command(client, "GET kept:%d", i % KEPT));
+    }
+    int there = 0;
+    for (int i = 0; i < KEPT; i++) {
+        char *reply = client_command(client, "EXISTS kept:%d", i);
+        there += reply[1] == '1';
+        free(reply);
+    }
+    assert_in_range(there, KEPT - KEPT / 10, KEPT);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(full_memory_refuses_what_adds, empty),
+        cmocka_unit_test(every_policy_keeps_to_the_limit),
+        cmocka_unit_test_setup(volatile_policies_spare_keys_without_deadline, empty),
+        cmocka_unit_test_setup(a_lowered_limit_is_reached, empty),
+        cmocka_unit_test_setup(recency_is_kept, empty),
+        cmocka_unit_test(ends_cleanly),
+    };
+    return cmocka_run_group_tests(tests, start, NULL);
+}
