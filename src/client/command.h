@@ -102,6 +102,22 @@ enum command_group {
 /* "string", "sorted-set" ... as COMMAND DOCS says. */
 const char *group_name(enum command_group group);
 
+/* What a client or a proxy of a cluster may want to know: whether a reply can be had again, which
+ * nodes a command must go to, and what becomes of their replies. COMMAND INFO shows them in this
+ * order. */
+enum command_tip {
+    TIP_CHANCE = 1 << 0,    /* replies differ though the data is the same */
+    TIP_ANY_ORDER = 1 << 1, /* only their order does */
+    TIP_ALL_NODES = 1 << 2,
+    TIP_ALL_SHARDS = 1 << 3,
+    TIP_SHARDS_OF_KEYS = 1 << 4, /* those that have the keys, each for its own */
+    TIP_REQUEST_SPECIAL = 1 << 5,
+    TIP_ALL_SUCCEEDED = 1 << 6, /* fine when all are */
+    TIP_SUM = 1 << 7,
+    TIP_LEAST = 1 << 8,
+    TIP_RESPONSE_SPECIAL = 1 << 9,
+};
+
 enum key_flag {
     KEY_RO = 1 << 0,
     KEY_RW = 1 << 1,
@@ -149,6 +165,7 @@ struct command_row {
     unsigned flags;
     unsigned categories;
     struct key_spec keys[COMMAND_KEY_SPECS];
+    unsigned tips; /* enum command_tip */
     enum command_group group;
     const char *since;
     const char *complexity;

@@ -71,6 +71,21 @@ static void reply_key_flags(struct reply *reply, unsigned flags) {
     reply_bits(reply, flags, key_flags, sizeof key_flags / sizeof key_flags[0]);
 }
 
+static void reply_tips(struct reply *reply, unsigned tips) {
+    static const char *const names[] = {
+        "nondeterministic_output",       "nondeterministic_output_order",
+        "request_policy:all_nodes",      "request_policy:all_shards",
+        "request_policy:multi_shard",    "request_policy:special",
+        "response_policy:all_succeeded", "response_policy:agg_sum",
+        "response_policy:agg_min",       "response_policy:special"};
+    reply_set(reply, __builtin_popcount(tips));
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (tips & 1u << i) {
+            reply_bulk_text(reply, names[i]);
+        }
+    }
+}
+
 static void reply_categories(struct reply *reply, unsigned categories) {
     reply_set(reply, __builtin_popcount(categories));
     for (int i = 0; i < CATEGORY_COUNT; i++) {
@@ -159,7 +174,7 @@ static void reply_info(struct reply *reply, const struct command *command) {
     reply_integer(reply, last);
     reply_integer(reply, step);
     reply_categories(reply, row->categories);
-    reply_set(reply, 0); /* hints for routing in a cluster */
+    reply_tips(reply, row->tips);
     int specs = 0;
     while (specs < COMMAND_KEY_SPECS && row->keys[specs].flags != 0) {
         specs++;
@@ -403,6 +418,7 @@ static const struct command_row rows[] = {
      .arity = -1,
      .flags = COMMAND_COMMAND_FLAGS,
      .categories = COMMAND_COMMAND_CATEGORIES,
+     .tips = TIP_ANY_ORDER,
      .group = GROUP_SERVER,
      .since = "2.8.13",
      .complexity = "O(N), N being the number of commands",
@@ -421,6 +437,7 @@ static const struct command_row rows[] = {
      .arity = -2,
      .flags = COMMAND_COMMAND_FLAGS,
      .categories = COMMAND_COMMAND_CATEGORIES,
+     .tips = TIP_ANY_ORDER,
      .group = GROUP_SERVER,
      .since = "7.0.0",
      .complexity = "O(N), N being the number of names",
@@ -460,6 +477,7 @@ static const struct command_row rows[] = {
      .arity = -2,
      .flags = COMMAND_COMMAND_FLAGS,
      .categories = COMMAND_COMMAND_CATEGORIES,
+     .tips = TIP_ANY_ORDER,
      .group = GROUP_SERVER,
      .since = "2.8.13",
      .complexity = "O(N), N being the number of names",
@@ -470,6 +488,7 @@ static const struct command_row rows[] = {
      .arity = -2,
      .flags = COMMAND_COMMAND_FLAGS,
      .categories = COMMAND_COMMAND_CATEGORIES,
+     .tips = TIP_ANY_ORDER,
      .group = GROUP_SERVER,
      .since = "7.0.0",
      .complexity = "O(N), N being the number of commands",

@@ -150,6 +150,7 @@ static const struct command_row rows[] = {
      .arity = -4,
      .flags = CONFIG_FLAGS,
      .categories = CONFIG_CATEGORIES,
+     .tips = TIP_ALL_NODES | TIP_ALL_SUCCEEDED,
      .group = GROUP_SERVER,
      .since = "2.0.0",
      .complexity = "O(N) with the number of options that are set.",

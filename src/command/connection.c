@@ -165,6 +165,7 @@ static const struct command_row rows[] = {
      .arity = -1,
      .flags = COMMAND_FAST,
      .categories = CATEGORY_FAST | CATEGORY_CONNECTION,
+     .tips = TIP_ALL_SHARDS | TIP_ALL_SUCCEEDED,
      .group = GROUP_CONNECTION,
      .since = "1.0.0",
      .complexity = "O(1)",

@@ -282,6 +282,7 @@ static const struct command_row rows[] = {
      .flags = COMMAND_READONLY | COMMAND_FAST,
      .categories = READS_FAST,
      .keys = {KEYS_RANGE(1, -1, 1, 0, KEY_RO | KEY_ACCESS)},
+     .tips = TIP_SHARDS_OF_KEYS,
      .group = GROUP_STRING,
      .since = "1.0.0",
      .complexity = "O(N), N being the number of keys",
