@@ -558,6 +558,9 @@ static void flush_one(struct batch *batch, const struct finished *f) {
         sent = (size_t)size;
     }
     queue_rest(batch, f, sent);
+    if (client->flags & CLIENT_TO_FLUSH) {
+        return; /* messages came first, and have not been offered to the socket yet */
+    }
     client_check_output(client);
     if (client->output.size > backlog_max(client)) {
         client->flags |= CLIENT_READING_PAUSED;
@@ -565,11 +568,15 @@ static void flush_one(struct batch *batch, const struct finished *f) {
     client_update_interest(client);
 }
 
-static void flush_finished(struct batch *batch) {
+static void send_all_finished(struct batch *batch) {
     for (size_t i = 0; i < batch->finished_count; i++) {
         flush_one(batch, &batch->finished[i]);
     }
     batch->finished_count = 0;
+}
+
+static void flush_finished(struct batch *batch) {
+    send_all_finished(batch);
     reply_reset(&batch->reply);
     batch->current_piece = 0;
 }
@@ -620,10 +627,21 @@ static void flush_replies(struct batch *batch) {
     flush_finished(batch);
 }
 
-void batch_settle(struct batch *batch, const struct client *client) {
-    if (client->flags & CLIENT_BUSY || client == batch->current) {
-        flush_replies(batch);
+/* The replies of the running command stay as they are: it may hold marks into them. */
+void batch_settle(struct batch *batch, struct client *client) {
+    if (client->flags & CLIENT_BUSY) {
+        send_all_finished(batch);
+        client->flags &= ~(uint32_t)CLIENT_BUSY;
     }
+}
+
+bool batch_message(struct batch *batch, const struct client *client, struct bytes message,
+                   bool behind) {
+    if (client != batch->current) {
+        return false;
+    }
+    dispatch_message(&batch->dispatch, &batch->reply, message, behind);
+    return true;
 }
 
 /* Puts requests from `index` on that are this client's back into its input, as protocol bytes. */

@@ -22,8 +22,11 @@
 #ifndef LARDER_CLIENT_BATCH_H
 #define LARDER_CLIENT_BATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/bytes.h"
 
 struct batch;
 struct client;
@@ -43,8 +46,13 @@ void batch_resume(struct batch *batch, struct client *client);
 void batch_run(struct batch *batch);
 
 /* A message is about to be queued for this client: sends the replies of the batch that must come
- * before it, if there are any. */
-void batch_settle(struct batch *batch, const struct client *client);
+ * before it, if there are any. Not for the client whose command is running. */
+void batch_settle(struct batch *batch, struct client *client);
+
+/* If that client's command is running, puts the message into its replies (see client_send) and says
+ * so. */
+bool batch_message(struct batch *batch, const struct client *client, struct bytes message,
+                   bool behind);
 
 /* Bytes held by the batch's arenas. */
 size_t batch_footprint(const struct batch *batch);

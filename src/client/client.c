@@ -1,5 +1,5 @@
-/* client: the life of connections: accepting, flushing, pausing, closing. What they show of
- * themselves is in describe.c, what they send and get in batch.c. */
+/* client: the life of connections: accepting, pausing, closing. What they show of themselves is in
+ * describe.c, what they send and get in batch.c, what else goes to them in outgoing.c. */
 #include "client/client.h"
 
 #include <errno.h>
@@ -13,11 +13,6 @@
 #include "client/input.h"
 #include "net/socket.h"
 
-/* Sent at once to a connection whose socket has become writable, so that one fast reader of a long
- * queue does not hold up a pass. */
-#define SEND_PER_PASS (1024 * 1024)
-/* Unsent bytes below which a connection that was paused for them is read again. */
-#define RESUME_BELOW (64 * 1024)
 /* Connections looked at by clients_cron in one call: with ten calls a second, ten thousand
  * connections are seen every second; with more of them each takes a share. */
 #define CRON_CLIENTS_MIN 1000
@@ -197,8 +192,15 @@ static void unlink_client(struct client *client) {
     clients->count--;
 }
 
+static void tell_leaving(struct client *client) {
+    for (struct client_watcher *w = client->clients->watchers; w != NULL; w = w->next) {
+        w->leaves(w->context, client);
+    }
+}
+
 static void free_client(struct client *client) {
     struct clients *clients = client->clients;
+    tell_leaving(client);
     unlink_client(client);
     if (client->flags & CLIENT_PAUSED) {
         clients->held--;
@@ -266,6 +268,11 @@ void clients_observe(struct clients *clients, struct call_observer *observer) {
     }
     observer->next = NULL;
     *end = observer;
+}
+
+void clients_watch(struct clients *clients, struct client_watcher *watcher) {
+    watcher->next = clients->watchers;
+    clients->watchers = watcher;
 }
 
 void clients_track_latency(struct clients *clients, bool on) {
@@ -363,6 +370,7 @@ void client_free_internal(struct client *client) {
 }
 
 void client_reset(struct client *client) {
+    tell_leaving(client);
     client->flags &=
         ~(uint32_t)(CLIENT_MUTED | CLIENT_MUTE_NEXT | CLIENT_MUTE_THIS | CLIENT_MONITOR |
                     CLIENT_NO_EVICT | CLIENT_NO_TOUCH | CLIENT_AUTHENTICATED);
@@ -395,32 +403,7 @@ void client_close_after_reply(struct client *client) {
     client_flush_later(client);
 }
 
-/* ---- output ---- */
-
-void client_update_interest(struct client *client) {
-    if (client->flags & (CLIENT_CLOSING | CLIENT_INTERNAL)) {
-        return;
-    }
-    bool reads = !(client->flags & (CLIENT_READING_PAUSED | CLIENT_PAUSED | CLIENT_CLOSE_SENT)) &&
-                 !client->clients->stopped;
-    unsigned interest =
-        (reads ? LOOP_READ : 0u) | (output_is_empty(&client->output) ? 0u : (unsigned)LOOP_WRITE);
-    if (interest != client->watch.interest) {
-        int error = loop_watch_change(client->clients->context->loop, &client->watch, interest);
-        if (error != 0) {
-            client_close(client);
-        }
-    }
-}
-
-void client_flush_later(struct client *client) {
-    if (client->flags & (CLIENT_TO_FLUSH | CLIENT_INTERNAL)) {
-        return;
-    }
-    client->flags |= CLIENT_TO_FLUSH;
-    client->next_flush = client->clients->to_flush;
-    client->clients->to_flush = client;
-}
+/* ---- input ---- */
 
 void client_resume_later(struct client *client) {
     if (client->flags & (CLIENT_TO_RESUME | CLIENT_INTERNAL)) {
@@ -431,101 +414,14 @@ void client_resume_later(struct client *client) {
     client->clients->to_resume = client;
 }
 
-void client_check_output(struct client *client) {
-    struct clients *clients = client->clients;
-    const struct output_limit *limit = &clients->output_limits[client->class_];
-    size_t size = client->output.footprint;
-    int64_t now_ms = clients->context->clock->now_ms;
-    bool over = limit->hard > 0 && size > limit->hard;
-    if (limit->soft > 0 && size > limit->soft) {
-        if (client->output_soft_since_ms == 0) {
-            client->output_soft_since_ms = now_ms;
-        }
-        over |= now_ms - client->output_soft_since_ms > limit->soft_ms;
-    } else {
-        client->output_soft_since_ms = 0;
-    }
-    if (over && !(client->flags & CLIENT_CLOSING)) {
-        struct buffer line;
-        buffer_init(&line, MEM_CLIENT);
-        client_describe(client, &line);
-        log_warning("Closing a client whose unsent replies are over their limit: %s",
-                    buffer_text(&line));
-        buffer_clear(&line);
-        clients->metrics.client_output_buffer_limit_disconnections++;
-        client_close(client);
-    }
-}
-
-/* Sends what waits, and puts right what depended on it. */
-static void send_output(struct client *client) {
-    if (!output_is_empty(&client->output)) {
-        ssize_t sent = output_send(&client->output, &client->transport, SEND_PER_PASS);
-        if (sent < 0) {
-            client_close(client);
-            return;
-        }
-        if (sent > 0) {
-            client->last_ms = client->clients->context->clock->now_ms;
-        }
-        client->bytes_out += (uint64_t)sent;
-        client->clients->metrics.total_net_output_bytes += (uint64_t)sent;
-        client->clients->metrics.total_writes_processed++;
-    }
-    if (output_is_empty(&client->output) && client->flags & CLIENT_CLOSE_SENT) {
-        client_close(client);
-        return;
-    }
-    if (client->flags & CLIENT_READING_PAUSED && client->output.size < RESUME_BELOW) {
-        client->flags &= ~(uint32_t)CLIENT_READING_PAUSED;
-        client_resume_later(client);
-    }
-    client_check_output(client);
-    client_update_interest(client);
-}
-
 static void on_ready(struct loop_watch *watch, unsigned ready) {
     struct client *client = (struct client *)watch;
     if (ready & LOOP_WRITE) {
-        send_output(client);
+        client_send_output(client);
     }
     if (ready & LOOP_READ && !(client->flags & CLIENT_CLOSING)) {
         batch_read(client->clients->batch, client);
     }
-}
-
-void client_send(struct client *client, struct bytes message) {
-    if (client->flags & (CLIENT_CLOSING | CLIENT_INTERNAL)) {
-        return;
-    }
-    batch_settle(client->clients->batch, client);
-    output_append(&client->output, message.at, message.size);
-    client_check_output(client);
-    client_flush_later(client);
-}
-
-struct reply *clients_scratch_reply(struct clients *clients, uint8_t version) {
-    reply_reset(&clients->scratch);
-    clients->scratch.version = version;
-    return &clients->scratch;
-}
-
-void client_send_reply(struct client *client, struct reply *reply) {
-    if (client->flags & (CLIENT_CLOSING | CLIENT_INTERNAL)) {
-        return;
-    }
-    batch_settle(client->clients->batch, client);
-    reply_close_run(reply);
-    for (uint32_t i = 0; i < reply->piece_count; i++) {
-        const struct reply_piece *piece = &reply->pieces[i];
-        if (piece->blob != NULL) {
-            output_append_blob(&client->output, piece->blob, piece->at, piece->size);
-        } else {
-            output_append(&client->output, piece->at, piece->size);
-        }
-    }
-    client_check_output(client);
-    client_flush_later(client);
 }
 
 /* ---- passes ---- */
@@ -546,14 +442,12 @@ void clients_pass_end(struct clients *clients) {
         }
         batch_run(clients->batch);
     }
-    while (clients->to_flush != NULL) {
-        struct client *client = clients->to_flush;
-        clients->to_flush = client->next_flush;
-        client->flags &= ~(uint32_t)CLIENT_TO_FLUSH;
-        if (!(client->flags & CLIENT_CLOSING)) {
-            send_output(client);
+    for (struct client_watcher *w = clients->watchers; w != NULL; w = w->next) {
+        if (w->pass_ends != NULL) {
+            w->pass_ends(w->context);
         }
     }
+    clients_flush(clients);
     while (clients->closing != NULL) {
         struct client *client = clients->closing;
         clients->closing = client->next_closing;

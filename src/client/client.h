@@ -98,24 +98,43 @@ enum client_flag {
     CLIENT_INTERNAL = 1 << 13,       /* no connection */
     CLIENT_TO_FLUSH = 1 << 14,       /* in the list of those with new output */
     CLIENT_TO_RESUME = 1 << 15,      /* in the list of those with input left to run */
+    CLIENT_PUSHED = 1 << 16,         /* may get messages: it subscribes, or is redirected to */
+    CLIENT_TRACKING = 1 << 17,       /* what it reads is remembered: feature/tracking.h */
 };
 /* While none of these is set, a request is executed without a further look at its client. */
 #define CLIENT_GATES                                                                               \
     (CLIENT_CLOSING | CLIENT_CLOSE_SENT | CLIENT_MUTED | CLIENT_MUTE_NEXT | CLIENT_MUTE_THIS |     \
-     CLIENT_NO_TOUCH | CLIENT_MONITOR | CLIENT_PAUSED)
+     CLIENT_NO_TOUCH | CLIENT_MONITOR | CLIENT_PAUSED | CLIENT_PUSHED | CLIENT_TRACKING)
 
 struct input;
+
+/* What CLIENT LIST shows of a client's subscriptions; feature/pubsub.c keeps more behind it. */
+struct client_subscriptions {
+    uint32_t channels;
+    uint32_t patterns;
+    uint32_t shard_channels;
+};
+
+/* Likewise of its tracking; feature/tracking.c. */
+struct client_tracking {
+    uint64_t redirect; /* who gets its invalidations; 0: itself */
+    bool broadcast;
+    bool broken; /* who was to get them has gone */
+};
 
 struct client {
     struct loop_watch watch;
     struct transport transport;
     struct clients *clients;
     uint32_t flags;
-    uint8_t version; /* of the protocol: 2 or 3 */
-    uint8_t class_;  /* enum client_class */
-    struct database *database;
-    struct input *input;  /* what has arrived of a request; NULL when nothing has */
+    uint8_t version;      /* of the protocol: 2 or 3 */
+    uint8_t class_;       /* enum client_class */
     struct output output; /* what the socket has not taken */
+    struct client *next_flush;
+    struct database *database;
+    struct input *input; /* what has arrived of a request; NULL when nothing has */
+    struct client_subscriptions *subscriptions; /* NULL: none and never had */
+    struct client_tracking *tracking;           /* NULL: not tracking */
     uint64_t id;
     int64_t created_ms;
     int64_t last_ms; /* when bytes last moved */
@@ -129,11 +148,13 @@ struct client {
     uint64_t bytes_out;
     struct client *next; /* in the registry, by id */
     struct client *previous;
-    struct client *next_closing; /* in the lists of those to free, to flush, to resume */
-    struct client *next_flush;
+    struct client *next_closing; /* in the lists of those to free, to resume */
     struct client *next_resume;
     int64_t output_soft_since_ms; /* over its soft limit since, 0 when not */
 };
+
+/* The beginning of the struct, which a message and a flush need. */
+#define CLIENT_HOT_SIZE offsetof(struct client, database)
 
 struct clients; /* the registry */
 
@@ -191,14 +212,45 @@ void client_own_name(const struct client *client, char *name);
 /* Bytes that the client takes in all: struct, input, output. */
 size_t client_footprint(const struct client *client);
 
-/* A message to a client that is not the caller (MONITOR, pub/sub, invalidation): bytes that go out
- * at the end of the pass, subject to its output limit. */
+/* Messages: bytes that are not the reply to a request of that client (MONITOR, pub/sub,
+ * invalidations). They go out at the end of the pass, subject to its output limit, in order with
+ * its replies. While the client's own command is being executed, a message comes before that
+ * command's reply if it has none yet, else behind it; always behind it with client_send_behind. */
 void client_send(struct client *client, struct bytes message);
+void client_send_behind(struct client *client, struct bytes message);
+
+/* The same for bytes that many get: a reference is taken. False when the client is going. */
+bool client_send_run_slowly(struct client *client, const struct shared_run *run);
+
+static inline bool client_send_run(struct client *client, const struct shared_run *run) {
+    const uint32_t states =
+        CLIENT_CLOSING | CLIENT_CLOSE_SENT | CLIENT_INTERNAL | CLIENT_BUSY | CLIENT_TO_FLUSH;
+    if (LIKELY((client->flags & states) == CLIENT_TO_FLUSH &&
+               output_extend_run(&client->output, run))) {
+        return true;
+    }
+    return client_send_run_slowly(client, run);
+}
 
 /* A reply that other code fills for another client, and hands over with client_send_reply. One at a
  * time. */
 struct reply *clients_scratch_reply(struct clients *clients, uint8_t version);
 void client_send_reply(struct client *client, struct reply *reply);
+
+/* Who keeps something for clients. */
+struct client_watcher {
+    void *context;
+    /* The client goes or is reset: what is kept for it must go. */
+    void (*leaves)(void *context, struct client *client);
+    /* All requests of the pass have been executed; what is sent now still goes out with it. May be
+     * NULL. */
+    void (*pass_ends)(void *context);
+    /* A client with CLIENT_TRACKING has executed a command. May be NULL. */
+    void (*called)(void *context, const struct call *call);
+    struct client_watcher *next;
+};
+/* They must outlive the registry. */
+void clients_watch(struct clients *clients, struct client_watcher *watcher);
 
 /* Observers of calls, in the order they were added. They must outlive the registry. */
 void clients_observe(struct clients *clients, struct call_observer *observer);

@@ -30,6 +30,7 @@ struct clients {
     struct client *to_resume;
     struct client *cron_next; /* where clients_cron goes on */
     struct call_observer *observers;
+    struct client_watcher *watchers;
     bool observing_before; /* some observer wants calls before they run; refreshed each pass */
     bool bound;
     bool stopped;       /* reads no more */
@@ -55,6 +56,12 @@ void client_update_interest(struct client *client);
 
 /* Closes a client whose unsent output is over its limit, or notes since when it is. */
 void client_check_output(struct client *client);
+
+/* Sends what waits, and puts right what depended on it. */
+void client_send_output(struct client *client);
+
+/* One send for each client with new output. */
+void clients_flush(struct clients *clients);
 
 /* Counts an error reply by its code; the reply's on_error. */
 void clients_count_error(void *clients, struct bytes text);

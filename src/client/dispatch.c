@@ -14,14 +14,18 @@
 
 /* How much of an unknown command and its arguments an error repeats. */
 #define SHOWN_MAX 128
+/* Memory for messages behind a reply that is kept for the next ones. */
+#define BEHIND_KEPT_MAX 65536
 
 void dispatch_init(struct dispatch *dispatch, struct clients *clients) {
     *dispatch = (struct dispatch){.clients = clients, .context = clients->context};
     reply_init(&dispatch->discarded);
+    buffer_init(&dispatch->behind, MEM_ARENA);
 }
 
 void dispatch_free(struct dispatch *dispatch) {
     reply_free(&dispatch->discarded);
+    buffer_clear(&dispatch->behind);
 }
 
 static void ask_observers(struct dispatch *dispatch) {
@@ -181,6 +185,22 @@ static bool refuse_monitor(const struct client *client, struct command *command,
     return true;
 }
 
+/* In protocol 2 a subscriber's connection carries messages, and nothing that could be taken for
+ * one. */
+static bool refuse_subscriber(const struct client *client, struct command *command,
+                              struct reply *reply) {
+    if (client->class_ != CLIENT_CLASS_PUBSUB || client->version != 2 ||
+        command->flags & COMMAND_SUBSCRIBED) {
+        return false;
+    }
+    reply_errorf(reply,
+                 "ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / "
+                 "RESET are allowed in this context",
+                 command->name);
+    command->rejected++;
+    return true;
+}
+
 /* What would be refused is not held: its error comes at once. */
 static bool must_hold(const struct client *client, const struct command *command, int argc) {
     const struct clients *clients = client->clients;
@@ -220,7 +240,44 @@ static inline void execute(struct dispatch *dispatch, struct client *client,
     }
 }
 
-/* A client with a gate up: mute, no-touch. */
+void dispatch_message(struct dispatch *dispatch, struct reply *reply, struct bytes message,
+                      bool behind) {
+    if (dispatch->gated && (behind || reply_size(dispatch->call.reply) != dispatch->reply_before)) {
+        buffer_append(&dispatch->behind, message.at, message.size);
+    } else {
+        reply_raw(reply, message.at, message.size);
+        dispatch->reply_before = reply_size(dispatch->call.reply);
+    }
+}
+
+static void add_behind(struct dispatch *dispatch, struct reply *reply) {
+    reply_raw(reply, dispatch->behind.at, dispatch->behind.size);
+    dispatch->behind.size = 0;
+    if (dispatch->behind.capacity > BEHIND_KEPT_MAX) {
+        buffer_clear(&dispatch->behind);
+    }
+}
+
+/* The checks and the call; the reply goes to `target`. */
+static void execute_watched(struct dispatch *dispatch, struct client *client,
+                            struct command *command, const struct bytes *args, int argc,
+                            struct reply *target) {
+    if (refuse(dispatch, client, command, args, argc, target) ||
+        refuse_monitor(client, command, target) || refuse_subscriber(client, command, target)) {
+        return;
+    }
+    bool tracks = client->flags & CLIENT_TRACKING;
+    execute(dispatch, client, command, target);
+    if (tracks) {
+        for (struct client_watcher *w = client->clients->watchers; w != NULL; w = w->next) {
+            if (w->called != NULL) {
+                w->called(w->context, &dispatch->call);
+            }
+        }
+    }
+}
+
+/* A client with a gate up: muted, not touching, watching, getting messages. */
 static void execute_gated(struct dispatch *dispatch, struct client *client, struct command *command,
                           const struct bytes *args, int argc, struct reply *reply) {
     if (client->flags & CLIENT_MUTE_NEXT) {
@@ -235,10 +292,11 @@ static void execute_gated(struct dispatch *dispatch, struct client *client, stru
         dispatch->call.reply = target;
     }
     dispatch->call.keyspace->no_touch = client->flags & CLIENT_NO_TOUCH;
-    if (!refuse(dispatch, client, command, args, argc, target) &&
-        !refuse_monitor(client, command, target)) {
-        execute(dispatch, client, command, target);
-    }
+    dispatch->gated = true;
+    dispatch->reply_before = reply_size(target);
+    client->flags |= CLIENT_BUSY; /* messages must look twice */
+    execute_watched(dispatch, client, command, args, argc, target);
+    dispatch->gated = false;
     dispatch->call.keyspace->no_touch = false;
     bool still_muted = client->flags & (CLIENT_MUTED | CLIENT_MUTE_THIS);
     if (muted) {
@@ -253,6 +311,9 @@ static void execute_gated(struct dispatch *dispatch, struct client *client, stru
         reply_reset(target);
     }
     client->flags &= ~(uint32_t)CLIENT_MUTE_THIS;
+    if (UNLIKELY(dispatch->behind.size > 0)) {
+        add_behind(dispatch, reply);
+    }
 }
 
 /* What refuse would let pass, told quickly. */

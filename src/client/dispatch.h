@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "client/call.h"
 
 /* Observers that ask for durations below this make every command be timed by itself. */
@@ -27,6 +28,11 @@ struct dispatch {
     uint64_t run_calls;
     int64_t run_start_ns;
     bool exact;
+    /* Of the gated client whose command is running: what its reply had before, and messages that
+     * come behind it. */
+    bool gated;
+    size_t reply_before;
+    struct buffer behind;
 };
 
 enum dispatch_result {
@@ -46,6 +52,10 @@ enum dispatch_result dispatch_request(struct dispatch *dispatch, struct client *
                                       struct command *command, const struct bytes *args, int argc,
                                       uint64_t hash, struct reply *reply, struct call_blob *blobs,
                                       int blob_count);
+
+/* A message for the client whose command is running, whose replies are in `reply`. */
+void dispatch_message(struct dispatch *dispatch, struct reply *reply, struct bytes message,
+                      bool behind);
 
 /* Ends the run that is being timed. After the last request of a batch. */
 void dispatch_end(struct dispatch *dispatch);

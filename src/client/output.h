@@ -1,7 +1,9 @@
-/* output: what a connection's socket has not taken yet. A queue of blocks that the client owns;
- * empty, and without memory, for every client that reads its replies.
+/* output: what waits for a connection's socket. A queue of blocks that the client owns, and behind
+ * them at most one run of shared bytes (client/shared.h), which messages of the running pass make
+ * longer. Empty, and without memory, for every client that reads its replies.
  *
- * Bytes are copied into blocks of at least OUTPUT_BLOCK_SIZE; blobs are held by reference. */
+ * Bytes are copied into blocks of at least OUTPUT_BLOCK_SIZE; blobs and long runs are held by
+ * reference. Shared bytes count for each who holds them. */
 #ifndef LARDER_CLIENT_OUTPUT_H
 #define LARDER_CLIENT_OUTPUT_H
 
@@ -10,11 +12,12 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "client/shared.h"
 #include "ds/blob.h"
 #include "net/transport.h"
 
 #ifdef LARDER_TEST_SMALL
-#define OUTPUT_BLOCK_SIZE 64
+#define OUTPUT_BLOCK_SIZE 80
 #else
 #define OUTPUT_BLOCK_SIZE 16384
 #endif
@@ -24,8 +27,10 @@ struct output_block;
 struct output {
     struct output_block *first;
     struct output_block *last;
-    size_t size;      /* bytes to send */
-    size_t footprint; /* bytes held for them, shared blobs included */
+    size_t size;           /* bytes to send */
+    size_t footprint;      /* bytes held for them, shared blobs and runs included */
+    struct shared_run run; /* behind the blocks; no block: none */
+    bool waits;            /* the socket did not take all when it was last asked */
 };
 
 void output_init(struct output *output);
@@ -35,12 +40,27 @@ static inline bool output_is_empty(const struct output *output) {
     return output->size == 0;
 }
 
-/* Blocks in the queue. Costs a walk. */
+/* Pieces in the queue. Costs a walk. */
 size_t output_block_count(const struct output *output);
 
 void output_append(struct output *output, const void *at, size_t size);
 /* blob bytes [from, from + size); takes a reference of its own. */
 void output_append_blob(struct output *output, struct blob *blob, const char *at, size_t size);
+
+/* Shared bytes, with a reference of its own. extend does it when they follow those that came last,
+ * which is the common case, and says whether it did. */
+void output_append_run(struct output *output, const struct shared_run *run);
+
+static inline bool output_extend_run(struct output *output, const struct shared_run *run) {
+    if (output->run.block != run->block || output->run.to != run->from) {
+        return false;
+    }
+    size_t size = run->to - run->from;
+    output->run.to = run->to;
+    output->size += size;
+    output->footprint += size;
+    return true;
+}
 
 /* Sends as much as the socket takes, at most `max` bytes. Returns the bytes sent (0 when it takes
  * nothing), or -errno when the connection is broken. */
