@@ -66,7 +66,7 @@ static const struct metric metric_rows[] = {
     KEYSPACE_METRICS(ROW)
 #undef ROW
         {.name = "lazyfreed_objects",
-         .section = METRIC_STATS,
+         .section = METRIC_MEMORY,
          .kind = METRIC_KIND_NUMBER,
          .number = metric_lazyfreed,
          .description = "Values freed by the background thread."},
