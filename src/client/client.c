@@ -426,6 +426,16 @@ static void on_ready(struct loop_watch *watch, unsigned ready) {
 
 /* ---- passes ---- */
 
+/* Nothing is read any more, but this client has been held up: what it sent before is in its socket still, and is
+ * read until that is empty. */
+static void read_last(struct client *client) {
+    uint64_t before = client->bytes_in;
+    batch_read(client->clients->batch, client);
+    if (client->bytes_in != before) {
+        client_resume_later(client);
+    }
+}
+
 void clients_pass_end(struct clients *clients) {
     batch_run(clients->batch);
     if (clients->to_resume != NULL) {
@@ -437,6 +447,9 @@ void clients_pass_end(struct clients *clients) {
             client->flags &= ~(uint32_t)CLIENT_TO_RESUME;
             if (!(client->flags & (CLIENT_CLOSING | CLIENT_PAUSED | CLIENT_READING_PAUSED))) {
                 batch_resume(clients->batch, client);
+                if (clients->stopped) {
+                    read_last(client);
+                }
                 client_update_interest(client);
             }
         }
