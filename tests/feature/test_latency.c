@@ -103,7 +103,7 @@ static void test_reset(void **state) {
 /* More events than there is room for are not kept, and do no harm. */
 static void test_too_many_events(void **state) {
     (void)state;
-    static char names[LATENCY_EVENTS_MAX + 2][8];
+    static char names[LATENCY_EVENTS_MAX + 2][16];
     session_expect(session, "CONFIG SET latency-monitor-threshold 1", "+OK\r\n");
     for (int i = 0; i < LATENCY_EVENTS_MAX + 2; i++) {
         snprintf(names[i], sizeof names[i], "e%d", i);
