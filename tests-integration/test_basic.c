@@ -148,7 +148,7 @@ static void long_pipelines_keep_their_order(void **state) {
 static void many_connections_do_not_mix(void **state) {
     (void)state;
     int connections[CONNECTIONS];
-    char text[64];
+    char text[96];
     for (int i = 0; i < CONNECTIONS; i++) {
         connections[i] = wire_connect(server);
     }
