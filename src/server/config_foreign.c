@@ -114,14 +114,26 @@ static void save_get(void *module, struct buffer *out) {
 
 static const struct option_custom save = {.set = save_set, .get = save_get};
 
+/* How many parts there are between spaces, numbers or not. */
+static int count_parts(const struct bytes *words, int count) {
+    int parts = 0;
+    for (int i = 0; i < count; i++) {
+        for (size_t j = 0; j < words[i].size; j++) {
+            parts += words[i].at[j] != ' ' && (j == 0 || words[i].at[j - 1] == ' ');
+        }
+    }
+    return parts;
+}
+
 static bool adjustments_set(void *module, const struct bytes *words, int count,
                             const char **error) {
     int64_t numbers[NUMBERS_MAX];
-    int found = read_numbers(words, count, numbers);
-    if (found >= 0 && found != 3) {
+    /* How many there are is asked before what they are. */
+    if (count_parts(words, count) != 3) {
         *error = "wrong number of arguments";
         return false;
     }
+    int found = read_numbers(words, count, numbers);
     for (int i = 0; i < 3; i++) {
         if (found < 0 || numbers[i] < -2000 || numbers[i] > 2000) {
             *error = "Invalid oom-score-adj-values, elements must be between -2000 and 2000.";
