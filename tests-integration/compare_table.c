@@ -24,6 +24,8 @@ static const struct difference differences[] = {
     {"pexpireat * 9223372036854775807 [lg]t", ":0", ":1", "the same in milliseconds"},
     {"object refcount *", ":2147483647", ":1",
      "small integers are shared wherever they come from, not only when a client sends them"},
+    {"config set maxmemory-samples *", "*between 1 and 64 inclusive", "*1 and 2147483647 inclusive",
+     "whole buckets are sampled: more would only cost time"},
     {"hello*", "*\"server\"*", "*\"server\"*", "the server's version and the connection's number"},
 };
 
