@@ -261,7 +261,9 @@ static void check_keys(const struct command_row *row) {
         if (spec->keyword != NULL) {
             check(spec->index != 0);
         } else {
-            check(spec->index >= 1 && spec->index < arguments);
+            /* SUNSUBSCRIBE may name nothing. */
+            check(spec->index >= 1 &&
+                  (spec->index < arguments || (row->arity < 0 && spec->flags & KEY_NOT_KEY)));
         }
         check(spec->step >= 1);
         if (spec->is_count) {

@@ -15,6 +15,7 @@ struct options;
 struct slowlog;
 struct latency;
 struct monitor;
+struct pubsub;
 struct server_control;
 
 struct context {
@@ -29,6 +30,7 @@ struct context {
     struct slowlog *slowlog;
     struct latency *latency;
     struct monitor *monitor;
+    struct pubsub *pubsub;
     struct server_control *control; /* shutdown, configuration file, run id: client/control.h */
 };
 

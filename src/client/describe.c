@@ -76,15 +76,30 @@ static void write_flags(const struct client *client, char *out) {
         uint32_t flag;
         char letter;
     } letters[] = {
-        {CLIENT_MONITOR, 'O'},  {CLIENT_PAUSED, 'b'}, {CLIENT_CLOSE_SENT, 'c'},
-        {CLIENT_CLOSING, 'A'},  {CLIENT_UNIX, 'U'},   {CLIENT_NO_EVICT, 'e'},
-        {CLIENT_NO_TOUCH, 'T'},
+        {CLIENT_CLOSE_SENT, 'c'}, {CLIENT_CLOSING, 'A'},  {CLIENT_UNIX, 'U'},
+        {CLIENT_NO_EVICT, 'e'},   {CLIENT_NO_TOUCH, 'T'},
     };
+    const struct client_tracking *tracking = client->tracking;
     char *at = out;
+    if (client->flags & CLIENT_MONITOR) {
+        *at++ = 'O';
+    }
     if (client->class_ == CLIENT_CLASS_REPLICA) {
         *at++ = 'S';
     } else if (client->class_ == CLIENT_CLASS_PUBSUB) {
         *at++ = 'P';
+    }
+    if (client->flags & CLIENT_PAUSED) {
+        *at++ = 'b';
+    }
+    if (tracking != NULL) {
+        *at++ = 't';
+        if (tracking->broken) {
+            *at++ = 'R';
+        }
+        if (tracking->broadcast) {
+            *at++ = 'B';
+        }
     }
     for (size_t i = 0; i < sizeof letters / sizeof letters[0]; i++) {
         if (client->flags & letters[i].flag) {
@@ -122,13 +137,21 @@ void client_describe(const struct client *client, struct buffer *out) {
     buffer_printf(out, " age=%" PRId64 " idle=%" PRId64 " flags=%s db=%d",
                   (now_ms - client->created_ms) / 1000, (now_ms - client->last_ms) / 1000, flags,
                   client->database == NULL ? 0 : client->database->id);
-    buffer_printf(out, " sub=0 psub=0 ssub=0 multi=-1 watch=0 qbuf=%zu qbuf-free=%zu argv-mem=%zu",
-                  query, query_free, blobs > query + query_free ? blobs - query - query_free : 0);
+    if (client->subscriptions == NULL) {
+        buffer_append_text(out, " sub=0 psub=0 ssub=0");
+    } else {
+        buffer_printf(out, " sub=%" PRIu32 " psub=%" PRIu32 " ssub=%" PRIu32,
+                      client->subscriptions->channels, client->subscriptions->patterns,
+                      client->subscriptions->shard_channels);
+    }
+    buffer_printf(out, " multi=-1 watch=0 qbuf=%zu qbuf-free=%zu argv-mem=%zu", query, query_free,
+                  blobs > query + query_free ? blobs - query - query_free : 0);
     buffer_printf(out, " multi-mem=0 rbs=0 rbp=0 obl=0 oll=%zu omem=%zu tot-mem=%zu events=%s",
                   output_block_count(&client->output), client->output.footprint,
                   client_footprint(client), waits ? "rw" : "r");
-    buffer_printf(out, " cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s",
+    buffer_printf(out, " cmd=%s user=default redir=%" PRId64 " resp=%d lib-name=%s lib-ver=%s",
                   client->last_command == NULL ? "NULL" : client->last_command->name,
+                  client->tracking == NULL ? -1 : (int64_t)client->tracking->redirect,
                   client->version, text_or_empty(client->lib_name),
                   text_or_empty(client->lib_version));
 }

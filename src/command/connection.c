@@ -16,6 +16,9 @@ static void ping(struct call *call) {
     if (call->argc > 2) {
         reply_bad_arity(call->reply, call->command->name);
     } else if (call->argc == 2) {
+    } else if (call->client->class_ == CLIENT_CLASS_PUBSUB && call->client->version == 2) {
+        reply_literal(call->reply, "*2\r\n$4\r\npong\r\n");
+        reply_bulk(call->reply, call->argc == 2 ? call->args[1] : bytes_of("", 0));
         reply_bulk(call->reply, call->args[1]);
     } else {
         reply_literal(call->reply, "+PONG\r\n");
@@ -163,7 +166,7 @@ static const struct command_row rows[] = {
     {.name = "ping",
      .fn = ping,
      .arity = -1,
-     .flags = COMMAND_FAST,
+     .flags = COMMAND_FAST | COMMAND_SUBSCRIBED,
      .categories = CATEGORY_FAST | CATEGORY_CONNECTION,
      .tips = TIP_ALL_SHARDS | TIP_ALL_SUCCEEDED,
      .group = GROUP_CONNECTION,
@@ -214,7 +217,7 @@ static const struct command_row rows[] = {
     {.name = "reset",
      .fn = reset,
      .arity = 1,
-     .flags = STRANGER_FLAGS,
+     .flags = STRANGER_FLAGS | COMMAND_SUBSCRIBED,
      .categories = CATEGORY_FAST | CATEGORY_CONNECTION,
      .group = GROUP_CONNECTION,
      .since = "6.2.0",
@@ -223,7 +226,7 @@ static const struct command_row rows[] = {
     {.name = "quit",
      .fn = quit,
      .arity = -1,
-     .flags = STRANGER_FLAGS,
+     .flags = STRANGER_FLAGS | COMMAND_SUBSCRIBED,
      .categories = CATEGORY_FAST | CATEGORY_CONNECTION,
      .group = GROUP_CONNECTION,
      .since = "1.0.0",

@@ -106,7 +106,7 @@ static void server_process(void *module, struct buffer *out) {
 static void clients_absent(void *module, struct buffer *out) {
     (void)module;
     buffer_append_text(out, "cluster_connections:0\r\nblocked_clients:0\r\ntracking_clients:0\r\n"
-                            "pubsub_clients:0\r\nwatching_clients:0\r\n"
+                            "watching_clients:0\r\n"
                             "clients_in_timeout_table:0\r\ntotal_watched_keys:0\r\n"
                             "total_blocking_keys:0\r\ntotal_blocking_keys_on_nokey:0\r\n");
 }
@@ -179,8 +179,7 @@ static void stats_absent(void *module, struct buffer *out) {
              "instantaneous_input_repl_kbps:0.00\r\ninstantaneous_output_repl_kbps:0.00\r\n"
              "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\nevicted_clients:0\r\n"
              "evicted_scripts:0\r\ntotal_eviction_exceeded_time:0\r\n"
-             "current_eviction_exceeded_time:0\r\npubsub_channels:0\r\npubsub_patterns:0\r\n"
-             "pubsubshard_channels:0\r\nlatest_fork_usec:0\r\ntotal_forks:0\r\n"
+             "current_eviction_exceeded_time:0\r\nlatest_fork_usec:0\r\ntotal_forks:0\r\n"
              "migrate_cached_sockets:0\r\nslave_expires_tracked_keys:0\r\n"
              "active_defrag_hits:0\r\nactive_defrag_misses:0\r\nactive_defrag_key_hits:0\r\n"
              "active_defrag_key_misses:0\r\ntotal_active_defrag_time:0\r\n"

@@ -18,6 +18,7 @@
 #include "client/command.h"
 #include "feature/latency.h"
 #include "feature/monitor.h"
+#include "feature/pubsub.h"
 #include "feature/slowlog.h"
 #include "net/socket.h"
 #include "server/families.h"
@@ -105,6 +106,7 @@ void server_init(struct server *server, const char *program) {
     context->slowlog = slowlog_new(context);
     context->latency = latency_new(context);
     context->monitor = monitor_new(context);
+    context->pubsub = pubsub_new(context);
     ending_init(&server->ending, server);
     server->config = config_new(context->options);
     config_on_line(server->config, "rename-command", rename_command, server);
@@ -253,6 +255,7 @@ void server_free(struct server *server) {
     slowlog_free(context->slowlog);
     latency_free(context->latency);
     monitor_free(context->monitor);
+    pubsub_free(context->pubsub);
     keyspace_free(&server->keyspace);
     commands_free(context->commands);
     metrics_free(context->metrics);
