@@ -12,13 +12,14 @@
 #define VERSION_LEAST 2
 #define VERSION_MOST  3
 
+/* To a subscriber in protocol 2 the answer looks like a message. */
 static void ping(struct call *call) {
     if (call->argc > 2) {
         reply_bad_arity(call->reply, call->command->name);
-    } else if (call->argc == 2) {
     } else if (call->client->class_ == CLIENT_CLASS_PUBSUB && call->client->version == 2) {
         reply_literal(call->reply, "*2\r\n$4\r\npong\r\n");
         reply_bulk(call->reply, call->argc == 2 ? call->args[1] : bytes_of("", 0));
+    } else if (call->argc == 2) {
         reply_bulk(call->reply, call->args[1]);
     } else {
         reply_literal(call->reply, "+PONG\r\n");
