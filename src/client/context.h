@@ -16,6 +16,7 @@ struct slowlog;
 struct latency;
 struct monitor;
 struct pubsub;
+struct notify;
 struct server_control;
 
 struct context {
@@ -31,6 +32,7 @@ struct context {
     struct latency *latency;
     struct monitor *monitor;
     struct pubsub *pubsub;
+    struct notify *notify;
     struct server_control *control; /* shutdown, configuration file, run id: client/control.h */
 };
 

@@ -23,7 +23,7 @@
 /* Numbers in `save` and its like: no sensible line has more. */
 #define NUMBERS_MAX 256
 
-enum custom_text { SAVE, EVENTS, ADJUSTMENTS, CUSTOM_TEXTS };
+enum custom_text { SAVE, ADJUSTMENTS, CUSTOM_TEXTS };
 
 union value {
     bool boolean;
@@ -150,48 +150,6 @@ static void adjustments_get(void *module, struct buffer *out) {
 
 static const struct option_custom adjustments = {.set = adjustments_set, .get = adjustments_get};
 
-/* The classes of events in the order in which they are printed; the first EVENTS_OF_A are those
- * that `A` stands for. With `A`, `n` is not printed. */
-#define EVENT_LETTERS "g$lshzxetdnKEm"
-#define EVENTS_OF_A   10
-
-static bool events_set(void *module, const struct bytes *words, int count, const char **error) {
-    static const char letters[] = EVENT_LETTERS;
-    const unsigned all = (1u << EVENTS_OF_A) - 1;
-    unsigned chosen = 0;
-    bool good = count == 1;
-    for (size_t i = 0; good && i < words[0].size; i++) {
-        char letter = words[0].at[i];
-        const char *found = letter == '\0' ? NULL : strchr(letters, letter);
-        good = found != NULL || letter == 'A';
-        chosen |= letter == 'A' ? all : found != NULL ? 1u << (found - letters) : 0;
-    }
-    if (!good) {
-        *error = "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.";
-        return false;
-    }
-    struct buffer text;
-    buffer_init(&text, MEM_OTHER);
-    bool has_all = (chosen & all) == all;
-    if (has_all) {
-        buffer_append_byte(&text, 'A');
-    }
-    for (int i = has_all ? EVENTS_OF_A + 1 : 0; letters[i] != '\0'; i++) {
-        if ((chosen & 1u << i) != 0) {
-            buffer_append_byte(&text, letters[i]);
-        }
-    }
-    text_set(module, EVENTS, &text);
-    buffer_clear(&text);
-    return true;
-}
-
-static void events_get(void *module, struct buffer *out) {
-    text_get(module, EVENTS, out);
-}
-
-static const struct option_custom events = {.set = events_set, .get = events_get};
-
 /* Choices. */
 
 #define CHOICES(list, ...) static const struct option_choice list[] = {__VA_ARGS__, {NULL, 0}}
@@ -301,7 +259,6 @@ static const struct spec specs[] = {
     NUMBER("min-replicas-max-lag", "10", 0, INT32_MAX, 0),
     NUMBER("min-replicas-to-write", "0", 0, INT32_MAX, 0),
     YES_NO("no-appendfsync-on-rewrite", "no", 0),
-    CUSTOM("notify-keyspace-events", "", &events, 0),
     CHOICE("oom-score-adj", "no", score_modes, 0),
     CUSTOM("oom-score-adj-values", "0 200 800", &adjustments, 0),
     TEXT("proc-title-template", "{title} {listen-addr} {server-mode}", 0),

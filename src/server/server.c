@@ -18,6 +18,7 @@
 #include "client/command.h"
 #include "feature/latency.h"
 #include "feature/monitor.h"
+#include "feature/notify.h"
 #include "feature/pubsub.h"
 #include "feature/slowlog.h"
 #include "net/socket.h"
@@ -107,6 +108,7 @@ void server_init(struct server *server, const char *program) {
     context->latency = latency_new(context);
     context->monitor = monitor_new(context);
     context->pubsub = pubsub_new(context);
+    context->notify = notify_new(context);
     ending_init(&server->ending, server);
     server->config = config_new(context->options);
     config_on_line(server->config, "rename-command", rename_command, server);
@@ -255,8 +257,9 @@ void server_free(struct server *server) {
     slowlog_free(context->slowlog);
     latency_free(context->latency);
     monitor_free(context->monitor);
-    pubsub_free(context->pubsub);
     keyspace_free(&server->keyspace);
+    notify_free(context->notify);
+    pubsub_free(context->pubsub);
     commands_free(context->commands);
     metrics_free(context->metrics);
     config_free(server->config);
