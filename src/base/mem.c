@@ -74,15 +74,6 @@ static _Atomic uint64_t failing_in; /* 0: no allocation is made to fail */
 /* The allocator: jemalloc, or the C library's. */
 
 #ifndef MEM_LIBC
-/* jemalloc's settings; it looks for this name, and MALLOC_CONF in the environment overrides them.
- * thp:always asks for huge pages: keys are looked up all over memory, and with small pages the
- * misses of the address translation cost a request 10 to 14 % at a million keys. Nothing forks
- * here, which is what usually speaks against them. */
-const char *malloc_conf;
-const char *malloc_conf = "thp:always";
-#endif
-
-#ifndef MEM_LIBC
 
 static inline void *raw_alloc(size_t size) {
     return malloc(size);

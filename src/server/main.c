@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/pages.h"
 #include "client/client.h"
 #include "net/listener.h"
 #include "server/process.h"
@@ -163,8 +164,12 @@ int main(int argc, char **argv) {
     }
     if (status == 0) {
         log_beginning(&server);
+        if (!pages_start()) {
+            log_verbose("Memory is touched by the thread that uses it first.");
+        }
         status = serve(&server);
     }
     server_free(&server);
+    pages_stop();
     return status == 0 ? 0 : 1;
 }

@@ -1,0 +1,403 @@
+/* pages: reservations, the allocator's hooks, and the thread that prepares. The header draws the
+ * picture.
+ *
+ * Invariants (under `lock`): 1. start <= at <= usable <= end, start and usable being multiples of a
+ * huge page; 2. what lies before `at` belongs to the allocator, is in `ready`, or is being prepared;
+ * 3. no memory but what is being prepared or repaired has leave to be in huge pages (MADV_HUGEPAGE), so
+ * that nobody else ever has the kernel zero one.
+ *
+ * The lock is held for a few instructions, and for the one system call by which a huge page's worth of
+ * the reservation becomes usable. */
+#include "base/pages.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#ifndef MEM_LIBC
+#include <jemalloc/jemalloc.h>
+#endif
+
+#include "base/check.h"
+
+#ifndef MEM_LIBC
+
+#define HUGE_PAGE   ((size_t)2 << 20)
+#define SMALL_PAGE  ((size_t)4096)
+#define SMALL_COUNT (HUGE_PAGE / SMALL_PAGE)
+/* Address space reserved at a time. It costs nothing but a line in the kernel's list of mappings. */
+#define RESERVATION ((size_t)64 << 30)
+#define BITS        (RESERVATION / HUGE_PAGE)
+
+/* Small pages of 2 MiB that must be in use before they are made one huge page, which takes as much
+ * memory as all of them. */
+#define REPAIR_MIN (SMALL_COUNT * 15 / 16)
+/* How often the thread looks for something to repair, and how many places it looks at then: at most one
+ * is repaired each time, so that a thread that waits for a repair has little chance to do so twice. */
+#define REPAIR_MS    100
+#define REPAIR_LOOKS 64
+
+/* As in Linux 6.1; older kernels refuse. */
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+struct pages {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    pthread_t thread;
+    bool running;
+    bool stopping;
+    uintptr_t start; /* of the reservation */
+    uintptr_t at;    /* what comes next */
+    uintptr_t usable;
+    uintptr_t end;
+    uintptr_t ready[PAGES_READY_MAX]; /* the first is given out first */
+    size_t ready_count;
+    uint64_t small[BITS / 64]; /* a bit for each 2 MiB: there may be small pages */
+    size_t small_count;        /* bits set */
+    size_t small_next;         /* where the thread looks next */
+    extent_hooks_t hooks;
+    extent_hooks_t *before; /* the allocator's own */
+    _Atomic size_t prepared;
+    _Atomic size_t repaired;
+};
+
+static struct pages pages = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static uintptr_t round_up(uintptr_t value, size_t alignment) {
+    return (value + alignment - 1) & ~(uintptr_t)(alignment - 1);
+}
+
+static void *address(uintptr_t at) {
+    return (void *)at; /* NOLINT(performance-no-int-to-ptr) */
+}
+
+/* Begins another reservation; what is left of the last one is not used any more. */
+static bool reserve(void) {
+    void *at =
+        mmap(NULL, RESERVATION, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED) {
+        return false;
+    }
+    /* Even where the system gives huge pages unasked. */
+    (void)madvise(at, RESERVATION, MADV_NOHUGEPAGE);
+    pages.end = (uintptr_t)at + RESERVATION;
+    pages.start = round_up((uintptr_t)at, HUGE_PAGE);
+    pages.at = pages.start;
+    pages.usable = pages.start;
+    pages.ready_count = 0;
+    memset(pages.small, 0, sizeof pages.small);
+    pages.small_count = 0;
+    return true;
+}
+
+/* The next piece of the reservation, 0 when it does not fit. */
+static uintptr_t take(size_t size, size_t alignment) {
+    uintptr_t at = round_up(pages.at, alignment);
+    if (at < pages.at || at >= pages.end || pages.end - at < size) {
+        return 0;
+    }
+    uintptr_t usable = round_up(at + size, HUGE_PAGE);
+    usable = usable < pages.end ? usable : pages.end;
+    if (usable > pages.usable) {
+        if (mprotect(address(pages.usable), usable - pages.usable, PROT_READ | PROT_WRITE) != 0) {
+            return 0;
+        }
+        pages.usable = usable;
+    }
+    pages.at = at + size;
+    return at;
+}
+
+/* Notes that there may be small pages in what lies whole in this range. */
+static void note_small(uintptr_t from, uintptr_t to) {
+    if (from < pages.start || to > pages.end) {
+        return; /* of an earlier reservation, or none */
+    }
+    from = from - pages.start < PAGES_SKIPPED ? pages.start + PAGES_SKIPPED : from;
+    for (uintptr_t at = from & ~(uintptr_t)(HUGE_PAGE - 1); at < to; at += HUGE_PAGE) {
+        size_t bit = (at - pages.start) / HUGE_PAGE;
+        uint64_t mask = (uint64_t)1 << bit % 64;
+        pages.small_count += (pages.small[bit / 64] & mask) == 0;
+        pages.small[bit / 64] |= mask;
+    }
+}
+
+/* Hooks: they run in whatever thread allocates, inside the allocator. */
+
+/* What is ready, if that will do; the thread then prepares another. */
+static uintptr_t take_ready(size_t size, size_t alignment) {
+    if (pages.at - pages.start >= PAGES_SKIPPED) {
+        pthread_cond_signal(&pages.wake);
+    }
+    if (size > HUGE_PAGE || alignment > HUGE_PAGE || pages.ready_count == 0) {
+        return 0;
+    }
+    uintptr_t at = pages.ready[0];
+    pages.ready_count--;
+    memmove(pages.ready, pages.ready + 1, pages.ready_count * sizeof pages.ready[0]);
+    return at;
+}
+
+static uintptr_t take_small(size_t size, size_t alignment) {
+    uintptr_t at = take(size, alignment);
+    if (at == 0 && size <= RESERVATION / 2 && reserve()) {
+        at = take(size, alignment);
+    }
+    if (at != 0) {
+        note_small(at, at + size);
+    }
+    return at;
+}
+
+static void *hook_alloc(extent_hooks_t *hooks, void *wanted, size_t size, size_t alignment,
+                        bool *zero, bool *commit, unsigned arena) {
+    (void)hooks;
+    (void)arena;
+    if (wanted != NULL) {
+        return NULL; /* where that is, is not ours to say */
+    }
+    pthread_mutex_lock(&pages.lock);
+    uintptr_t at = take_ready(size, alignment);
+    if (at == 0) {
+        at = take_small(size, alignment);
+    }
+    pthread_mutex_unlock(&pages.lock);
+    if (at == 0) {
+        return pages.before->alloc(pages.before, wanted, size, alignment, zero, commit, arena);
+    }
+    *zero = true;
+    *commit = true;
+    return address(at);
+}
+
+/* Pages go back to the kernel, which will give small ones in their place. */
+static bool hook_purge(extent_hooks_t *hooks, void *extent, size_t size, size_t offset,
+                       size_t length, unsigned arena) {
+    (void)hooks;
+    uintptr_t from = (uintptr_t)extent + offset;
+    pthread_mutex_lock(&pages.lock);
+    note_small(from, from + length);
+    pthread_mutex_unlock(&pages.lock);
+    return pages.before->purge_forced(pages.before, extent, size, offset, length, arena);
+}
+
+/* The thread. */
+
+/* Makes one huge page of memory that nobody uses. If the kernel has none, these are 512 small ones. */
+static void prepare(uintptr_t at) {
+    (void)madvise(address(at), HUGE_PAGE, MADV_HUGEPAGE);
+    for (size_t offset = 0; offset < HUGE_PAGE; offset += SMALL_PAGE) {
+        *(volatile char *)address(at + offset) = 0;
+    }
+    (void)madvise(address(at), HUGE_PAGE, MADV_NOHUGEPAGE);
+    atomic_fetch_add_explicit(&pages.prepared, HUGE_PAGE, memory_order_relaxed);
+}
+
+/* The next 2 MiB noted as small, 0 when a round has found none. Takes it off the note. */
+static uintptr_t next_small(void) {
+    for (size_t i = 0; i < BITS; i++) {
+        size_t bit = pages.small_next;
+        pages.small_next = (bit + 1) % BITS;
+        uint64_t mask = (uint64_t)1 << bit % 64;
+        if (pages.small[bit / 64] & mask) {
+            pages.small[bit / 64] &= ~mask;
+            pages.small_count--;
+            return pages.start + bit * HUGE_PAGE;
+        }
+    }
+    return 0;
+}
+
+/* Whether the memory is worth a huge page by now. */
+static bool is_full(uintptr_t at) {
+    unsigned char resident[SMALL_COUNT];
+    if (mincore(address(at), HUGE_PAGE, resident) != 0) {
+        return false;
+    }
+    size_t count = 0;
+    for (size_t i = 0; i < SMALL_COUNT; i++) {
+        count += resident[i] & 1;
+    }
+    return count >= REPAIR_MIN;
+}
+
+static void repair(uintptr_t at) {
+    (void)madvise(address(at), HUGE_PAGE, MADV_HUGEPAGE);
+    if (madvise(address(at), HUGE_PAGE, MADV_COLLAPSE) == 0) {
+        atomic_fetch_add_explicit(&pages.repaired, HUGE_PAGE, memory_order_relaxed);
+    }
+    (void)madvise(address(at), HUGE_PAGE, MADV_NOHUGEPAGE);
+}
+
+/* Looks at some of what is noted, and repairs the first that is worth it. Under the lock, which it gives
+ * up meanwhile. */
+static void repair_one(void) {
+    size_t looks = pages.small_count < REPAIR_LOOKS ? pages.small_count : REPAIR_LOOKS;
+    for (size_t i = 0; i < looks; i++) {
+        uintptr_t at = next_small();
+        if (at == 0 || at + HUGE_PAGE > pages.usable) {
+            continue; /* the end of a reservation */
+        }
+        pthread_mutex_unlock(&pages.lock);
+        bool full = is_full(at);
+        if (full) {
+            repair(at);
+        }
+        pthread_mutex_lock(&pages.lock);
+        if (full) {
+            return;
+        }
+        note_small(at, at + HUGE_PAGE);
+    }
+}
+
+/* Waits for a call, or for the time of the next repair. */
+static void wait_for_work(void) {
+    if (pages.small_count == 0) {
+        pthread_cond_wait(&pages.wake, &pages.lock);
+        return;
+    }
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += REPAIR_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    if (pthread_cond_timedwait(&pages.wake, &pages.lock, &until) == ETIMEDOUT) {
+        repair_one();
+    }
+}
+
+static void *run(void *context) {
+    (void)context;
+    pthread_setname_np(pthread_self(), "larder-pages");
+    pthread_mutex_lock(&pages.lock);
+    while (!pages.stopping) {
+        bool wanted =
+            pages.at - pages.start >= PAGES_SKIPPED && pages.ready_count < PAGES_READY_MAX;
+        uintptr_t at = wanted ? take(HUGE_PAGE, HUGE_PAGE) : 0;
+        if (at == 0) {
+            wait_for_work();
+            continue;
+        }
+        uintptr_t start = pages.start;
+        pthread_mutex_unlock(&pages.lock);
+        prepare(at);
+        pthread_mutex_lock(&pages.lock);
+        if (start == pages.start) { /* no other reservation meanwhile */
+            pages.ready[pages.ready_count++] = at;
+        }
+    }
+    pthread_mutex_unlock(&pages.lock);
+    return NULL;
+}
+
+static bool start_thread(void) {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&pages.wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&pages.thread, NULL, run, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed == 0;
+}
+
+/* A setting of one arena. 0, or what the allocator says. */
+static int arena_control(const char *path, unsigned arena, void *old, size_t *old_size, void *new,
+                         size_t new_size) {
+    size_t name[3];
+    size_t depth = sizeof name / sizeof name[0];
+    int status = mallctlnametomib(path, name, &depth);
+    if (status != 0) {
+        return status;
+    }
+    name[1] = arena;
+    return mallctlbymib(name, depth, old, old_size, new, new_size);
+}
+
+/* Puts the hooks into the arena that the calling thread allocates from. */
+static bool install(void) {
+    unsigned arena;
+    size_t size = sizeof arena;
+    size_t piece = HUGE_PAGE;
+    if (mallctl("thread.arena", &arena, &size, NULL, 0) != 0) {
+        return false;
+    }
+    /* The allocator asks for more than it needs, more each time: one huge page is what there is. */
+    if (arena_control("arena.0.retain_grow_limit", arena, NULL, NULL, &piece, sizeof piece) != 0) {
+        return false;
+    }
+    size = sizeof pages.before;
+    if (arena_control("arena.0.extent_hooks", arena, &pages.before, &size, NULL, 0) != 0) {
+        return false;
+    }
+    pages.hooks = *pages.before;
+    pages.hooks.alloc = hook_alloc;
+    pages.hooks.purge_forced = hook_purge;
+    extent_hooks_t *ours = &pages.hooks;
+    return arena_control("arena.0.extent_hooks", arena, NULL, NULL, &ours, sizeof ours) == 0;
+}
+
+bool pages_start(void) {
+    check(!pages.running);
+    bool on = true;
+    (void)mallctl("background_thread", NULL, NULL, &on, sizeof on);
+    pages.stopping = false;
+    if (pages.before == NULL && (!reserve() || !install())) {
+        return false;
+    }
+    pages.running = start_thread();
+    return pages.running;
+}
+
+void pages_stop(void) {
+    if (!pages.running) {
+        return;
+    }
+    pthread_mutex_lock(&pages.lock);
+    pages.stopping = true;
+    pthread_cond_signal(&pages.wake);
+    pthread_mutex_unlock(&pages.lock);
+    pthread_join(pages.thread, NULL);
+    pthread_mutex_lock(&pages.lock);
+    pages.running = false;
+    pthread_mutex_unlock(&pages.lock);
+}
+
+size_t pages_prepared(void) {
+    return atomic_load_explicit(&pages.prepared, memory_order_relaxed);
+}
+
+size_t pages_repaired(void) {
+    return atomic_load_explicit(&pages.repaired, memory_order_relaxed);
+}
+
+#else
+
+bool pages_start(void) {
+    return false;
+}
+
+void pages_stop(void) {
+}
+
+size_t pages_prepared(void) {
+    return 0;
+}
+
+size_t pages_repaired(void) {
+    return 0;
+}
+
+#endif
