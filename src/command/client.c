@@ -197,8 +197,10 @@ static void client_pause(struct call *call) {
     bool only_writes = false;
     int64_t timeout_ms;
     if (call->argc > 4) {
-        reply_error(call->reply, "ERR unknown subcommand or wrong number of arguments for 'PAUSE'. "
-                                 "Try CLIENT HELP.");
+        reply_errorf(call->reply,
+                     "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try CLIENT "
+                     "HELP.",
+                     (int)call->args[1].size, call->args[1].at);
         return;
     }
     if (call->argc == 4) {
