@@ -149,6 +149,8 @@ bool replies_match(enum compare_how how, const char *ours, size_t our_size, cons
         return match_near(ours, theirs);
     case COMPARE_SHAPE:
         return match_shape(ours, our_size, theirs, their_size);
+    case COMPARE_KIND:
+        return *ours == *theirs && *ours != '-';
     case COMPARE_EXACT:
         break;
     }

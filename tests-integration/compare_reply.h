@@ -11,6 +11,7 @@ enum compare_how {
     COMPARE_PAIRS, /* pairs of elements in any order */
     COMPARE_NEAR,  /* positive integers differ by less than COMPARE_NEAR_MAX: times that remain */
     COMPARE_SHAPE, /* kinds, counts and errors alike, contents not: what chance or time decides */
+    COMPARE_KIND,  /* the kind of the whole, and errors: what each server counts for itself */
 };
 
 /* Milliseconds, or more than enough seconds: deadlines are 200 seconds apart (generate.h). */
