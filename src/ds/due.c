@@ -214,9 +214,26 @@ void due_replace(struct due *due, void *old_item, void *item) {
     dict_insert(dict, item_hash(item), item);
 }
 
+/* A place with items that lies behind the running tick, 0 when there is none. */
+static unsigned stranded_place(const struct due *due) {
+    for (int level = 0; level < DUE_LEVELS; level++) {
+        uint64_t behind = due->occupied[level] & (((uint64_t)1 << digit(due->tick, level)) - 1);
+        if (behind != 0) {
+            return place_name(level, (unsigned)__builtin_ctzll(behind));
+        }
+    }
+    return 0;
+}
+
 /* The earliest place with items, 0 when there is none. A place of an upper level that time has
  * entered comes first: its items may belong anywhere below. */
 static unsigned earliest_place(const struct due *due) {
+    if (UNLIKELY(due->stranded)) {
+        unsigned place = stranded_place(due);
+        if (place != 0) {
+            return place;
+        }
+    }
     if (due->beyond[beyond_now(due) ^ 1] != NULL) {
         return PLACE_BEYOND + (beyond_now(due) ^ 1);
     }
@@ -315,15 +332,32 @@ static bool take_running(struct due *due, struct taking *taking) {
     return !sifting.more;
 }
 
+/* The clock was set back: so is the running tick, to the last one before now_tick that has the same
+ * place. */
+static void go_back(struct due *due, int64_t now_tick) {
+    int64_t back = due->tick - now_tick;
+    int64_t tick = due->tick - ((back + DUE_PLACES - 1) & ~(int64_t)DIGIT_MASK);
+    if (tick < 0 || tick >> WHEEL_BITS != due->tick >> WHEEL_BITS) {
+        return; /* before 1970, or into another round of 139 years: that is waited for */
+    }
+    due->tick = tick;
+    due->next_ms = INT64_MIN;
+    due->stranded = true;
+}
+
 size_t due_take(struct due *due, int64_t now_ms, void **out, size_t max, size_t work, bool *done) {
     struct taking taking = {
         .now_ms = now_ms, .out = (struct entry **)out, .max = max, .work = work};
     int64_t now_tick = tick_of(now_ms);
+    if (UNLIKELY(now_tick < due->tick - DUE_BACK_TICKS)) {
+        go_back(due, now_tick);
+    }
     *done = now_tick < due->tick;
     if (*done) {
         return 0;
     }
     for (;;) {
+        due->stranded = due->stranded && stranded_place(due) != 0;
         unsigned place = earliest_place(due);
         int64_t start = place == 0 ? INT64_MAX : place_start(due, place);
         if (start > due->tick) {
@@ -423,7 +457,7 @@ static void validate_place(const struct due *due, unsigned place) {
         unsigned level = (place - PLACE_FIRST) / DUE_PLACES;
         unsigned index = (place - PLACE_FIRST) & DIGIT_MASK;
         check(due->occupied[level] >> index & 1);
-        check(index >= digit(due->tick, (int)level));
+        check(index >= digit(due->tick, (int)level) || due->stranded);
     }
     check(dict_size(place_dict(due, place)) > 0);
     dict_validate(place_dict(due, place));

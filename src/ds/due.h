@@ -33,12 +33,14 @@
  *    count from 1).
  * 2. A place does not begin later than the deadlines of its items, except that what was due
  *    already when it was filed is in the place of the running tick.
- * 3. No place that is wholly behind the running tick has items.
+ * 3. No place that is wholly behind the running tick has items, unless `stranded` says so.
  * 4. A bit of `occupied` is set exactly when its place has items; only then the place has a dict.
  *
- * When the clock is set back, the running tick stays where it was: nothing is due until time gets
- * there again, new deadlines before it included. Whoever looks at an item's own deadline is not
- * affected. */
+ * When the clock is set back by more than DUE_BACK_TICKS, the running tick follows it, to a tick with the
+ * same last digit, so that the place of the running tick stays what it is. A place's digits then name
+ * an earlier time than they did, which invariant 2 allows: its items are filed again when that time
+ * comes. Places that have come to lie behind the running tick are stranded: due_take empties them
+ * first of all, in slices like everything else, and time does not go on before. */
 #ifndef LARDER_DS_DUE_H
 #define LARDER_DS_DUE_H
 
@@ -52,6 +54,9 @@
 #define DUE_LEVELS  6
 #define DUE_PLACES  64
 
+/* A clock that goes back by less, half a second, is waited for. */
+#define DUE_BACK_TICKS 8
+
 /* Where an item keeps its word. */
 typedef uint64_t *(*due_word_fn)(void *item);
 
@@ -62,6 +67,7 @@ struct due {
     int64_t tick;
     int64_t next_ms; /* nothing in the running tick's own place is due before this */
     size_t size;     /* items */
+    bool stranded;   /* the clock was set back, and not all that lies behind it is filed again */
     due_word_fn word;
 };
 
@@ -89,7 +95,7 @@ void due_replace(struct due *due, void *old_item, void *item);
 
 /* Takes up to `max` items out whose deadlines have come, words set to 0, and files again what it
  * finds early; looks at no more than `work` items in all. Returns how many are in `out`. *done
- * tells whether everything due at now_ms has been taken. A clock that went back finds nothing due.
+ * tells whether everything due at now_ms has been taken.
  *
  * Of the tick that now_ms lies in, all items may be looked at beyond `work`. Who asks for the last
  * millisecond of a tick that is over (keyspace_expire) never pays for that. */

@@ -196,14 +196,58 @@ static void test_clock_jumps(void **state) {
     add(&due, &items[2], START_MS + (int64_t)86400000 * 365);
     assert_int_equal(take_all(&due, START_MS - 86400000), 0);
     assert_int_equal(take_all(&due, START_MS + (int64_t)86400000 * 30), 2);
-    /* Back: nothing is due, not even what is added there, until time is there again. */
+    /* Back: what is added there, before and after that is noticed, leaves on time. */
     add(&due, &items[0], START_MS + 2000);
-    assert_int_equal(take_all(&due, START_MS + 5000), 0);
-    assert_int_equal(due.size, 2);
-    assert_int_equal(take_all(&due, START_MS + (int64_t)86400000 * 30 + DUE_TICK_MS), 1);
+    assert_int_equal(take_all(&due, START_MS + 1999), 0);
+    add(&due, &items[1], START_MS + 2001);
+    assert_int_equal(take_all(&due, START_MS + 2000), 1);
+    assert_int_equal(take_all(&due, START_MS + 2001), 1);
+    assert_int_equal(due.size, 1);
+    assert_int_equal(take_all(&due, START_MS + (int64_t)86400000 * 365 - 1), 0);
     assert_int_equal(take_all(&due, START_MS + (int64_t)86400000 * 365), 1);
     assert_int_equal(due.size, 0);
     due_clear(&due);
+}
+
+/* An hour back with many items, each portion of work bounded, and items added, moved and removed while
+ * what is stranded is filed again: each leaves at its time. */
+static void test_back_in_portions(void **state) {
+    (void)state;
+    enum { COUNT = 500, HOUR_MS = 3600000, STEP_MS = 7000 };
+    struct item *items = aligned_alloc(16, COUNT * sizeof *items);
+    assert_non_null(items);
+    struct due due;
+    due_init(&due, item_word, START_MS);
+    for (int64_t i = 0; i < COUNT; i++) {
+        add(&due, &items[i], START_MS + HOUR_MS + i * STEP_MS);
+    }
+    assert_int_equal(take_all(&due, START_MS + HOUR_MS - 1), 0);
+    int64_t now_ms = START_MS;
+    size_t left = COUNT;
+    for (int64_t i = 0; left > 0; i++) {
+        void *out[3];
+        bool done = false;
+        while (!done) {
+            size_t count = due_take(&due, now_ms, out, 3, 5, &done);
+            for (size_t j = 0; j < count; j++) {
+                struct item *item = out[j];
+                assert_in_range(item->deadline_ms, now_ms - STEP_MS, now_ms);
+                item->deadline_ms = -1;
+                left--;
+            }
+            due_validate(&due);
+            struct item *other = &items[(i * 37 + (int64_t)left) % COUNT];
+            if (other->deadline_ms > now_ms + STEP_MS && i % 3 == 0) {
+                other->deadline_ms = now_ms + 1 + (i * 1237) % HOUR_MS;
+                due_move(&due, other, other->deadline_ms);
+            }
+        }
+        now_ms += STEP_MS;
+        assert_true(i < 2 * HOUR_MS / STEP_MS + COUNT);
+    }
+    assert_int_equal(due.size, 0);
+    due_clear(&due);
+    free(items);
 }
 
 /* Whole ticks that are over are worked off in bounded portions, cascades included. */
@@ -352,7 +396,12 @@ static void test_model(void **state) {
                 break;
             default: {
                 int64_t bits = (int64_t)random_below(&random, step % 100 == 0 ? 38 : 14);
-                now_ms += (int64_t)random_below(&random, (uint64_t)1 << bits);
+                int64_t jump_ms = (int64_t)random_below(&random, (uint64_t)1 << bits);
+                if (step % 50 == 1) {
+                    now_ms -= (DUE_BACK_TICKS + 2) * DUE_TICK_MS + jump_ms;
+                } else {
+                    now_ms += jump_ms;
+                }
                 size_t expected = count_due(items, COUNT, now_ms);
                 assert_int_equal(take_all(&due, now_ms), expected);
                 filed -= expected;
@@ -392,12 +441,19 @@ static void test_memory_is_given_back(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),           cmocka_unit_test(test_exact_at_every_distance),
-        cmocka_unit_test(test_past_and_limits), cmocka_unit_test(test_beyond_the_wheel),
-        cmocka_unit_test(test_moving),          cmocka_unit_test(test_replacing),
-        cmocka_unit_test(test_clock_jumps),     cmocka_unit_test(test_bounded_work),
-        cmocka_unit_test(test_running_tick),    cmocka_unit_test(test_sampling),
-        cmocka_unit_test(test_model),           cmocka_unit_test(test_memory_is_given_back),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_exact_at_every_distance),
+        cmocka_unit_test(test_past_and_limits),
+        cmocka_unit_test(test_beyond_the_wheel),
+        cmocka_unit_test(test_moving),
+        cmocka_unit_test(test_replacing),
+        cmocka_unit_test(test_clock_jumps),
+        cmocka_unit_test(test_bounded_work),
+        cmocka_unit_test(test_running_tick),
+        cmocka_unit_test(test_sampling),
+        cmocka_unit_test(test_back_in_portions),
+        cmocka_unit_test(test_model),
+        cmocka_unit_test(test_memory_is_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
