@@ -150,34 +150,28 @@ static bool answers_alone(const struct command *command) {
     static const char *const names[] = {"CLIENT ID",
                                         "CLIENT INFO",
                                         "CLIENT LIST",
-                                        "CLIENT HELP",
                                         "CLIENT KILL",
                                         "CLIENT REPLY",
                                         "CLIENT PAUSE",
                                         "COMMAND",
                                         "COMMAND COUNT",
                                         "COMMAND DOCS",
-                                        "COMMAND HELP",
                                         "COMMAND INFO",
                                         "COMMAND LIST",
                                         "CONFIG GET",
-                                        "CONFIG HELP",
                                         "CONFIG REWRITE",
                                         "DEBUG",
                                         "HELLO",
                                         "INFO",
                                         "LASTSAVE",
                                         "LATENCY DOCTOR",
-                                        "LATENCY HELP",
                                         "LATENCY GRAPH",
                                         "LATENCY HISTOGRAM",
                                         "MEMORY DOCTOR",
-                                        "MEMORY HELP",
                                         "MEMORY MALLOC-STATS",
                                         "MEMORY STATS",
                                         "MEMORY USAGE",
                                         "MONITOR",
-                                        "OBJECT HELP",
                                         "OBJECT IDLETIME",
                                         "QUIT",
                                         "RANDOMKEY",
@@ -186,7 +180,6 @@ static bool answers_alone(const struct command *command) {
                                         "SCAN",
                                         "SHUTDOWN",
                                         "SLOWLOG GET",
-                                        "SLOWLOG HELP",
                                         "SLOWLOG LEN",
                                         "TIME",
                                         "HRANDFIELD",
@@ -210,7 +203,9 @@ static bool answers_alone(const struct command *command) {
             return false;
         }
     }
-    return !command->waits;
+    size_t size = strlen(command->name);
+    bool helps = size > 5 && strcmp(command->name + size - 5, " HELP") == 0;
+    return !command->waits && !helps;
 }
 
 static enum compare_how unordered(const struct command *command) {
