@@ -44,8 +44,9 @@ void server_stop(struct server *server);
 /* Waits for a server that was told to end otherwise (SHUTDOWN); then like server_stop. */
 void server_wait(struct server *server);
 
-/* Waits for the end of a server that was told to end; returns its exit status, or 256 and the signal that ended
- * it. *output, unless NULL, gets what it wrote, to be freed. Frees everything else. */
+/* Waits for the end of a server that was told to end; returns its exit status, or 256 and the
+ * signal that ended it. *output, unless NULL, gets what it wrote, to be freed. Frees everything
+ * else. */
 int server_end(struct server *server, char **output);
 
 /* Kills it without warning, as a crash of the machine would; frees everything but the folder when

@@ -1,5 +1,5 @@
-/* probe: what tests look at from outside: fields of INFO and CLIENT LIST, and what the kernel tells of the server's
- * process. Whatever cannot be found out fails the running test. */
+/* probe: what tests look at from outside: fields of INFO and CLIENT LIST, and what the kernel tells
+ * of the server's process. Whatever cannot be found out fails the running test. */
 #ifndef LARDER_TESTS_INTEGRATION_PROBE_H
 #define LARDER_TESTS_INTEGRATION_PROBE_H
 
@@ -14,8 +14,8 @@ char *probe_info_text(int fd, const char *field);
 /* The id of the connection itself. */
 int64_t probe_id(int fd);
 
-/* A number of the line that CLIENT LIST has for the connection with this id, asked for on `fd`; -1 when there
- * is no such connection. */
+/* A number of the line that CLIENT LIST has for the connection with this id, asked for on `fd`; -1
+ * when there is no such connection. */
 int64_t probe_client(int fd, int64_t id, const char *field);
 
 /* Resident memory of the server's process, bytes. */

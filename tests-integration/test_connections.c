@@ -1,5 +1,5 @@
-/* Connections: very many, too many, idle ones, over every kind of socket, paused ones, and what happens when there
- * are no descriptors left. */
+/* Connections: very many, too many, idle ones, over every kind of socket, paused ones, and what
+ * happens when there are no descriptors left. */
 #include "harness.h"
 #include "probe.h"
 #include "wire.h"

@@ -1,5 +1,5 @@
-/* What the server shows of itself while it works: MONITOR, SLOWLOG, LATENCY, the counts of INFO; and keys that
- * leave when their time has come although nobody asks for them. */
+/* What the server shows of itself while it works: MONITOR, SLOWLOG, LATENCY, the counts of INFO;
+ * and keys that leave when their time has come although nobody asks for them. */
 #include "harness.h"
 #include "probe.h"
 #include "wire.h"

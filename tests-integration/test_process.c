@@ -245,7 +245,8 @@ static void signals_let_requests_finish(void **state) {
     }
 }
 
-/* A reader that does not read holds the end up, but not for ever; a second signal ends it at once. */
+/* A reader that does not read holds the end up, but not for ever; a second signal ends it at
+ * once. */
 static void a_second_signal_ends_at_once(void **state) {
     (void)state;
     static const char *const options[] = {"--shutdown-timeout", "1000", NULL};

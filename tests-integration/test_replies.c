@@ -1,5 +1,5 @@
-/* Replies that do not go out at once: large values, readers that read late or never, limits of what may wait, and
- * connections that end meanwhile. */
+/* Replies that do not go out at once: large values, readers that read late or never, limits of what
+ * may wait, and connections that end meanwhile. */
 #include "harness.h"
 #include "probe.h"
 #include "wire.h"
@@ -103,8 +103,8 @@ static void values_change_on_the_way(void **state) {
     free(wire_ask(other, "FLUSHALL", NULL));
 }
 
-/* Sends requests that are answered with `answer` bytes each, without reading. Reading from the client pauses,
- * memory stays bounded, and in the end every reply comes in order. */
+/* Sends requests that are answered with `answer` bytes each, without reading. Reading from the
+ * client pauses, memory stays bounded, and in the end every reply comes in order. */
 static void read_late(size_t answer, int count) {
     int fd = wire_connect(server);
     int64_t id = probe_id(fd);
@@ -127,7 +127,8 @@ static void read_late(size_t answer, int count) {
         largest = held > largest ? held : largest;
         still = more == 0 ? still + 1 : 0;
     }
-    /* A megabyte may wait, and the reply that was being made; the rest of a read's requests is kept. */
+    /* A megabyte may wait, and the reply that was being made; the rest of a read's requests is
+     * kept. */
     assert_true(largest <= 2 * MIB + 2 * (int64_t)answer + 256 * 1024);
     assert_true(probe_client(other, id, "oll") > 0);
     if (!probe_is_sanitized(server)) {

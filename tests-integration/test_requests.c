@@ -1,5 +1,5 @@
-/* Requests as no client library would send them: malformed, cut anywhere, enormous, endless, from strangers. Each
- * does at most its own connection harm. */
+/* Requests as no client library would send them: malformed, cut anywhere, enormous, endless, from
+ * strangers. Each does at most its own connection harm. */
 #include "harness.h"
 #include "probe.h"
 #include "wire.h"

@@ -2,12 +2,12 @@
  * picture.
  *
  * Invariants (under `lock`): 1. start <= at <= usable <= end, start and usable being multiples of a
- * huge page; 2. what lies before `at` belongs to the allocator, is in `ready`, or is being prepared;
- * 3. no memory but what is being prepared or repaired has leave to be in huge pages (MADV_HUGEPAGE), so
- * that nobody else ever has the kernel zero one.
+ * huge page; 2. what lies before `at` belongs to the allocator, is in `ready`, or is being
+ * prepared; 3. no memory but what is being prepared or repaired has leave to be in huge pages
+ * (MADV_HUGEPAGE), so that nobody else ever has the kernel zero one.
  *
- * The lock is held for a few instructions, and for the one system call by which a huge page's worth of
- * the reservation becomes usable. */
+ * The lock is held for a few instructions, and for the one system call by which a huge page's worth
+ * of the reservation becomes usable. */
 #include "base/pages.h"
 
 #include <errno.h>
@@ -30,15 +30,17 @@
 #define HUGE_PAGE   ((size_t)2 << 20)
 #define SMALL_PAGE  ((size_t)4096)
 #define SMALL_COUNT (HUGE_PAGE / SMALL_PAGE)
-/* Address space reserved at a time. It costs nothing but a line in the kernel's list of mappings. */
+/* Address space reserved at a time. It costs nothing but a line in the kernel's list of
+ * mappings. */
 #define RESERVATION ((size_t)64 << 30)
 #define BITS        (RESERVATION / HUGE_PAGE)
 
 /* Small pages of 2 MiB that must be in use before they are made one huge page, which takes as much
  * memory as all of them. */
 #define REPAIR_MIN (SMALL_COUNT * 15 / 16)
-/* How often the thread looks for something to repair, and how many places it looks at then: at most one
- * is repaired each time, so that a thread that waits for a repair has little chance to do so twice. */
+/* How often the thread looks for something to repair, and how many places it looks at then: at most
+ * one is repaired each time, so that a thread that waits for a repair has little chance to do so
+ * twice. */
 #define REPAIR_MS    100
 #define REPAIR_LOOKS 64
 
@@ -190,7 +192,8 @@ static bool hook_purge(extent_hooks_t *hooks, void *extent, size_t size, size_t 
 
 /* The thread. */
 
-/* Makes one huge page of memory that nobody uses. If the kernel has none, these are 512 small ones. */
+/* Makes one huge page of memory that nobody uses. If the kernel has none, these are 512 small
+ * ones. */
 static void prepare(uintptr_t at) {
     (void)madvise(address(at), HUGE_PAGE, MADV_HUGEPAGE);
     for (size_t offset = 0; offset < HUGE_PAGE; offset += SMALL_PAGE) {
@@ -236,8 +239,8 @@ static void repair(uintptr_t at) {
     (void)madvise(address(at), HUGE_PAGE, MADV_NOHUGEPAGE);
 }
 
-/* Looks at some of what is noted, and repairs the first that is worth it. Under the lock, which it gives
- * up meanwhile. */
+/* Looks at some of what is noted, and repairs the first that is worth it. Under the lock, which it
+ * gives up meanwhile. */
 static void repair_one(void) {
     size_t looks = pages.small_count < REPAIR_LOOKS ? pages.small_count : REPAIR_LOOKS;
     for (size_t i = 0; i < looks; i++) {

@@ -2,20 +2,21 @@
  *
  * Keys are looked up all over memory, and huge pages spare a request 10 to 14 % at a million keys.
  * But the kernel zeroes a huge page when it is first touched: 170 microseconds for 2 MiB, and 4 ms
- * and more in a virtual machine whose host has to find the memory as well. So the thread that serves
- * requests never gets a huge page that nobody has touched: a thread of this module prepares some
- * ahead, and the allocator is given prepared ones, one at a time, or else 2 MiB in small pages.
+ * and more in a virtual machine whose host has to find the memory as well. So the thread that
+ * serves requests never gets a huge page that nobody has touched: a thread of this module prepares
+ * some ahead, and the allocator is given prepared ones, one at a time, or else 2 MiB in small
+ * pages.
  *
  *     reservation   | in use | in use | ready | ready |            not used yet            |
  *                   start                             ^ at                              end ^
  *
- * What is in small pages after all (the thread was late, or the allocator has given pages back to the
- * kernel and uses them again) is noted in a bit map, and made huge by the thread later, slowly, once
- * nearly all of it is in use.
+ * What is in small pages after all (the thread was late, or the allocator has given pages back to
+ * the kernel and uses them again) is noted in a bit map, and made huge by the thread later, slowly,
+ * once nearly all of it is in use.
  *
  * Limits. Allocations of more than 2 MiB are in small pages at first. While the thread makes 2 MiB
- * huge that are in use, who wants to write there waits for it, some 300 microseconds, asleep. Only the
- * arena of the thread that calls pages_start is served. */
+ * huge that are in use, who wants to write there waits for it, some 300 microseconds, asleep. Only
+ * the arena of the thread that calls pages_start is served. */
 #ifndef LARDER_BASE_PAGES_H
 #define LARDER_BASE_PAGES_H
 
@@ -28,9 +29,10 @@
 /* Of a server with less memory than that nothing is prepared: it needs no huge pages. */
 #define PAGES_SKIPPED ((size_t)4 << 20)
 
-/* From now on the allocator's memory for the calling thread comes from here, and what it gives back to
- * the system is given back by a background thread of its own. Once a process, after it has gone into
- * the background. False when the system or the allocator does not allow it: then all stays as it was. */
+/* From now on the allocator's memory for the calling thread comes from here, and what it gives back
+ * to the system is given back by a background thread of its own. Once a process, after it has gone
+ * into the background. False when the system or the allocator does not allow it: then all stays as
+ * it was. */
 bool pages_start(void);
 
 /* Ends the thread; memory is then touched by whoever uses it. Does nothing when none runs. */

@@ -426,8 +426,8 @@ static void on_ready(struct loop_watch *watch, unsigned ready) {
 
 /* ---- passes ---- */
 
-/* Nothing is read any more, but this client has been held up: what it sent before is in its socket still, and is
- * read until that is empty. */
+/* Nothing is read any more, but this client has been held up: what it sent before is in its socket
+ * still, and is read until that is empty. */
 static void read_last(struct client *client) {
     uint64_t before = client->bytes_in;
     batch_read(client->clients->batch, client);

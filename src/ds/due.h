@@ -36,11 +36,12 @@
  * 3. No place that is wholly behind the running tick has items, unless `stranded` says so.
  * 4. A bit of `occupied` is set exactly when its place has items; only then the place has a dict.
  *
- * When the clock is set back by more than DUE_BACK_TICKS, the running tick follows it, to a tick with the
- * same last digit, so that the place of the running tick stays what it is. A place's digits then name
- * an earlier time than they did, which invariant 2 allows: its items are filed again when that time
- * comes. Places that have come to lie behind the running tick are stranded: due_take empties them
- * first of all, in slices like everything else, and time does not go on before. */
+ * When the clock is set back by more than DUE_BACK_TICKS, the running tick follows it, to a tick
+ * with the same last digit, so that the place of the running tick stays what it is. A place's
+ * digits then name an earlier time than they did, which invariant 2 allows: its items are filed
+ * again when that time comes. Places that have come to lie behind the running tick are stranded:
+ * due_take empties them first of all, in slices like everything else, and time does not go on
+ * before. */
 #ifndef LARDER_DS_DUE_H
 #define LARDER_DS_DUE_H
 

@@ -13,8 +13,8 @@ void process_prepare(void);
  * started. 0 or -errno. */
 int process_daemonize(void);
 
-/* Tells a supervisor that listens on the socket that NOTIFY_SOCKET names (systemd's Type=notify) of a
- * state: "READY=1", "STOPPING=1". Without such a supervisor it does nothing. */
+/* Tells a supervisor that listens on the socket that NOTIFY_SOCKET names (systemd's Type=notify) of
+ * a state: "READY=1", "STOPPING=1". Without such a supervisor it does nothing. */
 void process_notify(const char *state);
 
 /* Writes the process's number into a file, or -errno. */

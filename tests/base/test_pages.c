@@ -71,8 +71,8 @@ static void test_memory_is_prepared(void **state) {
     assert_int_equal(mem_used(), used);
 }
 
-/* Small pages that are all in use become huge: what is in them stays. Where the kernel cannot do it,
- * nothing is counted, and only the content is checked. */
+/* Small pages that are all in use become huge: what is in them stays. Where the kernel cannot do
+ * it, nothing is counted, and only the content is checked. */
 static void test_content_outlives_repair(void **state) {
     (void)state;
     if (!pages_start()) {

@@ -209,8 +209,8 @@ static void test_clock_jumps(void **state) {
     due_clear(&due);
 }
 
-/* An hour back with many items, each portion of work bounded, and items added, moved and removed while
- * what is stranded is filed again: each leaves at its time. */
+/* An hour back with many items, each portion of work bounded, and items added, moved and removed
+ * while what is stranded is filed again: each leaves at its time. */
 static void test_back_in_portions(void **state) {
     (void)state;
     enum { COUNT = 500, HOUR_MS = 3600000, STEP_MS = 7000 };
