@@ -420,7 +420,11 @@ static void on_ready(struct loop_watch *watch, unsigned ready) {
         client_send_output(client);
     }
     if (ready & LOOP_READ && !(client->flags & CLIENT_CLOSING)) {
-        batch_read(client->clients->batch, client);
+        struct clients *clients = client->clients;
+        batch_read(clients->batch, client);
+        if (UNLIKELY(batch_is_full(clients->batch))) {
+            loop_put_off(clients->context->loop);
+        }
     }
 }
 
@@ -476,6 +480,11 @@ void clients_pass_end(struct clients *clients) {
 }
 
 bool clients_have_work(const struct clients *clients) {
+    for (const struct client_watcher *w = clients->watchers; w != NULL; w = w->next) {
+        if (w->has_work) {
+            return true;
+        }
+    }
     return clients->to_resume != NULL || clients->to_flush != NULL || clients->closing != NULL;
 }
 

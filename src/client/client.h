@@ -247,10 +247,14 @@ struct client_watcher {
     void (*pass_ends)(void *context);
     /* A client with CLIENT_TRACKING has executed a command. May be NULL. */
     void (*called)(void *context, const struct call *call);
+    bool has_work; /* the next pass must not wait for an event: pass_ends has more to do */
     struct client_watcher *next;
 };
 /* They must outlive the registry. */
 void clients_watch(struct clients *clients, struct client_watcher *watcher);
+
+/* Whose command is being executed; NULL: nobody's. */
+struct client *clients_current(const struct clients *clients);
 
 /* Observers of calls, in the order they were added. They must outlive the registry. */
 void clients_observe(struct clients *clients, struct call_observer *observer);

@@ -17,6 +17,7 @@ struct latency;
 struct monitor;
 struct pubsub;
 struct notify;
+struct tracking;
 struct server_control;
 
 struct context {
@@ -33,6 +34,7 @@ struct context {
     struct monitor *monitor;
     struct pubsub *pubsub;
     struct notify *notify;
+    struct tracking *tracking;
     struct server_control *control; /* shutdown, configuration file, run id: client/control.h */
 };
 

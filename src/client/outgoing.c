@@ -170,6 +170,10 @@ bool client_send_run_slowly(struct client *client, const struct shared_run *run)
     return true;
 }
 
+struct client *clients_current(const struct clients *clients) {
+    return batch_current(clients->batch);
+}
+
 struct reply *clients_scratch_reply(struct clients *clients, uint8_t version) {
     reply_reset(&clients->scratch);
     clients->scratch.version = version;

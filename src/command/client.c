@@ -1,5 +1,5 @@
 /* client: CLIENT and its subcommands: who is connected, what they are called, and what may be done
- * to them. */
+ * to them. Those about tracking are in tracking.c. */
 #include "command/tables.h"
 
 #include <string.h>
@@ -231,28 +231,6 @@ static void client_unpause(struct call *call) {
     reply_ok(call->reply);
 }
 
-/* Nobody's invalidations go anywhere while there is no tracking. */
-static void client_getredir(struct call *call) {
-    reply_integer(call->reply, -1);
-}
-
-static void client_trackinginfo(struct call *call) {
-    struct reply *reply = call->reply;
-    reply_map(reply, 3);
-    reply_bulk_text(reply, "flags");
-    reply_set(reply, 1);
-    reply_bulk_text(reply, "off");
-    reply_bulk_text(reply, "redirect");
-    reply_integer(reply, -1);
-    reply_bulk_text(reply, "prefixes");
-    reply_array(reply, 0);
-}
-
-static void client_caching(struct call *call) {
-    reply_error(call->reply, "ERR CLIENT CACHING can be called only when the client is in tracking "
-                             "mode with OPTIN or OPTOUT mode enabled");
-}
-
 /* Capabilities are offers: those that the server has no use for are passed over. */
 static void client_capa(struct call *call) {
     reply_ok(call->reply);
@@ -293,6 +271,9 @@ static void client_help(struct call *call) {
         "    Name the library that this connection uses.",
         "SETNAME <name>",
         "    Name this connection.",
+        "TRACKING (ON|OFF) [REDIRECT <client-id>] [BCAST] [PREFIX <prefix> [...]] [OPTIN] [OPTOUT]",
+        "         [NOLOOP]",
+        "    Remember what this connection reads, and tell it when that changes.",
         "TRACKINGINFO",
         "    Show how keys are tracked for this connection.",
         "UNPAUSE",
@@ -314,16 +295,6 @@ static const struct command_row rows[] = {
      .group = GROUP_CONNECTION,
      .since = "2.4.0",
      .summary = "Holds the commands about connections."},
-    {.name = "client|caching",
-     .fn = client_caching,
-     .arity = 3,
-     .flags = CLIENT_COMMAND_FLAGS,
-     .categories = CLIENT_CATEGORIES,
-     .group = GROUP_CONNECTION,
-     .since = "6.0.0",
-     .complexity = "O(1)",
-     .summary = "Says whether the next command's keys are tracked.",
-     .syntax = "<YES|NO>"},
     {.name = "client|capa",
      .fn = client_capa,
      .arity = -3,
@@ -343,15 +314,6 @@ static const struct command_row rows[] = {
      .since = "2.6.9",
      .complexity = "O(1)",
      .summary = "Shows the connection's name."},
-    {.name = "client|getredir",
-     .fn = client_getredir,
-     .arity = 2,
-     .flags = CLIENT_COMMAND_FLAGS,
-     .categories = CLIENT_CATEGORIES,
-     .group = GROUP_CONNECTION,
-     .since = "6.0.0",
-     .complexity = "O(1)",
-     .summary = "Shows which connection gets the invalidations."},
     {.name = "client|help",
      .fn = client_help,
      .arity = 2,
@@ -467,15 +429,6 @@ static const struct command_row rows[] = {
      .complexity = "O(1)",
      .summary = "Names the connection.",
      .syntax = "connection-name"},
-    {.name = "client|trackinginfo",
-     .fn = client_trackinginfo,
-     .arity = 2,
-     .flags = CLIENT_COMMAND_FLAGS,
-     .categories = CLIENT_CATEGORIES,
-     .group = GROUP_CONNECTION,
-     .since = "6.2.0",
-     .complexity = "O(1)",
-     .summary = "Shows how keys are tracked for the connection."},
     {.name = "client|unpause",
      .fn = client_unpause,
      .arity = 2,

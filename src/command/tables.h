@@ -21,6 +21,7 @@ const struct command_table *command_hash_visits(void);    /* hash_visit.c: HGETA
 const struct command_table *command_hash_expiry(void);    /* hash_expire.c */
 const struct command_table *command_connection(void);     /* connection.c: PING, AUTH, HELLO ... */
 const struct command_table *command_clients(void);        /* client.c: CLIENT */
+const struct command_table *command_tracking(void);       /* tracking.c: CLIENT TRACKING ... */
 const struct command_table *command_pubsub(void);         /* pubsub.c: SUBSCRIBE, PUBLISH ... */
 const struct command_table *command_commands(void);       /* command.c: COMMAND */
 const struct command_table *command_config(void);         /* config.c: CONFIG */

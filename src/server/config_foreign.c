@@ -319,7 +319,6 @@ static const struct spec specs[] = {
     NUMBER("tls-session-cache-size", "20480", 0, INT32_MAX, 0),
     NUMBER("tls-session-cache-timeout", "300", 0, INT32_MAX, 0),
     YES_NO("tls-session-caching", "yes", 0),
-    NUMBER("tracking-table-max-keys", "1000000", 0, INT64_MAX, 0),
     NUMBER("zset-max-listpack-entries", "128", 0, INT64_MAX, 0),
     SIZE("zset-max-listpack-value", "64", 0),
 

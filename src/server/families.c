@@ -10,8 +10,8 @@ static const table_fn families[] = {
     command_lcs,     command_bitmaps,     command_bitfields,      command_bitop,
     command_generic, command_expiry,      command_scan,           command_object,
     command_hashes,  command_hash_visits, command_hash_expiry,    command_connection,
-    command_clients, command_pubsub,      command_commands,       command_config,
-    command_server,  command_observe,     command_debug,
+    command_clients, command_pubsub,      command_tracking,       command_commands,
+    command_config,  command_server,      command_observe,        command_debug,
 };
 
 void families_register(struct commands *commands) {

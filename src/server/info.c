@@ -105,7 +105,7 @@ static void server_process(void *module, struct buffer *out) {
 
 static void clients_absent(void *module, struct buffer *out) {
     (void)module;
-    buffer_append_text(out, "cluster_connections:0\r\nblocked_clients:0\r\ntracking_clients:0\r\n"
+    buffer_append_text(out, "cluster_connections:0\r\nblocked_clients:0\r\n"
                             "watching_clients:0\r\n"
                             "clients_in_timeout_table:0\r\ntotal_watched_keys:0\r\n"
                             "total_blocking_keys:0\r\ntotal_blocking_keys_on_nokey:0\r\n");
@@ -183,8 +183,7 @@ static void stats_absent(void *module, struct buffer *out) {
              "migrate_cached_sockets:0\r\nslave_expires_tracked_keys:0\r\n"
              "active_defrag_hits:0\r\nactive_defrag_misses:0\r\nactive_defrag_key_hits:0\r\n"
              "active_defrag_key_misses:0\r\ntotal_active_defrag_time:0\r\n"
-             "current_active_defrag_time:0\r\ntracking_total_keys:0\r\ntracking_total_items:0\r\n"
-             "tracking_total_prefixes:0\r\nunexpected_error_replies:0\r\n"
+             "current_active_defrag_time:0\r\nunexpected_error_replies:0\r\n"
              "dump_payload_sanitizations:0\r\nio_threaded_reads_processed:0\r\n"
              "io_threaded_writes_processed:0\r\nreply_buffer_shrinks:0\r\n"
              "reply_buffer_expands:0\r\nacl_access_denied_cmd:0\r\nacl_access_denied_key:0\r\n"

@@ -22,6 +22,7 @@
 #include "feature/pubsub.h"
 #include "feature/slowlog.h"
 #include "net/socket.h"
+#include "feature/tracking.h"
 #include "server/families.h"
 
 /* What commands may ask for. */
@@ -114,6 +115,7 @@ void server_init(struct server *server, const char *program) {
     config_on_line(server->config, "rename-command", rename_command, server);
 }
 
+    context->tracking = tracking_new(context);
 /* The hooks of the loop. */
 
 static void pass_start(void *context) {
@@ -269,3 +271,4 @@ void server_free(struct server *server) {
         loop_free(server->loop);
     }
 }
+    tracking_free(context->tracking);
