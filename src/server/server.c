@@ -21,8 +21,8 @@
 #include "feature/notify.h"
 #include "feature/pubsub.h"
 #include "feature/slowlog.h"
-#include "net/socket.h"
 #include "feature/tracking.h"
+#include "net/socket.h"
 #include "server/families.h"
 
 /* What commands may ask for. */
@@ -110,12 +110,12 @@ void server_init(struct server *server, const char *program) {
     context->monitor = monitor_new(context);
     context->pubsub = pubsub_new(context);
     context->notify = notify_new(context);
+    context->tracking = tracking_new(context);
     ending_init(&server->ending, server);
     server->config = config_new(context->options);
     config_on_line(server->config, "rename-command", rename_command, server);
 }
 
-    context->tracking = tracking_new(context);
 /* The hooks of the loop. */
 
 static void pass_start(void *context) {
@@ -260,6 +260,7 @@ void server_free(struct server *server) {
     latency_free(context->latency);
     monitor_free(context->monitor);
     keyspace_free(&server->keyspace);
+    tracking_free(context->tracking);
     notify_free(context->notify);
     pubsub_free(context->pubsub);
     commands_free(context->commands);
@@ -271,4 +272,3 @@ void server_free(struct server *server) {
         loop_free(server->loop);
     }
 }
-    tracking_free(context->tracking);
