@@ -46,6 +46,7 @@
 #define SLICES_FIRST 4
 #define SLICES_KEPT  32
 #define SEND_PIECES  3
+#define FULL_COUNT   8
 #else
 /* Replies gathered before they are flushed, if the batch is longer than that. */
 #define FLUSH_SIZE   (64 * 1024)
@@ -57,6 +58,9 @@
 #define SLICES_KEPT  (64 * 1024)
 /* Pieces handed to one writev. */
 #define SEND_PIECES  64
+/* Requests after which no more is read in a pass: half a millisecond's worth, the kernel's part
+ * included. */
+#define FULL_COUNT   2048
 #endif
 
 enum request_kind { REQUEST_CALL, REQUEST_FAULT, REQUEST_SKIP };
@@ -356,8 +360,16 @@ static bool account_read(struct batch *batch, struct client *client, ssize_t siz
     return true;
 }
 
+static bool lacks_room(const struct batch *batch) {
+    return ARENA_SIZE - batch->arena_used < READ_SIZE + CARRY_MAX;
+}
+
+bool batch_is_full(const struct batch *batch) {
+    return batch->request_count >= FULL_COUNT || lacks_room(batch);
+}
+
 static char *arena_room(struct batch *batch) {
-    if (UNLIKELY(ARENA_SIZE - batch->arena_used < READ_SIZE + CARRY_MAX)) {
+    if (UNLIKELY(lacks_room(batch))) {
         batch_run(batch);
     }
     return batch->arena + batch->arena_used;

@@ -420,7 +420,11 @@ static void on_ready(struct loop_watch *watch, unsigned ready) {
         client_send_output(client);
     }
     if (ready & LOOP_READ && !(client->flags & CLIENT_CLOSING)) {
-        batch_read(client->clients->batch, client);
+        struct clients *clients = client->clients;
+        batch_read(clients->batch, client);
+        if (UNLIKELY(batch_is_full(clients->batch))) {
+            loop_put_off(clients->context->loop);
+        }
     }
 }
 

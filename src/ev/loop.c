@@ -55,6 +55,9 @@
 #define US_PER_MS 1000
 #define NS_PER_US 1000
 
+/* A wait that took longer has slept: without sleeping it is a system call of a few microseconds. */
+#define SLEPT_NS 20000
+
 /* Timers run in one pass. Those left over are due at once, in the next pass, after the sockets had
  * their turn. */
 #define TIMERS_PER_PASS 1024
@@ -80,6 +83,7 @@ struct loop {
     struct posted posted;
     struct pass_time time;
     int64_t busy_ns;
+    int64_t ready_since_ns;
     struct loop_stats stats;
 
     loop_idle_fn on_idle;
@@ -90,6 +94,7 @@ struct loop {
     void *pass_end_context;
 
     bool has_more; /* the idle hook said so, or nobody asked it yet */
+    bool put_off;  /* the rest of the ready events waits for the next pass */
     bool stopped;
     bool in_pass; /* the wait included */
 
@@ -258,7 +263,11 @@ void loop_watch_remove(struct loop *loop, struct loop_watch *watch) {
 }
 
 static void run_watches(struct loop *loop) {
+    loop->put_off = false;
     while (loop->event_next < loop->event_count) {
+        if (UNLIKELY(loop->put_off)) {
+            return;
+        }
         struct backend_event event = loop->events[loop->event_next++];
         if (event.watch == NULL) {
             continue;
@@ -401,6 +410,7 @@ static void wait_for_events(struct loop *loop, int64_t wait_us) {
             wait_us = 0;
         }
     }
+    loop->event_next = 0;
     loop->event_count = loop->kind->wait(loop->backend, loop->events, wait_us);
     atomic_exchange(&loop->state, AWAKE);
 }
@@ -416,8 +426,16 @@ static void note_pass(struct loop *loop, int64_t wall_ns) {
 static void run_pass(struct loop *loop, int64_t now_ns, int64_t limit_us) {
     check(!loop->in_pass);
     loop->in_pass = true;
-    wait_for_events(loop, time_to_wait(loop, now_ns, limit_us));
-    pass_time_start(&loop->time);
+    if (LIKELY(loop->event_next == loop->event_count)) {
+        int64_t looked_ns = loop->time.start_ns;
+        int64_t began_ns = loop->time.end_ns;
+        wait_for_events(loop, time_to_wait(loop, now_ns, limit_us));
+        pass_time_start(&loop->time);
+        bool slept = loop->time.start_ns - began_ns > SLEPT_NS;
+        loop->ready_since_ns = slept ? loop->time.start_ns : looked_ns;
+    } else {
+        pass_time_start(&loop->time);
+    }
     if (loop->on_pass_start != NULL) {
         loop->on_pass_start(loop->pass_start_context);
     }
@@ -446,6 +464,10 @@ void loop_run_once(struct loop *loop, int64_t wait_ms) {
     run_pass(loop, clock_mono_ns(), wait_ms < 0 ? -1 : limited_ms(wait_ms) * US_PER_MS);
 }
 
+void loop_put_off(struct loop *loop) {
+    loop->put_off = true;
+}
+
 void loop_stop(struct loop *loop) {
     loop->stopped = true;
 }
@@ -454,6 +476,10 @@ void loop_stop(struct loop *loop) {
 
 const struct loop_stats *loop_stats(const struct loop *loop) {
     return &loop->stats;
+}
+
+int64_t loop_ready_since_ns(const struct loop *loop) {
+    return loop->ready_since_ns;
 }
 
 void loop_stats_reset(struct loop *loop) {

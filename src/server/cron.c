@@ -6,15 +6,24 @@
 #include "client/client.h"
 #include "feature/latency.h"
 #include "server/server.h"
+#include "store/expire.h"
 
 #define TENTH_US 100000
+
+static int64_t period_ms(const struct cron *cron) {
+    int64_t ms = 1000 / cron->server->options.hz;
+    return ms < CRON_MS_MAX ? ms : CRON_MS_MAX;
+}
 
 static void expire_slice(struct cron *cron) {
     struct server *server = cron->server;
     int64_t start_us = clock_mono_us();
+    int64_t lag_ms = expire_lag_ms(&server->keyspace);
+    cron->expire_lag_max_ms = lag_ms > cron->expire_lag_max_ms ? lag_ms : cron->expire_lag_max_ms;
     cron->behind = !keyspace_expire(&server->keyspace, CRON_SLICE_US);
     int64_t taken_us = clock_mono_us() - start_us;
     cron->slices++;
+    cron->expire_cut_short += cron->behind;
     cron->expire_us += (uint64_t)taken_us;
     latency_note(server->context.latency, "expire-cycle", taken_us);
 }
@@ -31,7 +40,13 @@ static int64_t on_time(struct loop_timer *timer) {
         mem_note_peak();
         info_sample(&server->info);
     }
-    return 1000 / server->options.hz;
+    return period_ms(cron);
+}
+
+void cron_reset(struct cron *cron) {
+    cron->expire_us = 0;
+    cron->expire_cut_short = 0;
+    cron->expire_lag_max_ms = 0;
 }
 
 void cron_start(struct cron *cron, struct server *server) {
@@ -42,7 +57,7 @@ void cron_start(struct cron *cron, struct server *server) {
 }
 
 void cron_retime(struct cron *cron) {
-    loop_timer_add(cron->server->loop, &cron->timer, 1000 / cron->server->options.hz);
+    loop_timer_add(cron->server->loop, &cron->timer, period_ms(cron));
 }
 
 /* Brings the use of memory down to its limit, if it is above. */

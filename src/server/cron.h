@@ -12,6 +12,9 @@
 
 #include "ev/loop.h"
 
+/* Expiry looks ten times a second at least, whatever hz says: keys leave within a second. */
+#define CRON_MS_MAX 100
+
 /* What a request that arrives in the middle waits longer; short beside the millisecond that a
  * network takes. */
 #define CRON_SLICE_US 500
@@ -21,14 +24,19 @@ struct server;
 struct cron {
     struct loop_timer timer; /* first: the timer's function gets this address */
     struct server *server;
-    int64_t tenth_due_us; /* when what is done ten times a second comes next */
-    bool behind;          /* more keys have expired than one slice could remove */
-    uint64_t slices;      /* of expiry, since start */
-    uint64_t expire_us;   /* spent in them */
+    int64_t tenth_due_us;      /* when what is done ten times a second comes next */
+    bool behind;               /* more keys have expired than one slice could remove */
+    uint64_t slices;           /* of expiry, since start */
+    uint64_t expire_us;        /* spent in them */
+    uint64_t expire_cut_short; /* slices that their time ended */
+    int64_t expire_lag_max_ms; /* the latest that a slice has found something to remove */
 };
 
 /* Begins to run in the server's loop. */
 void cron_start(struct cron *cron, struct server *server);
+
+/* Sets the figures back: CONFIG RESETSTAT. */
+void cron_reset(struct cron *cron);
 
 /* hz has changed. */
 void cron_retime(struct cron *cron);

@@ -8,11 +8,14 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/histogram.h"
 #include "client/client.h"
 #include "client/command.h"
 #include "server/server.h"
 #include "store/access.h"
+#include "store/expire.h"
 
+#define NS_PER_US       1000
 #define US_PER_SECOND   1000000
 #define SECONDS_PER_DAY 86400
 
@@ -166,16 +169,37 @@ static void stats_loop(void *module, struct buffer *out) {
                   (unsigned long long)(passes == 0 ? 0 : info_rate(info, INFO_RATE_BUSY) / passes),
                   (unsigned long long)loop->events, (unsigned long long)loop->pass_max_us,
                   (unsigned long long)loop->pass_last_us);
+    const struct histogram *lengths = info->server->passes;
+    buffer_printf(out,
+                  "eventloop_pass_max_us:%llu\r\neventloop_pass_p50_us:%.1f\r\n"
+                  "eventloop_pass_p99_us:%.1f\r\neventloop_pass_p99.9_us:%.1f\r\n"
+                  "eventloop_pass_p99.99_us:%.1f\r\n",
+                  (unsigned long long)loop->pass_max_us,
+                  (double)histogram_percentile(lengths, 50) / NS_PER_US,
+                  (double)histogram_percentile(lengths, 99) / NS_PER_US,
+                  (double)histogram_percentile(lengths, 99.9) / NS_PER_US,
+                  (double)histogram_percentile(lengths, 99.99) / NS_PER_US);
+}
+
+static void stats_expiry(void *module, struct buffer *out) {
+    const struct info *info = module;
+    struct server *server = info->server;
+    const struct cron *cron = &server->cron;
+    buffer_printf(out,
+                  "expired_stale_perc:%.2f\r\nexpired_time_cap_reached_count:%llu\r\n"
+                  "expire_cycle_cpu_milliseconds:%llu\r\nexpired_lag_ms:%lld\r\n"
+                  "expired_lag_max_ms:%lld\r\n",
+                  expire_stale_percent(&server->keyspace),
+                  (unsigned long long)cron->expire_cut_short,
+                  (unsigned long long)(cron->expire_us / 1000),
+                  (long long)expire_lag_ms(&server->keyspace), (long long)cron->expire_lag_max_ms);
 }
 
 /* What a Redis without replicas, modules, publishers and forks would say. */
 static void stats_absent(void *module, struct buffer *out) {
-    const struct info *info = module;
-    buffer_printf(out, "expire_cycle_cpu_milliseconds:%llu\r\n",
-                  (unsigned long long)(info->server->cron.expire_us / 1000));
+    (void)module;
     buffer_append_text(
-        out, "expired_stale_perc:0.00\r\nexpired_time_cap_reached_count:0\r\n"
-             "total_net_repl_input_bytes:0\r\ntotal_net_repl_output_bytes:0\r\n"
+        out, "total_net_repl_input_bytes:0\r\ntotal_net_repl_output_bytes:0\r\n"
              "instantaneous_input_repl_kbps:0.00\r\ninstantaneous_output_repl_kbps:0.00\r\n"
              "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\nevicted_clients:0\r\n"
              "evicted_scripts:0\r\ntotal_eviction_exceeded_time:0\r\n"
@@ -225,7 +249,9 @@ static void cluster(void *module, struct buffer *out) {
 static void reset(void *module) {
     const struct info *info = module;
     loop_stats_reset(info->server->loop);
-    info->server->cron.expire_us = 0;
+    cron_reset(&info->server->cron);
+    histogram_reset(info->server->requests);
+    histogram_reset(info->server->passes);
 }
 
 void info_init(struct info *info, struct server *server) {
@@ -242,6 +268,7 @@ void info_init(struct info *info, struct server *server) {
         LINES(PERSISTENCE, persistence, "Nothing is saved."),
         LINES(STATS, stats_rates, "Rates over the last two seconds."),
         LINES(STATS, stats_loop, "The event loop's passes and time, microseconds."),
+        LINES(STATS, stats_expiry, "How expiry keeps up, milliseconds."),
         LINES(STATS, stats_absent, "Figures of what there is not."),
         LINES(REPLICATION, replication, "Nothing is replicated."),
         LINES(CPU, cpu, "Processor time, seconds."),

@@ -36,6 +36,17 @@ static void errorstats(void *module, struct buffer *out) {
     }
 }
 
+static void print_percentiles(struct buffer *out, const char *name,
+                              const struct histogram *histogram, const double *percentiles,
+                              size_t count) {
+    buffer_printf(out, "latency_percentiles_usec_%s:", name);
+    for (size_t i = 0; i < count; i++) {
+        int64_t ns = histogram_percentile(histogram, percentiles[i]);
+        buffer_printf(out, "%sp%.10g=%.3f", i == 0 ? "" : ",", percentiles[i], (double)ns / 1000);
+    }
+    buffer_append_text(out, "\r\n");
+}
+
 static void latencystats(void *module, struct buffer *out) {
     const struct info *info = module;
     const struct commands *commands = info->server->context.commands;
@@ -46,13 +57,11 @@ static void latencystats(void *module, struct buffer *out) {
         if (command->latency == NULL || histogram_count(command->latency) == 0) {
             continue;
         }
-        buffer_printf(out, "latency_percentiles_usec_%s:", command->name);
-        for (size_t i = 0; i < count; i++) {
-            int64_t ns = histogram_percentile(command->latency, percentiles[i]);
-            buffer_printf(out, "%sp%.10g=%.3f", i == 0 ? "" : ",", percentiles[i],
-                          (double)ns / 1000);
-        }
-        buffer_append_text(out, "\r\n");
+        print_percentiles(out, command->name, command->latency, percentiles, count);
+    }
+    const struct histogram *requests = info->server->requests;
+    if (count > 0 && histogram_count(requests) > 0) {
+        print_percentiles(out, "request", requests, percentiles, count);
     }
 }
 

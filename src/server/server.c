@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/histogram.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metric.h"
@@ -24,6 +25,8 @@
 #include "feature/tracking.h"
 #include "net/socket.h"
 #include "server/families.h"
+
+#define NS_PER_US 1000
 
 /* What commands may ask for. */
 
@@ -89,6 +92,8 @@ void server_init(struct server *server, const char *program) {
     memset(server, 0, sizeof *server);
     struct context *context = &server->context;
     clock_init(&server->clock);
+    server->requests = histogram_new();
+    server->passes = histogram_new();
     init_control(server, program);
     context->clock = &server->clock;
     context->control = &server->control;
@@ -121,13 +126,30 @@ void server_init(struct server *server, const char *program) {
 static void pass_start(void *context) {
     struct server *server = context;
     clock_update(&server->clock);
+    const struct loop_stats *stats = loop_stats(server->loop);
+    if (LIKELY(stats->passes > 0)) {
+        histogram_record(server->passes, (int64_t)stats->pass_last_us * NS_PER_US, 1);
+    }
     keyspace_pass(&server->keyspace);
     evict_pass(&server->evict);
+}
+
+/* How long the requests of this pass took, queueing included: one record for all of them. */
+static void count_requests(struct server *server) {
+    uint64_t count = clients_metrics(server->context.clients)->total_commands_processed;
+    /* CONFIG RESETSTAT sets the counter back. */
+    uint64_t executed = count > server->requests_counted ? count - server->requests_counted : 0;
+    server->requests_counted = count;
+    if (executed > 0) {
+        histogram_record(server->requests, clock_mono_ns() - loop_ready_since_ns(server->loop),
+                         executed);
+    }
 }
 
 static void pass_end(void *context) {
     struct server *server = context;
     clients_pass_end(server->context.clients);
+    count_requests(server);
 }
 
 static bool idle(void *context) {
@@ -266,6 +288,8 @@ void server_free(struct server *server) {
     commands_free(context->commands);
     metrics_free(context->metrics);
     config_free(server->config);
+    histogram_free(server->requests);
+    histogram_free(server->passes);
     if (server->loop != NULL) {
         loop_timer_remove(server->loop, &server->cron.timer);
         loop_timer_remove(server->loop, &server->ending.timer);

@@ -9,6 +9,8 @@
  * The index is asked for what was due at the end of the last whole tick: so it never looks twice at
  * keys of the running tick, and a key leaves up to two ticks after its deadline. Look-ups are
  * exact. */
+#include "store/expire.h"
+
 #include "store/keyspace_int.h"
 
 #ifdef LARDER_TEST_SMALL
@@ -21,6 +23,9 @@
 #define EXPIRE_WORK (4 * EXPIRE_BATCH)
 /* Fields that one step removes from one hash. */
 #define EXPIRE_FIELDS EXPIRE_BATCH
+
+/* Keys of each database that the share of stale ones is estimated from. */
+#define STALE_SAMPLES 64
 
 static bool expire_keys(struct keyspace *keyspace, struct database *database, int64_t due_ms) {
     void *items[EXPIRE_BATCH];
@@ -105,4 +110,36 @@ bool keyspace_expire(struct keyspace *keyspace, int64_t budget_us) {
         keyspace->expire_database = (keyspace->expire_database + 1) % keyspace->database_count;
     }
     return finished == keyspace->database_count;
+}
+
+/* Telling. */
+
+int64_t expire_lag_ms(const struct keyspace *keyspace) {
+    int64_t earliest_ms = INT64_MAX;
+    for (int i = 0; i < keyspace->database_count; i++) {
+        const struct database *database = &keyspace->databases[i];
+        int64_t keys_ms = due_earliest(&database->deadlines);
+        int64_t fields_ms = due_earliest(&database->field_deadlines);
+        earliest_ms = keys_ms < earliest_ms ? keys_ms : earliest_ms;
+        earliest_ms = fields_ms < earliest_ms ? fields_ms : earliest_ms;
+    }
+    int64_t now_ms = keyspace->clock->now_ms;
+    return earliest_ms >= now_ms - EXPIRE_ON_TIME_MS ? 0 : now_ms - earliest_ms;
+}
+
+double expire_stale_percent(struct keyspace *keyspace) {
+    double stale = 0;
+    size_t all = 0;
+    for (int i = 0; i < keyspace->database_count; i++) {
+        const struct due *deadlines = &keyspace->databases[i].deadlines;
+        void *items[STALE_SAMPLES];
+        size_t count = due_sample(deadlines, &keyspace->random, items, STALE_SAMPLES);
+        size_t late = 0;
+        for (size_t j = 0; j < count; j++) {
+            late += entry_deadline(items[j]) < keyspace->clock->now_ms - EXPIRE_ON_TIME_MS;
+        }
+        stale += count == 0 ? 0 : (double)deadlines->size * (double)late / (double)count;
+        all += deadlines->size;
+    }
+    return all == 0 ? 0 : 100 * stale / (double)all;
 }
