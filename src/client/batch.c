@@ -1,6 +1,6 @@
-/* batch: reading and parsing (batch_read, parse_window), then planning, executing and flushing
- * (batch_run). The header draws the picture. */
-#include "client/batch.h"
+/* batch: the second half: planning, executing and flushing what batch_read.c has gathered. The
+ * header draws the picture. */
+#include "client/batch_int.h"
 
 #include <errno.h>
 #include <string.h>
@@ -13,25 +13,16 @@
 #include "client/input.h"
 #include "client/unparse.h"
 #include "ds/dict.h"
-#include "proto/request.h"
 
 #ifdef LARDER_TEST_SMALL
-#define READ_SIZE       64
-#define ARENA_SIZE      1024
-#define CARRY_MAX       32
 #define BEHIND_ENTRY    1
 #define BEHIND_OVERFLOW 2
 #define BEHIND_EXECUTE  3
+#define FLUSH_SIZE      128
+#define REPLY_MAX       2048
+#define SLICES_FIRST    4
+#define SEND_PIECES     3
 #else
-/* Most that one read takes from a socket: what the kernel gives for a pipeline of some hundred
- * requests. */
-#define READ_SIZE       (64 * 1024)
-/* Read arena. When less than a read is left, the batch runs. Small enough that slices and requests
- * are still in the second-level cache when they are executed. */
-#define ARENA_SIZE      (256 * 1024)
-/* A beginning of a request up to this size is copied in front of the next read; a larger one is
- * read on in place. */
-#define CARRY_MAX       8192
 /* How many requests behind the first step of the plan the others follow: a bucket is asked for, 12
  * requests later it is there and its entry is asked for, and so on. So what is asked for is spread
  * evenly over what is executed; loops that first ask for much and then execute much measured 10 %
@@ -39,85 +30,15 @@
 #define BEHIND_ENTRY    12
 #define BEHIND_OVERFLOW 18
 #define BEHIND_EXECUTE  24
-#endif
-#ifdef LARDER_TEST_SMALL
-#define FLUSH_SIZE   128
-#define REPLY_MAX    2048
-#define SLICES_FIRST 4
-#define SLICES_KEPT  32
-#define SEND_PIECES  3
-#define FULL_COUNT   8
-#else
 /* Replies gathered before they are flushed, if the batch is longer than that. */
-#define FLUSH_SIZE   (64 * 1024)
+#define FLUSH_SIZE      (64 * 1024)
 /* What one connection may produce in a row while it does not take it. */
-#define REPLY_MAX    (1024 * 1024)
-/* Room for slices at first, and what is kept of it from one run to the next: a megabyte. Beyond it
- * the batch also runs before it parses what lies outside the arena. */
-#define SLICES_FIRST 4096
-#define SLICES_KEPT  (64 * 1024)
+#define REPLY_MAX       (1024 * 1024)
+/* Room for slices at first. */
+#define SLICES_FIRST    4096
 /* Pieces handed to one writev. */
-#define SEND_PIECES  64
-/* Requests after which no more is read in a pass: half a millisecond's worth, the kernel's part
- * included. */
-#define FULL_COUNT   2048
+#define SEND_PIECES     64
 #endif
-
-enum request_kind { REQUEST_CALL, REQUEST_FAULT, REQUEST_SKIP };
-
-struct request {
-    struct client *client;
-    struct command *command; /* NULL: unknown */
-    uint64_t hash;           /* of the first key, when the command has one */
-    uint32_t first_slice;
-    int32_t argc;
-    struct input *input; /* holds blobs of this request; NULL usually */
-    uint8_t kind;        /* enum request_kind */
-    bool overflows;      /* the first key's chain has to be followed beyond its first bucket */
-};
-
-/* A client's replies, finished and not sent yet. */
-struct finished {
-    struct client *client;
-    const char *at; /* when no pieces */
-    size_t size;
-    uint32_t piece_from;
-    uint32_t piece_to;
-};
-
-struct batch {
-    struct clients *clients;
-    struct dispatch dispatch;
-    struct reply reply;
-    char *arena;
-    size_t arena_used;
-    struct bytes *slices;
-    size_t slice_count;
-    size_t slice_room;
-    struct request *requests;
-    size_t request_count;
-    size_t request_room;
-    struct finished *finished;
-    size_t finished_count;
-    size_t finished_room;
-    struct input **garbage; /* inputs that slices point into, freed after the run */
-    size_t garbage_count;
-    size_t garbage_room;
-    /* The client whose requests are being executed, and where its replies begin. */
-    struct client *current;
-    uint32_t current_piece;
-};
-
-/* Makes room for one more element in an array that doubles. */
-#define GROW(array, count, room)                                                                   \
-    do {                                                                                           \
-        if ((count) == (room)) {                                                                   \
-            size_t grown = (room) == 0 ? 256 : (room)*2;                                           \
-            (array) = mem_realloc(MEM_ARENA, (array), (room) * sizeof *(array),                    \
-                                  grown * sizeof *(array));                                        \
-            (room) = grown;                                                                        \
-        }                                                                                          \
-    } while (0)
 
 struct batch *batch_new(struct clients *clients) {
     struct batch *batch = mem_zalloc(MEM_ARENA, sizeof *batch);
@@ -154,326 +75,6 @@ void batch_free(struct batch *batch) {
 size_t batch_footprint(const struct batch *batch) {
     return ARENA_SIZE + batch->slice_room * sizeof *batch->slices +
            batch->request_room * sizeof *batch->requests;
-}
-
-/* ---- parse ---- */
-
-static void grow_slices(struct batch *batch) {
-    size_t room = batch->slice_room * 2;
-    batch->slices = mem_realloc(MEM_ARENA, batch->slices, batch->slice_room * sizeof *batch->slices,
-                                room * sizeof *batch->slices);
-    batch->slice_room = room;
-}
-
-static struct request *add_request(struct batch *batch, struct client *client, int32_t argc) {
-    GROW(batch->requests, batch->request_count, batch->request_room);
-    struct request *request = &batch->requests[batch->request_count++];
-    *request = (struct request){
-        .client = client, .first_slice = (uint32_t)batch->slice_count, .argc = argc};
-    batch->slice_count += (size_t)argc;
-    return request;
-}
-
-static void add_call(struct batch *batch, struct client *client, int32_t argc) {
-    struct request *request = add_request(batch, client, argc);
-    const struct bytes *args = batch->slices + request->first_slice;
-    const struct commands *commands = batch->clients->context->commands;
-    request->command = commands_find(commands, args[0]);
-    if (UNLIKELY(request->command != NULL && request->command->child_count > 0)) {
-        request->command = commands_resolve(commands, args, argc);
-    }
-}
-
-/* The protocol was broken: answered in turn, behind the requests before it. */
-static void add_fault(struct batch *batch, struct client *client,
-                      const struct request_state *state) {
-    struct request *request = add_request(batch, client, 0);
-    request->kind = REQUEST_FAULT;
-    request->hash = (uint64_t)state->error << 8 | (unsigned char)state->got;
-}
-
-static enum request_error fault_error(const struct request *request) {
-    return (enum request_error)(request->hash >> 8);
-}
-
-static char fault_got(const struct request *request) {
-    return (char)(request->hash & 0xff);
-}
-
-static void discard_later(struct batch *batch, struct input *input) {
-    GROW(batch->garbage, batch->garbage_count, batch->garbage_room);
-    batch->garbage[batch->garbage_count++] = input;
-}
-
-/* What has been announced counts as if it had come. */
-static bool over_query_limit(const struct client *client) {
-    const struct input *input = client->input;
-    size_t size = input_footprint(input);
-    if (input->filling != NULL) {
-        size -= blob_footprint(input->filling);
-    }
-    if (input->state.bulk > 0) {
-        size += (size_t)input->state.bulk;
-    }
-    return size > (size_t)clients_options(client->clients)->query_size_max;
-}
-
-static void refuse_query(struct batch *batch, struct client *client) {
-    char name[SOCKET_NAME_SIZE];
-    client_peer_name(client, name);
-    log_warning("Closing %s: its request does not fit into memory or its limit.", name);
-    batch->clients->metrics.client_query_buffer_limit_disconnections++;
-    client_close(client);
-}
-
-/* Keeps what is left of the window behind `start`, where a request begins whose end has not come.
- * `given` is the input in which its beginning lives already, or NULL. */
-static void keep_rest(struct batch *batch, struct client *client, struct input *given, char *window,
-                      size_t size, size_t start, struct request_state *state) {
-    struct input *input = given;
-    if (input == NULL) {
-        if (start == size) {
-            return;
-        }
-        input = input_new();
-        client->input = input;
-    }
-    state->at -= start;
-    const struct bytes *args = input == given ? input->args : batch->slices + batch->slice_count;
-    bool kept = input_keep(input, window + start, size - start, state, args);
-    if (!kept || over_query_limit(client) ||
-        (state->bulk >= INPUT_BLOB_MIN && !input_begin_blob(input))) {
-        refuse_query(batch, client);
-    }
-}
-
-/* Brings the arguments that an input has found into the slices. */
-static void take_args(struct batch *batch, const struct input *input, int32_t have) {
-    while (batch->slice_room - batch->slice_count <= (size_t)have) {
-        grow_slices(batch);
-    }
-    if (have > 0) {
-        memcpy(batch->slices + batch->slice_count, input->args, (size_t)have * sizeof *input->args);
-    }
-}
-
-/* Parses on, where *state stands, until the request is whole or the window ends. The arguments go
- * to the input while the request's beginning lives there, else to the slices. */
-static inline enum request_status parse_request(struct batch *batch, struct input *input,
-                                                char *window, size_t size,
-                                                struct request_state *state,
-                                                const struct request_limits *limits) {
-    for (;;) {
-        struct bytes *args = batch->slices + batch->slice_count;
-        size_t room = batch->slice_room - batch->slice_count;
-        if (UNLIKELY(input != NULL)) {
-            args = input->args;
-            room = input->room;
-        }
-        enum request_status status = request_parse(state, window, size, limits, args, room);
-        if (LIKELY(status != REQUEST_ROOM)) {
-            return status;
-        }
-        if (input != NULL) {
-            input_grow_args(input);
-        } else {
-            grow_slices(batch);
-        }
-    }
-}
-
-/* A request that only a client who has authenticated may send: if there are others before it, one
- * of them may do that, so it is looked at again when they have been executed. */
-static bool decides_later(struct batch *batch, struct client *client, char *window, size_t size,
-                          size_t start, struct request_state *state) {
-    if (start == 0 ||
-        (state->error != REQUEST_STRANGER_COUNT && state->error != REQUEST_STRANGER_BULK)) {
-        return false;
-    }
-    request_begin(state, start);
-    keep_rest(batch, client, NULL, window, size, start, state);
-    client_resume_later(client);
-    return true;
-}
-
-/* Takes all whole requests out of window[0 .. size), where parsing stands at *state. `input` is the
- * client's input if the first request's beginning lives there, else NULL. */
-static void parse_window(struct batch *batch, struct client *client, struct input *input,
-                         char *window, size_t size, struct request_state *state) {
-    const struct clients *clients = batch->clients;
-    struct request_limits limits = {.bulk_max = clients->options.bulk_size_max,
-                                    .stranger = !(client->flags & CLIENT_AUTHENTICATED)};
-    size_t start = 0;
-    for (;;) {
-        enum request_status status = parse_request(batch, input, window, size, state, &limits);
-        if (LIKELY(status == REQUEST_READY)) {
-            if (UNLIKELY(input != NULL)) {
-                take_args(batch, input, state->have);
-            }
-            if (LIKELY(state->have > 0)) {
-                add_call(batch, client, state->have);
-            }
-            if (UNLIKELY(input != NULL)) {
-                if (state->have > 0) {
-                    batch->requests[batch->request_count - 1].input = input;
-                }
-                discard_later(batch, input);
-                client->input = NULL;
-                input = NULL;
-            }
-            start = state->at;
-            request_begin(state, start);
-            if (start == size) {
-                return;
-            }
-        } else if (status == REQUEST_MORE) {
-            keep_rest(batch, client, input, window, size, start, state);
-            return;
-        } else {
-            if (decides_later(batch, client, window, size, start, state)) {
-                return;
-            }
-            add_fault(batch, client, state);
-            if (input != NULL) {
-                discard_later(batch, input);
-                client->input = NULL;
-            }
-            return;
-        }
-    }
-}
-
-/* ---- read ---- */
-
-/* Whether bytes have come; closes the client at the end of its stream. */
-static bool account_read(struct batch *batch, struct client *client, ssize_t size) {
-    if (UNLIKELY(size <= 0)) {
-        if (size != -EAGAIN) {
-            client_close(client);
-        }
-        return false;
-    }
-    client->bytes_in += (uint64_t)size;
-    client->last_ms = batch->clients->context->clock->now_ms;
-    batch->clients->metrics.total_net_input_bytes += (uint64_t)size;
-    batch->clients->metrics.total_reads_processed++;
-    return true;
-}
-
-static bool lacks_room(const struct batch *batch) {
-    return ARENA_SIZE - batch->arena_used < READ_SIZE + CARRY_MAX;
-}
-
-bool batch_is_full(const struct batch *batch) {
-    return batch->request_count >= FULL_COUNT || lacks_room(batch);
-}
-
-static char *arena_room(struct batch *batch) {
-    if (UNLIKELY(lacks_room(batch))) {
-        batch_run(batch);
-    }
-    return batch->arena + batch->arena_used;
-}
-
-/* What is parsed outside the arena does not fill it, and so would not make the batch run. */
-static void bound_slices(struct batch *batch) {
-    if (UNLIKELY(batch->slice_count > SLICES_KEPT)) {
-        batch_run(batch);
-    }
-}
-
-static void arena_take(struct batch *batch, size_t size) {
-    batch->arena_used += (size + 63) & ~(size_t)63;
-}
-
-/* A large bulk is under way: the rest of it goes to its blob, what follows to the arena. */
-static void read_blob(struct batch *batch, struct client *client) {
-    char *window = arena_room(batch);
-    struct input *input = client->input;
-    size_t room;
-    char *at = input_blob_room(input, &room);
-    if (at == NULL) {
-        refuse_query(batch, client);
-        return;
-    }
-    bool last = input->filling->size + room == (size_t)input->state.bulk;
-    struct iovec pieces[2] = {{.iov_base = at, .iov_len = room},
-                              {.iov_base = window, .iov_len = READ_SIZE}};
-    ssize_t size = transport_readv(&client->transport, pieces, last ? 2 : 1);
-    if (!account_read(batch, client, size)) {
-        return;
-    }
-    size_t filled = (size_t)size < room ? (size_t)size : room;
-    size_t behind = (size_t)size - filled;
-    if (input_blob_filled(input, filled)) {
-        arena_take(batch, behind);
-        struct request_state state = input->state;
-        parse_window(batch, client, input, window, behind, &state);
-    }
-}
-
-/* A long beginning is read on where it is. */
-static void read_in_place(struct batch *batch, struct client *client) {
-    bound_slices(batch);
-    struct input *input = client->input;
-    char *at = input_reserve(input, READ_SIZE);
-    ssize_t size = at == NULL ? -ENOMEM : transport_read(&client->transport, at, READ_SIZE);
-    if (!account_read(batch, client, size)) {
-        return;
-    }
-    input->size += (size_t)size;
-    struct request_state state = input->state;
-    parse_window(batch, client, input, input->bytes, input->size, &state);
-}
-
-void batch_read(struct batch *batch, struct client *client) {
-    if (UNLIKELY(client->flags & (CLIENT_CLOSING | CLIENT_CLOSE_SENT | CLIENT_READING_PAUSED |
-                                  CLIENT_PAUSED | CLIENT_TO_RESUME))) {
-        return;
-    }
-    struct input *input = client->input;
-    struct request_state state;
-    size_t carried = 0;
-    if (UNLIKELY(input != NULL)) {
-        if (input->filling != NULL) {
-            read_blob(batch, client);
-            return;
-        }
-        if (input->blob_count > 0 || input->size > CARRY_MAX) {
-            read_in_place(batch, client);
-            return;
-        }
-    }
-    char *window = arena_room(batch);
-    ssize_t size = input == NULL
-                       ? transport_read(&client->transport, window, READ_SIZE)
-                       : transport_read(&client->transport, window + input->size, READ_SIZE);
-    if (!account_read(batch, client, size)) {
-        return;
-    }
-    request_begin(&state, 0);
-    if (UNLIKELY(input != NULL)) {
-        carried = input->size;
-        memcpy(window, input->bytes, carried);
-        state = input->state;
-        take_args(batch, input, state.have);
-        request_rebase(batch->slices + batch->slice_count, state.have, input->bytes, carried,
-                       window);
-        client->input = NULL;
-        input_free(input);
-    }
-    arena_take(batch, carried + (size_t)size);
-    parse_window(batch, client, NULL, window, carried + (size_t)size, &state);
-}
-
-void batch_resume(struct batch *batch, struct client *client) {
-    bound_slices(batch);
-    struct input *input = client->input;
-    if (input == NULL || input->filling != NULL) {
-        return;
-    }
-    struct request_state state = input->state;
-    parse_window(batch, client, input, input->bytes, input->size, &state);
 }
 
 /* ---- flush ---- */

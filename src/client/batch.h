@@ -13,9 +13,9 @@
  * Requests of one connection are adjacent and in order; its replies are contiguous in the reply
  * arena and go out with one send.
  *
- * Fairness: a connection is read once a pass, 64 KiB at most, and a pass ends with about 2000 requests. When it has produced a megabyte of
- * replies that its socket does not take, its further requests are put back into its input and it is
- * not read until it has taken them.
+ * Fairness: a connection is read once a pass, 64 KiB at most, and a pass ends with about 2000
+ * requests. When it has produced a megabyte of replies that its socket does not take, its further
+ * requests are put back into its input and it is not read until it has taken them.
  *
  * The batch owns arena, slices, requests and the reply; it holds pointers to clients only within a
  * pass. */
@@ -39,8 +39,9 @@ void batch_free(struct batch *batch);
  * full. */
 void batch_read(struct batch *batch, struct client *client);
 
-/* Whether enough has been gathered for one pass: the sockets that have not been read have their turn in
- * the next one, so that a pass stays below a millisecond however many pipelines there are. */
+/* Whether enough has been gathered for one pass: the sockets that have not been read have their
+ * turn in the next one, so that a pass stays below a millisecond however many pipelines there
+ * are. */
 bool batch_is_full(const struct batch *batch);
 
 /* Parses on in what the client has left over (after a pause, or behind a full reply). */
