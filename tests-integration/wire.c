@@ -20,10 +20,14 @@
 struct text {
     char *at;
     size_t size;
+    size_t capacity;
 };
 
 static void add(struct text *text, const char *at, size_t size) {
-    text->at = realloc(text->at, text->size + size + 1);
+    if (text->size + size + 1 > text->capacity) {
+        text->capacity = 2 * (text->size + size + 1);
+        text->at = realloc(text->at, text->capacity);
+    }
     memcpy(text->at + text->size, at, size);
     text->size += size;
     text->at[text->size] = 0;
