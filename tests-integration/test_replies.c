@@ -168,8 +168,8 @@ static void late_readers_of_large_replies(void **state) {
     read_late(300000, 200);
 }
 
-/* Makes the server hold more for this connection than fits into sockets. One send: the server may close the
- * connection as soon as it has read the first. */
+/* Makes the server hold more for this connection than fits into sockets. One send: the server may
+ * close the connection as soon as it has read the first. */
 static void ask_for_much(int fd, int times) {
     char requests[1024] = "";
     for (int i = 0; i < times; i++) {
