@@ -103,13 +103,13 @@ void loop_stop(struct loop *loop);
 
 const struct loop_stats *loop_stats(const struct loop *loop);
 
-/* Since when at most what this pass has found ready may have been waiting, on the monotonic clock in
- * nanoseconds: the end of the wait if the loop slept, else the end of the wait before, when it looked
- * last. */
+/* Since when at most what this pass has found ready may have been waiting, on the monotonic clock
+ * in nanoseconds: the end of the wait if the loop slept, else the end of the wait before, when it
+ * looked last. */
 int64_t loop_ready_since_ns(const struct loop *loop);
 
-/* The watches that have not had their turn in this pass have it in the next one, which does not wait:
- * for a watch whose work has taken long. Timers and hooks run in between. */
+/* The watches that have not had their turn in this pass have it in the next one, which does not
+ * wait: for a watch whose work has taken long. Timers and hooks run in between. */
 void loop_put_off(struct loop *loop);
 
 void loop_stats_reset(struct loop *loop);
