@@ -16,7 +16,9 @@
  *             | minute it fell last   | counter  |
  *             +-----------------------+----------+
  * Redis's scheme: the counter grows with a probability that falls as it rises (a Morris counter, so
- * that 8 bits reach to a million uses), and loses one for every lfu-decay-time that passes. */
+ * that 8 bits reach to a million uses), and loses one for every lfu-decay-time that passes.
+ *
+ * Worth, of allkeys-adaptive: see store/worth.h. */
 #ifndef LARDER_STORE_ACCESS_H
 #define LARDER_STORE_ACCESS_H
 
@@ -37,6 +39,7 @@
 enum access_rule {
     ACCESS_RECENCY,
     ACCESS_FREQUENCY,
+    ACCESS_WORTH,
 };
 
 /* What the field of an entry that is used at this time gets. */

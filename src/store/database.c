@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "store/access.h"
+#include "store/adapt.h"
 #include "store/lazyfree.h"
 #include "types/value.h"
 
@@ -134,6 +135,8 @@ void keyspace_free(struct keyspace *keyspace) {
     }
     lazyfree_free(keyspace->lazyfree);
     keyspace->lazyfree = NULL;
+    adapt_free(keyspace->adapt);
+    keyspace->adapt = NULL;
 }
 
 void keyspace_set_access_rule(struct keyspace *keyspace, int rule, int64_t counter_log_factor,
@@ -142,6 +145,12 @@ void keyspace_set_access_rule(struct keyspace *keyspace, int rule, int64_t count
     keyspace->access_counts = rule != ACCESS_RECENCY;
     keyspace->counter_log_factor = counter_log_factor;
     keyspace->counter_decay_minutes = counter_decay_minutes;
+    if (rule != ACCESS_WORTH) {
+        adapt_free(keyspace->adapt);
+        keyspace->adapt = NULL;
+    } else if (keyspace->adapt == NULL) {
+        keyspace->adapt = adapt_new(keyspace);
+    }
     keyspace_pass(keyspace);
 }
 
@@ -150,6 +159,9 @@ void keyspace_pass(struct keyspace *keyspace) {
     if (keyspace->access_rule == ACCESS_FREQUENCY) {
         keyspace->access_now = UINT32_MAX;
         keyspace->access_new = access_counted(access_minute(now_ms), ACCESS_COUNTER_NEW);
+    } else if (keyspace->access_rule == ACCESS_WORTH) {
+        keyspace->access_now = UINT32_MAX;
+        keyspace->access_new = adapt_now(keyspace->adapt);
     } else {
         keyspace->access_now = access_tick(now_ms);
         keyspace->access_new = keyspace->access_now;

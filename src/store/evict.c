@@ -33,10 +33,13 @@
 
 #include "base/clock.h"
 #include "store/access.h"
+#include "store/adapt.h"
 #include "store/lazyfree.h"
 
 /* Keys removed between two looks at the clock: a few microseconds. */
 #define BETWEEN_LOOKS 16
+/* What ghosts may take of the limit. */
+#define GHOSTS_PART 50
 /* A command may leave the use above the ceiling by this part of it when its time is up. */
 #define OVER_MAX_PART 64
 
@@ -81,10 +84,15 @@ static void follow_options(void *context) {
     const struct limit_options *options = &evict->limit->options;
     enum limit_policy policy = (enum limit_policy)options->policy;
     victims_forget(&evict->victims);
-    int rule = limit_policy_is_lfu(policy) ? ACCESS_FREQUENCY : ACCESS_RECENCY;
+    int rule = policy == LIMIT_ALLKEYS_ADAPTIVE ? ACCESS_WORTH
+               : limit_policy_is_lfu(policy)    ? ACCESS_FREQUENCY
+                                                : ACCESS_RECENCY;
     keyspace_set_access_rule(evict->keyspace, rule, options->lfu_log_factor,
                              options->lfu_decay_minutes);
     evict->bytes_max = limit_bytes(evict->limit);
+    if (evict->keyspace->adapt != NULL) {
+        adapt_limit(evict->keyspace->adapt, (size_t)evict->bytes_max / GHOSTS_PART);
+    }
     evict->ceiling = evict->bytes_max;
     look_beside(evict);
     int64_t used = evict_used(evict);

@@ -8,6 +8,7 @@
 
 #include "ds/blob.h"
 #include "store/access.h"
+#include "store/adapt.h"
 #include "store/lazyfree.h"
 #include "types/string.h"
 #include "types/value.h"
@@ -129,8 +130,13 @@ static inline struct entry *find(struct keyspace *keyspace, struct key *key) {
 }
 
 /* A touch that has to look at what the field holds. */
-static __attribute__((noinline)) void touch_slowly(struct keyspace *keyspace, struct entry *entry) {
+static __attribute__((noinline)) void touch_slowly(struct keyspace *keyspace, const struct key *key,
+                                                   struct entry *entry) {
     if (keyspace->no_touch) {
+        return;
+    }
+    if (keyspace->access_rule == ACCESS_WORTH) {
+        entry->access = adapt_used(keyspace->adapt, key->hash, entry->access) & ACCESS_MASK;
         return;
     }
     uint32_t minute = keyspace->access_new >> 8;
@@ -141,12 +147,12 @@ static __attribute__((noinline)) void touch_slowly(struct keyspace *keyspace, st
 
 /* Most keys of a busy pass have been touched already: reading is cheaper than dirtying their
  * line. */
-static inline void touch(struct keyspace *keyspace, struct entry *entry) {
+static inline void touch(struct keyspace *keyspace, const struct key *key, struct entry *entry) {
     if (entry->access != keyspace->access_now) {
         if (LIKELY(!(keyspace->no_touch | keyspace->access_counts))) {
             entry->access = keyspace->access_now & ACCESS_MASK;
         } else {
-            touch_slowly(keyspace, entry);
+            touch_slowly(keyspace, key, entry);
         }
     }
 }
@@ -165,7 +171,7 @@ struct entry *keyspace_look(struct keyspace *keyspace, struct key *key) {
 struct entry *keyspace_read(struct keyspace *keyspace, struct key *key) {
     struct entry *entry = keyspace_look(keyspace, key);
     if (entry != NULL) {
-        touch(keyspace, entry);
+        touch(keyspace, key, entry);
     }
     return entry;
 }
@@ -173,7 +179,7 @@ struct entry *keyspace_read(struct keyspace *keyspace, struct key *key) {
 struct entry *keyspace_write(struct keyspace *keyspace, struct key *key) {
     struct entry *entry = find(keyspace, key);
     if (entry != NULL) {
-        touch(keyspace, entry);
+        touch(keyspace, key, entry);
     }
     return entry;
 }
@@ -203,6 +209,9 @@ struct entry *keyspace_add(struct keyspace *keyspace, struct key *key,
     entry->access = keyspace->access_new & ACCESS_MASK;
     insert(keyspace, key, entry, deadline_ms);
     file_fields(key->database, entry);
+    if (UNLIKELY(keyspace->adapt != NULL)) {
+        adapt_added(keyspace->adapt, key, entry);
+    }
     return entry;
 }
 
@@ -367,6 +376,9 @@ void keyspace_remove(struct keyspace *keyspace, struct key *key, struct entry *e
 
 void keyspace_evict(struct keyspace *keyspace, struct database *database, struct entry *entry) {
     struct key key = keyspace_key(keyspace, database, entry_key(entry));
+    if (keyspace->adapt != NULL) {
+        adapt_evicting(keyspace->adapt, key.hash, entry->access);
+    }
     keyspace_detach(keyspace, &key, entry);
     keyspace->metrics.evicted_keys++;
     keyspace_event(keyspace, &key, KEYSPACE_EVICTED, "evicted");

@@ -64,6 +64,7 @@ struct keyspace_metrics {
     KEYSPACE_METRICS(METRIC_FIELD)
 };
 
+struct adapt;
 struct blob;
 struct lazyfree;
 
@@ -91,6 +92,7 @@ struct keyspace {
     int64_t counter_decay_minutes;
     struct store_hooks hooks;
     struct lazyfree *lazyfree;
+    struct adapt *adapt; /* of ACCESS_WORTH; NULL under other rules */
     int expire_database; /* whose turn it is in keyspace_expire */
     struct random random;
     struct keyspace_options options;
@@ -113,7 +115,8 @@ void keyspace_init(struct keyspace *keyspace, const struct clock *clock, struct 
 void keyspace_start(struct keyspace *keyspace);
 void keyspace_free(struct keyspace *keyspace);
 
-/* From now on access fields are kept by this rule (enum access_rule). */
+/* From now on access fields are kept by this rule (enum access_rule). Under ACCESS_WORTH, ->adapt may be
+ * told how much it may take. */
 void keyspace_set_access_rule(struct keyspace *keyspace, int rule, int64_t counter_log_factor,
                               int64_t counter_decay_minutes);
 

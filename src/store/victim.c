@@ -32,6 +32,8 @@
 #include <string.h>
 
 #include "store/access.h"
+#include "store/adapt.h"
+#include "store/worth.h"
 
 /* Entries looked at for one eviction: more than all that the chains can hold is never needed. */
 #define SEEN_MAX 128
@@ -120,6 +122,11 @@ static uint32_t score_of(const struct victims *victims, const struct entry *entr
             access_counter(entry->access, minute, victims->limit->options.lfu_decay_minutes);
         uint32_t unchanged = (minute - (entry->access >> 8)) & ACCESS_MINUTE_MASK;
         return (ACCESS_COUNTER_MAX - counter) << 16 | unchanged;
+    }
+    if (keyspace->access_rule == ACCESS_WORTH) {
+        /* From 1 up, and nothing is worth less than none. */
+        int32_t above = worth_above(entry->access, adapt_now(keyspace->adapt));
+        return above == WORTH_NONE ? SCORE_EXPIRED - 1 : (uint32_t)(WORTH_ABOVE_MAX + 1 - above);
     }
     return access_idle_ticks(entry, access_tick(now_ms));
 }
@@ -214,6 +221,31 @@ static bool next_of_all(struct victims *victims, struct database **database, str
     return *entry != NULL;
 }
 
+/* Between the key that leaves the window and the least worth of the others. */
+static bool next_adaptive(struct victims *victims, struct database **database,
+                          struct entry **entry) {
+    struct adapt *adapt = victims->keyspace->adapt;
+    struct database *young_database;
+    uint64_t young_hash;
+    if (!next_of_all(victims, database, entry)) {
+        return false;
+    }
+    struct entry *young = adapt_leaving(adapt, &young_database, &young_hash);
+    if (young == NULL || young == *entry) {
+        return true;
+    }
+    uint32_t score = score_of(victims, young);
+    uint32_t least = score_of(victims, *entry);
+    if (least == SCORE_EXPIRED || (int64_t)score + adapt_margin(adapt) < (int64_t)least) {
+        return true;
+    }
+    /* The other one remains a candidate for the next eviction. */
+    pool_offer(victims, *database, *entry);
+    *database = young_database;
+    *entry = young;
+    return true;
+}
+
 static bool next_volatile(struct victims *victims, struct database **database,
                           struct entry **entry) {
     for (int drawing = 0; drawing < DRAWINGS_MAX; drawing++) {
@@ -290,8 +322,9 @@ bool victims_next(struct victims *victims, struct database **database, struct en
         return next_volatile(victims, database, entry);
     case LIMIT_ALLKEYS_LRU:
     case LIMIT_ALLKEYS_LFU:
-    case LIMIT_ALLKEYS_ADAPTIVE:
         return next_of_all(victims, database, entry);
+    case LIMIT_ALLKEYS_ADAPTIVE:
+        return next_adaptive(victims, database, entry);
     }
     return false;
 }
