@@ -74,6 +74,14 @@ static _Atomic uint64_t failing_in; /* 0: no allocation is made to fail */
 /* The allocator: jemalloc, or the C library's. */
 
 #ifndef MEM_LIBC
+/* jemalloc's settings; it looks for this name, and MALLOC_CONF in the environment overrides them.
+ * Its bookkeeping costs 128 bytes for each slab, and slabs of 1 KiB blocks hold four of them: with
+ * slabs of 64 KiB a key with a value of 100 bytes costs 2 bytes less, one with 1,000 bytes 15 less. */
+const char *malloc_conf;
+const char *malloc_conf = "slab_sizes:1-1024:16";
+#endif
+
+#ifndef MEM_LIBC
 
 static inline void *raw_alloc(size_t size) {
     return malloc(size);
