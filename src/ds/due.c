@@ -384,12 +384,14 @@ int64_t due_earliest(const struct due *due) {
         return INT64_MAX;
     }
     int64_t start_ms = start_of(place_start(due, place));
-    if (!is_running_place(due, place) || due->next_ms <= start_ms) {
+    if (!is_running_place(due, place)) {
         return start_ms;
     }
-    /* Items here may have moved to far later; those of the next place have not. */
+    /* What was due when it was filed may be earlier than the place. And items here may have moved to far
+     * later; those of the next place have not. */
     int64_t end_ms = start_ms + DUE_TICK_MS;
-    return due->next_ms < end_ms ? due->next_ms : end_ms;
+    int64_t earliest_ms = due->next_ms < end_ms ? due->next_ms : end_ms;
+    return earliest_ms < 0 ? 0 : earliest_ms;
 }
 
 size_t due_sample_earliest(const struct due *due, struct random *random, void **out, size_t max) {

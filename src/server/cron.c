@@ -20,7 +20,8 @@ static void expire_slice(struct cron *cron) {
     int64_t start_us = clock_mono_us();
     int64_t lag_ms = expire_lag_ms(&server->keyspace);
     cron->expire_lag_max_ms = lag_ms > cron->expire_lag_max_ms ? lag_ms : cron->expire_lag_max_ms;
-    cron->behind = !keyspace_expire(&server->keyspace, CRON_SLICE_US);
+    int64_t slice_us = lag_ms >= CRON_LATE_MS ? CRON_SLICE_LATE_US : CRON_SLICE_US;
+    cron->behind = !keyspace_expire(&server->keyspace, slice_us);
     int64_t taken_us = clock_mono_us() - start_us;
     cron->slices++;
     cron->expire_cut_short += cron->behind;

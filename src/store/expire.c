@@ -114,12 +114,17 @@ bool keyspace_expire(struct keyspace *keyspace, int64_t budget_us) {
 
 /* Telling. */
 
+static int64_t earliest_of(const struct due *due) {
+    int64_t earliest_ms = due_earliest(due);
+    return earliest_ms != 0 ? earliest_ms : due->tick * DUE_TICK_MS;
+}
+
 int64_t expire_lag_ms(const struct keyspace *keyspace) {
     int64_t earliest_ms = INT64_MAX;
     for (int i = 0; i < keyspace->database_count; i++) {
         const struct database *database = &keyspace->databases[i];
-        int64_t keys_ms = due_earliest(&database->deadlines);
-        int64_t fields_ms = due_earliest(&database->field_deadlines);
+        int64_t keys_ms = earliest_of(&database->deadlines);
+        int64_t fields_ms = earliest_of(&database->field_deadlines);
         earliest_ms = keys_ms < earliest_ms ? keys_ms : earliest_ms;
         earliest_ms = fields_ms < earliest_ms ? fields_ms : earliest_ms;
     }

@@ -89,7 +89,8 @@ void keyspace_unfile(struct database *database, struct entry *entry) {
 }
 
 void keyspace_let_go(struct keyspace *keyspace, struct entry *entry, bool lazy) {
-    if (lazy && entry_type(entry) != ENTRY_STRING && value_weight(entry) >= VALUE_FREE_LAZILY_MIN) {
+    bool small = entry_type(entry) == ENTRY_STRING && entry_encoding(entry) != ENTRY_BLOB;
+    if (lazy && !small && value_weight(entry) >= VALUE_FREE_LAZILY_MIN) {
         lazyfree_entry(keyspace->lazyfree, entry);
     } else {
         value_free(entry);

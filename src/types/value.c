@@ -7,6 +7,10 @@
 #include "types/hash.h"
 #include "types/string.h"
 
+/* Bytes of a string that take as long to free as an element: giving them back to the system is what
+ * takes long, 15 ms for 100 MB. A string of a megabyte is freed in the background. */
+#define BYTES_PER_WEIGHT (16 * 1024)
+
 static const char *const type_names[] = {
     [ENTRY_STRING] = "string",   [ENTRY_LIST] = "list", [ENTRY_SET] = "set",
     [ENTRY_SORTED_SET] = "zset", [ENTRY_HASH] = "hash", [ENTRY_STREAM] = "stream",
@@ -49,7 +53,12 @@ size_t value_weight(const struct entry *entry) {
         return hash_free_cost(entry);
     }
     check(entry_type(entry) == ENTRY_STRING);
-    return 1;
+    if (entry_encoding(entry) != ENTRY_BLOB) {
+        return 1;
+    }
+    /* What a reply under way holds too is not freed with the entry. */
+    const struct blob *blob = entry_pointer(entry);
+    return blob_is_shared(blob) ? 1 : 1 + blob_footprint(blob) / BYTES_PER_WEIGHT;
 }
 
 void value_free(struct entry *entry) {

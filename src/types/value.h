@@ -19,7 +19,7 @@ int value_type_named(struct bytes name);
 /* "int", "embstr", "raw", "listpack", "hashtable" ... as OBJECT ENCODING answers. */
 const char *value_encoding_name(const struct entry *entry);
 
-/* Elements whose freeing costs time: 1 for a string of whatever size, the count of a collection. */
+/* How long freeing takes, in elements: the count of a collection; a long string counts as many. */
 size_t value_weight(const struct entry *entry);
 
 /* Frees the entry and all that it refers to, here and now. It is in no dict and no index any
