@@ -68,7 +68,9 @@ static void debug_object(struct call *call) {
                   "lru_seconds_idle:%lld",
                   (const void *)entry, value_encoding_name(entry),
                   value_footprint(entry, FOOTPRINT_SAMPLES), entry->access,
-                  (long long)(access_idle_ms(entry, call->now_ms) / 1000));
+                  (long long)(call->keyspace->access_rule == ACCESS_RECENCY
+                                  ? access_idle_ms(entry, call->now_ms) / 1000
+                                  : 0));
     reply_status(call->reply, buffer_text(&text));
     buffer_clear(&text);
 }

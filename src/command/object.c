@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "client/call.h"
 #include "store/access.h"
+#include "store/adapt.h"
 #include "types/value.h"
 
 #define MS_IN_S 1000
@@ -54,16 +55,34 @@ static void object_refcount(struct call *call) {
     }
 }
 
+/* What an entry's access field holds depends on the policy: a time, or how often it was used. */
 static void object_idletime(struct call *call) {
     const struct entry *entry = look(call);
-    if (entry != NULL) {
+    if (entry == NULL) {
+        return;
+    }
+    if (call->keyspace->access_rule != ACCESS_RECENCY) {
+        reply_error(call->reply,
+                    "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note "
+                    "that when switching between policies at runtime LRU and LFU data will take "
+                    "some time to adjust.");
+    } else {
         reply_integer(call->reply, access_idle_ms(entry, call->now_ms) / MS_IN_S);
     }
 }
 
-/* An entry's access field holds a clock, never a frequency. */
 static void object_freq(struct call *call) {
-    if (look(call) != NULL) {
+    const struct entry *entry = look(call);
+    if (entry == NULL) {
+        return;
+    }
+    const struct keyspace *keyspace = call->keyspace;
+    if (keyspace->access_rule == ACCESS_FREQUENCY) {
+        reply_integer(call->reply, access_counter(entry->access, access_minute(call->now_ms),
+                                                  keyspace->counter_decay_minutes));
+    } else if (keyspace->access_rule == ACCESS_WORTH) {
+        reply_integer(call->reply, worth_count(entry->access, adapt_now(keyspace->adapt)));
+    } else {
         reply_error(call->reply,
                     "ERR An LFU maxmemory policy is not selected, access frequency not tracked. "
                     "Please note that when switching between policies at runtime LRU and LFU data "

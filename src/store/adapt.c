@@ -62,6 +62,14 @@ void adapt_free(struct adapt *adapt) {
 
 void adapt_limit(struct adapt *adapt, size_t ghost_bytes_max) {
     adapt->ghost_bytes_max = ghost_bytes_max;
+    if (ghosts_footprint(&adapt->ghosts) > ghost_bytes_max) {
+        ghosts_clear(&adapt->ghosts);
+    }
+}
+
+void adapt_forget(struct adapt *adapt) {
+    ghosts_clear(&adapt->ghosts);
+    window_clear(&adapt->window);
 }
 
 /* One use of any key: the clock goes on, and a key of the share takes part in the trial. */

@@ -27,8 +27,11 @@ struct adapt {
 struct adapt *adapt_new(struct keyspace *keyspace);
 void adapt_free(struct adapt *adapt);
 
-/* Ghosts may take so many bytes. */
+/* Ghosts may take so many bytes; if they take more, they are forgotten. */
 void adapt_limit(struct adapt *adapt, size_t ghost_bytes_max);
+
+/* Frees what is kept besides the entries: there is nothing left to evict, and still too much in use. */
+void adapt_forget(struct adapt *adapt);
 
 /* An entry was used: gives the new value of its access field. */
 uint32_t adapt_used(struct adapt *adapt, uint64_t hash, uint32_t access);

@@ -126,6 +126,10 @@ static bool evict_one(struct evict *evict) {
     struct database *database;
     struct entry *entry;
     if (!victims_next(&evict->victims, &database, &entry)) {
+        if (evict->keyspace->adapt != NULL) {
+            adapt_forget(evict->keyspace->adapt);
+            look_beside(evict);
+        }
         return false;
     }
     size_t pending = lazyfree_pending_bytes(evict->keyspace->lazyfree);
