@@ -1,13 +1,14 @@
 # Larder's build. What there is to make:
 #   all (default)  build/larder-server           run       install what is missing, build, serve on 6379
 #   test           unit and integration tests    unit, integration        one half of them
-#   check          style, layers, warnings, lint bench, fuzz, install, clean
+#   check          style, layers, warnings, lint bench, fuzz, soak, install, clean
 # Variables: SANITIZE=address,undefined or thread   DEBUG=1   WERROR=1   V=1   CC=   CFLAGS_EXTRA=
-#   BUILD=folder   PREFIX= DESTDIR=   FUZZ_SECONDS=   ROOMS="base ds" (build and test only these)
+#   BUILD=folder   PREFIX= DESTDIR=   FUZZ_SECONDS=   SOAK_MINUTES=   ROOMS="base ds" (build and test only these)
 #   TESTS="ds/test_dict" (run only these unit tests)   SUITES="test_basic" (only these integration tests)
 BUILD ?= build
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
+SOAK_MINUTES ?= 5
 JOBS ?= $(shell nproc)
 ifeq ($(origin CC),default)
 CC = gcc
@@ -104,13 +105,17 @@ bench: all $(BENCHMARKS)
 	$(if $(wildcard bench/run),bench/run $(OUT))
 fuzz: $(FUZZERS)
 	@for fuzzer in $^; do utils/run-fuzzer $$fuzzer $(FUZZ_SECONDS) || exit 1; done
+# Mixed commands at the limit of memory under the sanitizers.
+soak:
+	@$(AGAIN) SANITIZE=address,undefined all
+	@utils/soak $(BUILD)/address-undefined/larder-server $(SOAK_MINUTES)
 install: all
 	install -D -m 755 $(SERVER) $(DESTDIR)$(PREFIX)/bin/larder-server
 	$(if $(wildcard utils/larder.conf),$\
 	    install -D -m 644 utils/larder.conf $(DESTDIR)$(PREFIX)/share/larder/larder.conf)
 clean:
 	rm -rf $(BUILD)
-.PHONY: all library unit-build integration-build run test unit integration check objects bench fuzz \
+.PHONY: all library unit-build integration-build run test unit integration check objects bench fuzz soak \
     install clean always
 .SECONDARY:
 

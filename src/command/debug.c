@@ -244,6 +244,12 @@ static void debug_populate(struct call *call) {
     }
 }
 
+/* A defect ends the process with a line that names it. */
+static void debug_validate(struct call *call) {
+    keyspace_validate(call->keyspace);
+    reply_ok(call->reply);
+}
+
 static void debug_help(struct call *call) {
     static const char *const lines[] = {
         "CHANGE-REPL-ID",
@@ -266,6 +272,8 @@ static void debug_help(struct call *call) {
         "    Do nothing for that long, fractions allowed, and serve nobody.",
         "STRINGMATCH-LEN <length> <pattern>",
         "    Whether the pattern matches a text of that many times the letter a.",
+        "VALIDATE",
+        "    Look at everything that is stored, and end the process if anything is not as it shall be.",
         NULL,
     };
     reply_help(call->reply, "DEBUG", lines);
@@ -287,6 +295,7 @@ static const struct {
     {"log", 3, 3, debug_log},
     {"protocol", 3, 3, debug_protocol},
     {"populate", 3, 5, debug_populate},
+    {"validate", 2, 2, debug_validate},
     {"help", 2, 2, debug_help},
 };
 

@@ -112,6 +112,7 @@ static void test_others(void **state) {
                    "HELP.\r\n");
     assert_int_equal(session_ask(session, "DEBUG HELP")[0], '*');
     assert_int_equal(session_ask(session, "DEBUG JMAP")[0], '$');
+    session_expect(session, "DEBUG VALIDATE", "+OK\r\n");
 }
 
 int main(void) {
