@@ -194,12 +194,7 @@ static void many_keys_with_one_deadline(void **state) {
         size += (size_t)sprintf(requests + size, "SET key:%d value PXAT %lld\r\n", i, deadline_ms);
     }
     char *back = malloc((size_t)DEADLINES * 5);
-    size_t sent = 0;
-    size_t got = 0;
-    while (got < (size_t)DEADLINES * 5) {
-        sent += wire_try_send(other, requests + sent, size - sent);
-        got += wire_read_until_quiet(other, back + got, (size_t)DEADLINES * 5 - got, 0);
-    }
+    wire_exchange(other, requests, size, back, (size_t)DEADLINES * 5);
     free(requests);
     free(back);
     harness_wait_for(is_empty, NULL, "the end of all keys with one deadline");

@@ -54,7 +54,7 @@ static void wait_ready(int fd, short events) {
     struct pollfd ready = {.fd = fd, .events = events};
     int result = poll(&ready, 1, HARNESS_WAIT_MS);
     if (result == 0) {
-        harness_fail("the server %s nothing for %d ms", events == POLLIN ? "sends" : "reads",
+        harness_fail("the server %s nothing for %d ms", (events & POLLIN) != 0 ? "sends" : "reads",
                      HARNESS_WAIT_MS);
     }
 }
@@ -118,6 +118,26 @@ void wire_read(int fd, void *at, size_t size) {
             next += got;
             size -= (size_t)got;
         }
+    }
+}
+
+void wire_exchange(int fd, const void *at, size_t size, void *back, size_t back_size) {
+    const char *next = at;
+    char *to = back;
+    while (size > 0 || back_size > 0) {
+        wait_ready(fd, (short)((size > 0 ? POLLOUT : 0) | (back_size > 0 ? POLLIN : 0)));
+        size_t sent = size > 0 ? wire_try_send(fd, next, size) : 0;
+        next += sent;
+        size -= sent;
+        ssize_t got = back_size > 0 ? recv(fd, to, back_size, MSG_DONTWAIT) : 0;
+        if (got == 0 && back_size > 0) {
+            harness_fail("the stream ended, %zu bytes short", back_size);
+        }
+        if (got < 0 && errno != EAGAIN && errno != EINTR) {
+            harness_fail("recv: %s", strerror(errno));
+        }
+        to += got > 0 ? got : 0;
+        back_size -= got > 0 ? (size_t)got : 0;
     }
 }
 

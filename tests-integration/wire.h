@@ -33,6 +33,10 @@ void wire_settle(int other);
 /* Reads exactly `size` bytes. */
 void wire_read(int fd, void *at, size_t size);
 
+/* Sends and reads by turns until all is sent and `back_size` bytes have come: for exchanges that
+ * neither side could hold in its sockets. */
+void wire_exchange(int fd, const void *at, size_t size, void *back, size_t back_size);
+
 /* Reads what comes until nothing has come for `quiet_ms` or the stream ends; returns the size, at
  * most `size`. Only for showing that nothing more comes: everything else knows what it waits
  * for. */
