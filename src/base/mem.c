@@ -346,6 +346,10 @@ int64_t mem_stored_here(void) {
            atomic_load_explicit(&local.used[MEM_DEADLINE], memory_order_relaxed);
 }
 
+int64_t mem_buffered_here(void) {
+    return atomic_load_explicit(&local.used[MEM_BUFFER], memory_order_relaxed);
+}
+
 int64_t mem_used_beside(void) {
     return signed_sum_of(0, MEM_BUFFER - 1) + signed_sum_of(MEM_BUFFER + 1, MEM_PURPOSES - 1) -
            mem_stored_here();

@@ -82,6 +82,9 @@ int64_t mem_used_here(void);
  * limit of memory. Costs three additions. */
 int64_t mem_stored_here(void);
 
+/* What they say of MEM_BUFFER. */
+int64_t mem_buffered_here(void);
+
 /* What counts against the limit of memory, MEM_BUFFER being all that does not, without
  * mem_stored_here of the calling thread. May be negative. Costs a walk over the threads. */
 int64_t mem_used_beside(void);

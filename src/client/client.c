@@ -465,6 +465,7 @@ void clients_pass_end(struct clients *clients) {
         }
     }
     clients_flush(clients);
+    clients_keep_budget(clients);
     while (clients->closing != NULL) {
         struct client *client = clients->closing;
         clients->closing = client->next_closing;
@@ -538,6 +539,7 @@ void clients_cron(struct clients *clients) {
         }
         struct client *client = clients->cron_next;
         clients->cron_next = client->next;
+        clients_budget_look(clients, client);
         if (!(client->flags & CLIENT_CLOSING)) {
             check_client(clients, client, now_ms);
         }

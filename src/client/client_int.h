@@ -38,7 +38,9 @@ struct clients {
     bool paused;
     bool pause_only_writes;
     int64_t pause_until_ms;
-    size_t held; /* clients with CLIENT_PAUSED */
+    size_t held;        /* clients with CLIENT_PAUSED */
+    bool over_budget;   /* buffers take more than they may */
+    int64_t budget_sum; /* of the clients that clients_cron has seen in this round */
     struct reply scratch;
     struct error_count errors[CLIENT_ERROR_CODES_MAX];
     size_t error_count;
@@ -62,6 +64,11 @@ void client_send_output(struct client *client);
 
 /* One send for each client with new output. */
 void clients_flush(struct clients *clients);
+
+/* At the end of a pass: closes the largest clients if all together buffer more than they may. */
+void clients_keep_budget(struct clients *clients);
+/* From clients_cron, for each client in turn: adds up what they buffer. */
+void clients_budget_look(struct clients *clients, const struct client *client);
 
 /* Counts an error reply by its code; the reply's on_error. */
 void clients_count_error(void *clients, struct bytes text);

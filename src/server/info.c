@@ -201,7 +201,7 @@ static void stats_absent(void *module, struct buffer *out) {
     buffer_append_text(
         out, "total_net_repl_input_bytes:0\r\ntotal_net_repl_output_bytes:0\r\n"
              "instantaneous_input_repl_kbps:0.00\r\ninstantaneous_output_repl_kbps:0.00\r\n"
-             "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\nevicted_clients:0\r\n"
+             "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n"
              "evicted_scripts:0\r\ntotal_eviction_exceeded_time:0\r\n"
              "current_eviction_exceeded_time:0\r\nlatest_fork_usec:0\r\ntotal_forks:0\r\n"
              "migrate_cached_sockets:0\r\nslave_expires_tracked_keys:0\r\n"

@@ -97,9 +97,27 @@ static void log_beginning(const struct server *server) {
     buffer_clear(&warning);
 }
 
+static void log_memory(const struct server *server) {
+    const struct limit *limit = &server->limit;
+    double mib = 1024 * 1024;
+    double machine = (double)limit->machine_bytes / mib;
+    if (limit_bytes(limit) > 0) {
+        log_notice("Memory: %.0f MiB for data (%s), %.0f MiB for connections.",
+                   (double)limit_bytes(limit) / mib,
+                   limit_policy_name((enum limit_policy)limit->options.policy),
+                   (double)limit_clients_bytes(limit) / mib);
+    } else {
+        log_notice("Memory: maxmemory is not set, so data may take all of the %.0f MiB that there "
+                   "are, and the system ends the server if that is too much; %.0f MiB for "
+                   "connections.",
+                   machine, (double)limit_clients_bytes(limit) / mib);
+    }
+}
+
 static void log_started(const struct server *server) {
     log_notice("Event loop: %s. Clients: %lld at most.", loop_backend(server->loop),
                (long long)clients_options(server->context.clients)->client_max);
+    log_memory(server);
     for (int i = 0; i < server->listeners.tcp_count; i++) {
         log_notice("Listening on %s.", listener_name(server->listeners.tcp[i].listener));
     }

@@ -90,6 +90,7 @@ static void follow_options(void *context) {
     keyspace_set_access_rule(evict->keyspace, rule, options->lfu_log_factor,
                              options->lfu_decay_minutes);
     evict->bytes_max = limit_bytes(evict->limit);
+    evict->clients_bytes_max = limit_clients_bytes(evict->limit);
     if (evict->keyspace->adapt != NULL) {
         adapt_limit(evict->keyspace->adapt, (size_t)evict->bytes_max / GHOSTS_PART);
     }

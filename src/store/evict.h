@@ -21,7 +21,8 @@ struct evict {
     struct keyspace *keyspace;
     int64_t bytes_max; /* the limit; 0: none */
     int64_t ceiling;   /* bytes_max, or more after it was lowered: what is not to be exceeded now */
-    int64_t beside;    /* what counts and is not stored by this thread */
+    int64_t clients_bytes_max; /* what buffers of connections may take; 0: no limit */
+    int64_t beside;            /* what counts and is not stored by this thread */
     struct victims victims;
 };
 

@@ -32,7 +32,7 @@ enum limit_policy {
     X(INT, tenacity, "maxmemory-eviction-tenacity", "10", 0, 100, NULL, 0, NULL,                   \
       "How much of a pass may go into making room, 0: little, 100: whatever it takes.")            \
     X(MEMORY, clients_bytes_max, "maxmemory-clients", "5%", 0, INT64_MAX, NULL, OPTION_PERCENT,    \
-      NULL,                                                                                        \
+      limit_apply,                                                                                 \
       "Bytes that all connections may take, or percent of maxmemory, of the machine's memory if "  \
       "there is none; 0: no limit.")                                                               \
     X(INT, lfu_log_factor, "lfu-log-factor", "10", 0, INT32_MAX, NULL, 0, limit_apply,             \

@@ -1,0 +1,90 @@
+/* budget: what all connections' buffers may take together (maxmemory-clients). Beyond that the largest
+ * are closed, until the rest fits; data is never evicted for them.
+ *
+ * What is buffered is known in two ways: the allocator's counter of buffers, looked at once a pass,
+ * is right at once but does not see large values that replies hold by reference; the sum over all clients
+ * that clients_cron gathers sees everything and is up to a second old. Only when either is over the budget all
+ * clients are walked. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "client/client.h"
+#include "client/client_int.h"
+#include "client/input.h"
+#include "store/evict.h"
+
+/* Clients closed in one pass; if that is not enough, the next pass goes on. */
+#define CLOSED_MAX 16
+
+static size_t buffered_by(const struct client *client) {
+    return client->output.footprint + (client->input == NULL ? 0 : input_footprint(client->input));
+}
+
+/* The clients with the largest buffers, largest first. */
+struct largest {
+    size_t count;
+    struct {
+        struct client *client;
+        size_t size;
+    } items[CLOSED_MAX];
+};
+
+static void offer(struct largest *largest, struct client *client, size_t size) {
+    size_t at = largest->count;
+    if (at == CLOSED_MAX) {
+        if (largest->items[at - 1].size >= size) {
+            return;
+        }
+        at--;
+    } else {
+        largest->count++;
+    }
+    while (at > 0 && largest->items[at - 1].size < size) {
+        largest->items[at] = largest->items[at - 1];
+        at--;
+    }
+    largest->items[at].client = client;
+    largest->items[at].size = size;
+}
+
+static void evict_client(struct client *client) {
+    struct buffer line;
+    buffer_init(&line, MEM_OTHER);
+    client_describe(client, &line);
+    log_notice(
+        "Closing a client: all together buffer more than maxmemory-clients allows, and this one "
+        "most: %s",
+        buffer_text(&line));
+    buffer_clear(&line);
+    client->clients->metrics.evicted_clients++;
+    client_close(client);
+}
+
+void clients_keep_budget(struct clients *clients) {
+    int64_t most = clients->context->evict->clients_bytes_max;
+    if (most == 0 || (!clients->over_budget && mem_buffered_here() <= most)) {
+        return;
+    }
+    int64_t total = 0;
+    struct largest largest = {0};
+    for (struct client *c = clients->first; c != NULL; c = c->next) {
+        size_t size = c->flags & CLIENT_CLOSING ? 0 : buffered_by(c);
+        total += (int64_t)size;
+        if (size > 0 && !(c->flags & (CLIENT_NO_EVICT | CLIENT_INTERNAL))) {
+            offer(&largest, c, size);
+        }
+    }
+    for (size_t i = 0; i < largest.count && total > most; i++) {
+        total -= (int64_t)largest.items[i].size;
+        evict_client(largest.items[i].client);
+    }
+    clients->over_budget = total > most && largest.count == CLOSED_MAX;
+}
+
+void clients_budget_look(struct clients *clients, const struct client *client) {
+    clients->budget_sum += (int64_t)buffered_by(client);
+    if (client->next == NULL) {
+        int64_t most = clients->context->evict->clients_bytes_max;
+        clients->over_budget |= most > 0 && clients->budget_sum > most;
+        clients->budget_sum = 0;
+    }
+}
