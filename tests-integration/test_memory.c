@@ -1,13 +1,14 @@
-/* The limit of memory as clients see it: refusals, eviction by each policy, limits that change.
- * The
+/* The limit of memory as clients see it: refusals, eviction by each policy, limits that change. The
  * reference's limits are less exact (what connections hold counts there, and a key's last use is
  * known to the second), so this is not for it. */
 #include "client.h"
 #include "harness.h"
+#include "wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LIMIT       (8 << 20)
 #define VALUE_BYTES 1000
@@ -119,6 +120,7 @@ static void every_policy_keeps_to_the_limit(void **state) {
     keep_to_the_limit("allkeys-lru");
     keep_to_the_limit("allkeys-lfu");
     keep_to_the_limit("allkeys-random");
+    keep_to_the_limit("allkeys-adaptive");
     keep_to_the_limit("volatile-lru");
     keep_to_the_limit("volatile-lfu");
     keep_to_the_limit("volatile-random");
@@ -179,6 +181,64 @@ static void recency_is_kept(void **state) {
     assert_in_range(there, KEPT - KEPT / 10, KEPT);
 }
 
+static void percentages(void **state) {
+    (void)state;
+    long long machine = info_number("memory", "total_system_memory:");
+    client_expect(client, "+OK", "CONFIG SET maxmemory 75%%");
+    client_expect(client, "[\"maxmemory\", \"75%\"]", "CONFIG GET maxmemory");
+    long long limit = info_number("memory", "maxmemory:");
+    /* A control group may allow less than the machine has. */
+    assert_in_range(limit, 1, machine / 4 * 3);
+    client_expect(client,
+                  "-ERR CONFIG SET failed (possibly related to argument 'maxmemory') - percentage "
+                  "argument must be less or equal to 100",
+                  "CONFIG SET maxmemory 101%%");
+}
+
+/* Sends the beginning of a SET whose value has so many bytes, which takes them and answers
+ * nothing. */
+static int hold_bytes(const char *name, size_t size) {
+    int fd = wire_connect(server);
+    wire_expect_reply(fd, "PING", "+PONG");
+    char header[64];
+    int length =
+        snprintf(header, sizeof header, "*3\r\n$3\r\nSET\r\n$1\r\n%s\r\n$%zu\r\n", name, 2 * size);
+    wire_send(fd, header, (size_t)length);
+    char *bytes = calloc(1, size);
+    assert_non_null(bytes);
+    wire_send(fd, bytes, size);
+    free(bytes);
+    return fd;
+}
+
+static bool clients_were_evicted(void *context) {
+    return info_number("stats", "evicted_clients:") >= *(int *)context;
+}
+
+static void largest_connections_are_closed(void **state) {
+    (void)state;
+    client_expect(client, "+OK", "CONFIG SET maxmemory-policy allkeys-lru");
+    client_expect(client, "+OK", "SET kept value");
+    client_expect(client, "+OK", "CONFIG SET maxmemory-clients 6mb");
+    int small = hold_bytes("a", 1 << 20);
+    int large = hold_bytes("b", 3 << 20);
+    int spared = wire_connect(server);
+    wire_expect_reply(spared, "CLIENT NO-EVICT on", "+OK");
+    wire_send_text(spared, "*3\r\n$3\r\nSET\r\n$1\r\nc\r\n$9000000\r\n");
+    char *bytes = calloc(1, 4 << 20);
+    assert_non_null(bytes);
+    wire_send(spared, bytes, 4 << 20);
+    free(bytes);
+    int one = 1;
+    harness_wait_for(clients_were_evicted, &one, "a connection closed for its buffers");
+    wire_expect_end(large);
+    close(small);
+    close(large);
+    close(spared);
+    client_expect(client, "\"value\"", "GET kept");
+    client_expect(client, "+OK", "CONFIG SET maxmemory-clients 5%%");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(full_memory_refuses_what_adds, empty),
@@ -186,6 +246,8 @@ int main(void) {
         cmocka_unit_test_setup(volatile_policies_spare_keys_without_deadline, empty),
         cmocka_unit_test_setup(a_lowered_limit_is_reached, empty),
         cmocka_unit_test_setup(recency_is_kept, empty),
+        cmocka_unit_test_setup(percentages, empty),
+        cmocka_unit_test_setup(largest_connections_are_closed, empty),
         cmocka_unit_test(ends_cleanly),
     };
     return cmocka_run_group_tests(tests, start, NULL);

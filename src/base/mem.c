@@ -300,6 +300,11 @@ char *mem_copy_text(enum mem_purpose purpose, const char *at, size_t size) {
     return copy;
 }
 
+void mem_recount(enum mem_purpose from, enum mem_purpose to, size_t size) {
+    count(from, -(int64_t)mem_class(size));
+    count(to, (int64_t)mem_class(size));
+}
+
 /* Telling. */
 
 /* Sums [first, last] over all threads. A sum that other threads are changing may be below zero for

@@ -69,6 +69,9 @@ void *mem_try_realloc(enum mem_purpose purpose, void *at, size_t old_size, size_
 /* Copies `size` bytes into a new block of size + 1 with a NUL behind. Freed with size + 1. */
 char *mem_copy_text(enum mem_purpose purpose, const char *at, size_t size);
 
+/* Counts a block of this size that is there under another purpose from now on. */
+void mem_recount(enum mem_purpose from, enum mem_purpose to, size_t size);
+
 /* Bytes in use, by purpose and in all, over all threads. Costs a walk over the threads. */
 size_t mem_used_by(enum mem_purpose purpose);
 size_t mem_used(void);

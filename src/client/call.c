@@ -10,6 +10,9 @@ struct blob *call_take_blob(struct call *call, int index) {
         if (call->blobs[i].index == index) {
             struct blob *blob = call->blobs[i].blob;
             call->blobs[i].blob = NULL;
+            if (blob != NULL) {
+                blob_charge(blob, MEM_DATA);
+            }
             return blob;
         }
     }

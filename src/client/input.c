@@ -110,6 +110,7 @@ bool input_begin_blob(struct input *input) {
     if (blob == NULL) {
         return false;
     }
+    blob_charge(blob, MEM_BUFFER);
     memcpy(blob->bytes, input->bytes + input->state.at, here);
     blob->size = here;
     input->filling = blob;

@@ -26,10 +26,15 @@ struct blob *blob_try_new(size_t capacity) {
         return NULL;
     }
     atomic_init(&blob->references, 1);
-    blob->unused = 0;
+    blob->purpose = MEM_DATA;
     blob->size = 0;
     blob->capacity = capacity;
     return blob;
+}
+
+void blob_charge(struct blob *blob, enum mem_purpose purpose) {
+    mem_recount((enum mem_purpose)blob->purpose, purpose, sizeof *blob + blob->capacity);
+    blob->purpose = (uint32_t)purpose;
 }
 
 struct blob *blob_try_copy(struct bytes content) {
@@ -46,7 +51,7 @@ void blob_release(struct blob *blob) {
      * holder needs no locked instruction: nobody else can take a reference. */
     if (atomic_load_explicit(&blob->references, memory_order_acquire) == 1 ||
         atomic_fetch_sub_explicit(&blob->references, 1, memory_order_acq_rel) == 1) {
-        mem_free(MEM_DATA, blob, sizeof *blob + blob->capacity);
+        mem_free((enum mem_purpose)blob->purpose, blob, sizeof *blob + blob->capacity);
     }
 }
 
@@ -59,8 +64,8 @@ struct blob *blob_try_grow(struct blob *blob, size_t capacity) {
         return NULL;
     }
     capacity = filled(capacity);
-    struct blob *grown =
-        mem_try_realloc(MEM_DATA, blob, sizeof *blob + blob->capacity, sizeof *blob + capacity);
+    struct blob *grown = mem_try_realloc((enum mem_purpose)blob->purpose, blob,
+                                         sizeof *blob + blob->capacity, sizeof *blob + capacity);
     if (grown != NULL) {
         grown->capacity = capacity;
     }

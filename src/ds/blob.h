@@ -2,7 +2,7 @@
  * keyspace has already dropped, and a value may be read from the socket straight into its place.
  *
  *     +--------------+-----------+-------------+------------------+
- *     | references 4 | unused 4  | size 8      | capacity 8       |  24 bytes
+ *     | references 4 | purpose 4 | size 8      | capacity 8       |  24 bytes
  *     +--------------+-----------+-------------+------------------+
  *     | bytes[capacity] ...
  *
@@ -23,7 +23,7 @@
 
 struct blob {
     _Atomic uint32_t references;
-    uint32_t unused;
+    uint32_t purpose; /* that its memory is counted under: enum mem_purpose */
     size_t size;
     size_t capacity;
     char bytes[];
@@ -32,6 +32,9 @@ struct blob {
 /* A blob with one reference, size 0 and at least `capacity` bytes of room; NULL when there is no
  * memory (capacity is a client's choice). */
 struct blob *blob_try_new(size_t capacity);
+
+/* From now on its memory is counted under another purpose: a new one's is MEM_DATA. */
+void blob_charge(struct blob *blob, enum mem_purpose purpose);
 
 /* A blob that holds a copy. NULL when there is no memory. */
 struct blob *blob_try_copy(struct bytes content);
