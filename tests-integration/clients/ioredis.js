@@ -162,6 +162,37 @@ async function main() {
     assert.equal(await other.quit(), "OK");
   });
 
+  await check("publish and subscribe", async (client) => {
+    const subscriber = new Redis(port, "127.0.0.1");
+    const seen = [];
+    const all = new Promise((resolve) => {
+      const note = (...words) => seen.push(words) === 4 && resolve();
+      subscriber.on("message", (channel, message) => note("message", channel, message));
+      subscriber.on("pmessage", (pattern, channel, message) => note(pattern, channel, message));
+      subscriber.on("smessage", (channel, message) => note("smessage", channel, message));
+    });
+    assert.equal(await subscriber.subscribe("news", "other"), 2);
+    assert.equal(await subscriber.psubscribe("n?w*"), 3);
+    assert.equal(await subscriber.ssubscribe("shard"), 1);
+    assert.equal(await client.publish("news", "a"), 2);
+    assert.equal(await client.publish("other", "b"), 1);
+    assert.equal(await client.spublish("shard", "c"), 1);
+    await all;
+    assert.deepEqual(seen, [
+      ["message", "news", "a"],
+      ["n?w*", "news", "a"],
+      ["message", "other", "b"],
+      ["smessage", "shard", "c"],
+    ]);
+    await assert.rejects(subscriber.get("x"), /subscriber mode/);
+    await subscriber.unsubscribe("news", "other");
+    await subscriber.punsubscribe("n?w*");
+    await subscriber.sunsubscribe("shard");
+    assert.equal(await subscriber.ping(), "PONG");
+    assert.equal(await client.publish("news", "d"), 0);
+    subscriber.disconnect();
+  });
+
   console.log(`${passed} passed, ${failed} failed`);
   process.exit(failed === 0 ? 0 : 1);
 }

@@ -137,6 +137,30 @@ async function suite(options) {
     assert.equal(await client.dbSize(), 0);
   });
 
+  await check("publish and subscribe", options, async (client) => {
+    const subscriber = client.duplicate();
+    await subscriber.connect();
+    const seen = [];
+    let done;
+    const all = new Promise((resolve) => (done = resolve));
+    const note = (message, channel) => seen.push(`${channel} ${message}`) === 4 && done();
+    await subscriber.subscribe(["news", "other"], note);
+    await subscriber.pSubscribe("n?w*", note);
+    await subscriber.sSubscribe("shard", note);
+    assert.equal(await client.publish("news", "a"), 2);
+    assert.equal(await client.publish("other", "b"), 1);
+    assert.equal(await client.sPublish("shard", "c"), 1);
+    await all;
+    assert.deepEqual(seen, ["news a", "news a", "other b", "shard c"]);
+    assert.equal(Number((await client.pubSubNumSub(["news"])).news), 1);
+    await subscriber.unsubscribe(["news", "other"]);
+    await subscriber.pUnsubscribe("n?w*");
+    await subscriber.sUnsubscribe("shard");
+    assert.equal(String(await subscriber.ping()), "PONG");
+    assert.equal(await client.publish("news", "d"), 0);
+    subscriber.destroy();
+  });
+
   await check("other database", { ...options, database: 3 }, async (client) => {
     assert.equal(await client.set("only-there", "1"), "OK");
     assert.equal(await client.select(0), undefined);
@@ -146,9 +170,29 @@ async function suite(options) {
   });
 }
 
+/* The client's own cache, which the server keeps true. */
+async function caches() {
+  const options = { RESP: 3, clientSideCache: { ttl: 0, maxEntries: 0, evictPolicy: "LRU" } };
+  await check("client-side cache", options, async (client) => {
+    const other = createClient({ url });
+    await other.connect();
+    await other.set("cached", "1");
+    assert.equal(await client.get("cached"), "1");
+    assert.equal(await client.get("cached"), "1");
+    await other.set("cached", "2");
+    const end = Date.now() + 20000;
+    while ((await client.get("cached")) !== "2") {
+      assert.ok(Date.now() < end, "the cache never learns of the change");
+    }
+    await other.del("cached");
+    other.destroy();
+  });
+}
+
 async function main() {
   await suite({});
   await suite({ RESP: 3 });
+  await caches();
   console.log(`${passed} passed, ${failed} failed`);
   process.exit(failed === 0 ? 0 : 1);
 }

@@ -179,6 +179,49 @@ def other_database(client):
     other.close()
 
 
+def wait_for_message(subscriber):
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        message = subscriber.get_message(ignore_subscribe_messages=True, timeout=0.1)
+        if message is not None:
+            return message
+    raise AssertionError("no message")
+
+
+def publish_and_subscribe(client):
+    subscriber = client.pubsub()
+    subscriber.subscribe("news", "other")
+    subscriber.psubscribe("n?w*")
+    seen = [subscriber.get_message(timeout=20)["type"] for _ in range(3)]
+    assert seen == ["subscribe", "subscribe", "psubscribe"], seen
+    assert client.publish("news", BINARY) == 2
+    message = wait_for_message(subscriber)
+    assert (message["type"], message["channel"], message["data"]) == ("message", b"news", BINARY)
+    message = wait_for_message(subscriber)
+    assert (message["type"], message["pattern"], message["data"]) == ("pmessage", b"n?w*", BINARY)
+    subscriber.ping()
+    assert client.pubsub_numsub("news", "none") == [(b"news", 1), (b"none", 0)]
+    assert sorted(client.pubsub_channels()) == [b"news", b"other"]
+    assert client.pubsub_numpat() == 1
+    subscriber.unsubscribe()
+    subscriber.punsubscribe()
+    while subscriber.get_message(timeout=20)["type"] != "punsubscribe":
+        pass
+    assert client.publish("news", "x") == 0
+    subscriber.close()
+
+
+def keyspace_notifications(client):
+    client.config_set("notify-keyspace-events", "Ex")
+    subscriber = client.pubsub()
+    subscriber.psubscribe("__keyevent@*__:expired")
+    subscriber.get_message(timeout=20)
+    client.set("goes", 1, px=10)
+    assert wait_for_message(subscriber)["data"] == b"goes"
+    client.config_set("notify-keyspace-events", "")
+    subscriber.close()
+
+
 def connection_pool(client):
     pool = redis.ConnectionPool(port=PORT, max_connections=20)
     connections = [pool.get_connection("PING") for _ in range(20)]
@@ -192,7 +235,7 @@ def connection_pool(client):
 
 for function in (connects, strings, binary_values, unicode_text, deadlines, counters, several_keys,
                  hashes, scanning, pipelines, errors, server_commands, other_database,
-                 connection_pool):
+                 publish_and_subscribe, keyspace_notifications, connection_pool):
     check(function.__name__, function)
 print(f"{counts['passed']} passed, {counts['failed']} failed")
 sys.exit(1 if counts["failed"] else 0)

@@ -178,6 +178,90 @@ static void test_clear_lets_blobs_go(void **state) {
     blob_release(blob);
 }
 
+/* Appends a run of `size` random bytes that the log gives. */
+static void append_run(struct pipe *pipe, struct shared_log *log, struct random *random,
+                       size_t size) {
+    char *at = shared_log_room(log, size);
+    assert_non_null(at);
+    for (size_t i = 0; i < size; i++) {
+        at[i] = (char)random_next(random);
+    }
+    struct shared_run run = shared_log_take(log, at + size);
+    buffer_append(&pipe->expected, at, size);
+    if (!output_extend_run(&pipe->output, &run)) {
+        output_append_run(&pipe->output, &run);
+    }
+    shared_release(run.block);
+}
+
+static void test_runs_are_one_while_they_follow(void **state) {
+    struct pipe *pipe = *state;
+    struct random random;
+    random_init(&random, 1);
+    struct shared_log log = {0};
+    for (int i = 0; i < 5; i++) {
+        append_run(pipe, &log, &random, 10);
+    }
+    assert_int_equal(output_block_count(&pipe->output), 1);
+    assert_int_equal(pipe->output.size, 50);
+    assert_int_equal(pipe->output.footprint, 50);
+    append(pipe, "reply", 5);
+    append_run(pipe, &log, &random, 10);
+    assert_int_equal(output_block_count(&pipe->output), 3);
+    assert_int_equal(output_send(&pipe->output, &pipe->transport, 3), 3);
+    assert_int_equal(output_send(&pipe->output, &pipe->transport, SIZE_MAX), 62);
+    assert_int_equal(receive(pipe, SIZE_MAX), 65);
+    assert_true(output_is_empty(&pipe->output));
+    assert_int_equal(pipe->output.footprint, 0);
+    assert_int_equal(log.block->references, 1);
+    shared_log_clear(&log);
+}
+
+/* A small part of a block does not keep the whole of it for one who is slow. */
+static void test_waiting_runs(void **state) {
+    struct pipe *pipe = *state;
+    struct random random;
+    random_init(&random, 2);
+    struct shared_log log = {0};
+    append_run(pipe, &log, &random, 10);
+    append_run(pipe, &log, &random, 10);
+    assert_int_equal(output_send(&pipe->output, &pipe->transport, 5), 5);
+    assert_true(pipe->output.waits);
+    struct shared_block *block = shared_hold(log.block);
+    append(pipe, "reply", 5);
+    assert_int_equal(block->references, 2);
+    shared_log_clear(&log);
+    shared_release(block);
+    /* A large one is referred to. */
+    append_run(pipe, &log, &random, SHARED_BLOCK_SIZE / 2);
+    block = shared_hold(log.block);
+    append(pipe, "reply", 5);
+    assert_int_equal(block->references, 3);
+    shared_log_clear(&log);
+    while (!output_is_empty(&pipe->output)) {
+        assert_true(output_send(&pipe->output, &pipe->transport, 7) > 0);
+        receive(pipe, SIZE_MAX);
+    }
+    assert_int_equal(pipe->received, pipe->expected.size);
+    assert_false(pipe->output.waits);
+    assert_int_equal(block->references, 1);
+    shared_release(block);
+}
+
+static void test_clear_lets_runs_go(void **state) {
+    struct pipe *pipe = *state;
+    struct random random;
+    random_init(&random, 3);
+    struct shared_log log = {0};
+    append_run(pipe, &log, &random, 100);
+    append(pipe, "x", 1);
+    append_run(pipe, &log, &random, 10);
+    output_clear(&pipe->output);
+    assert_int_equal(log.block->references, 1);
+    assert_int_equal(pipe->output.footprint, 0);
+    shared_log_clear(&log);
+}
+
 static void test_a_broken_connection(void **state) {
     struct pipe *pipe = *state;
     append(pipe, "lost", 4);
@@ -195,10 +279,11 @@ static void test_random_traffic(void **state) {
     for (size_t i = 0; i < blob->size; i++) {
         blob->bytes[i] = (char)random_next(&random);
     }
+    struct shared_log log = {0};
     for (int round = 0; round < 5000; round++) {
         size_t size = random_below(&random, 300);
         size_t from = random_below(&random, blob->size - size);
-        switch (random_below(&random, 4)) {
+        switch (random_below(&random, 6)) {
         case 0:
             append(pipe, blob->bytes + from, size);
             break;
@@ -207,6 +292,9 @@ static void test_random_traffic(void **state) {
             buffer_append(&pipe->expected, blob->bytes + from, size);
             break;
         case 2:
+            append_run(pipe, &log, &random, size / 2 + 1);
+            break;
+        case 3:
             assert_true(output_send(&pipe->output, &pipe->transport, size + 1) >= 0);
             break;
         default:
@@ -223,6 +311,7 @@ static void test_random_traffic(void **state) {
     assert_true(output_is_empty(&pipe->output));
     assert_false(blob_is_shared(blob));
     blob_release(blob);
+    shared_log_clear(&log);
 }
 
 int main(void) {
@@ -234,6 +323,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_full_socket, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_rest_of_a_blob_is_copied, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clear_lets_blobs_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_runs_are_one_while_they_follow, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_waiting_runs, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_clear_lets_runs_go, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_broken_connection, setup, teardown),
         cmocka_unit_test_setup_teardown(test_random_traffic, setup, teardown),
     };
