@@ -44,9 +44,10 @@ static void print_json(const char *name, const struct options_given *options,
     if (knows_cpu(result)) {
         printf(",\"server_ns_per_request\":%.2f", cpu_ns(result));
     }
-    printf(",\"latency_us\":{\"p50\":%.1f,\"p99\":%.1f,\"p99.9\":%.1f,\"max\":%.1f}",
+    printf(",\"latency_us\":{\"p50\":%.1f,\"p99\":%.1f,\"p99.9\":%.1f,\"p99.99\":%.1f,"
+           "\"max\":%.1f}",
            latency_us(result, 50), latency_us(result, 99), latency_us(result, 99.9),
-           latency_us(result, 100));
+           latency_us(result, 99.99), latency_us(result, 100));
     printf(",\"nulls\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"first_error\":", result->tally.nulls,
            result->tally.errors);
     print_json_text(result->tally.first_error);
