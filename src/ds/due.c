@@ -387,8 +387,8 @@ int64_t due_earliest(const struct due *due) {
     if (!is_running_place(due, place)) {
         return start_ms;
     }
-    /* What was due when it was filed may be earlier than the place. And items here may have moved to far
-     * later; those of the next place have not. */
+    /* What was due when it was filed may be earlier than the place. And items here may have
+     * moved to far later; those of the next place have not. */
     int64_t end_ms = start_ms + DUE_TICK_MS;
     int64_t earliest_ms = due->next_ms < end_ms ? due->next_ms : end_ms;
     return earliest_ms < 0 ? 0 : earliest_ms;

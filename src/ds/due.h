@@ -102,8 +102,8 @@ void due_replace(struct due *due, void *old_item, void *item);
  * millisecond of a tick that is over (keyspace_expire) never pays for that. */
 size_t due_take(struct due *due, int64_t now_ms, void **out, size_t max, size_t work, bool *done);
 
-/* A lower bound of the earliest deadline, INT64_MAX when empty: the start of the earliest place, or what
- * is known of the running tick's; 0 when nothing is, since a taking was interrupted. */
+/* A lower bound of the earliest deadline, INT64_MAX when empty: the start of the earliest place, or
+ * what is known of the running tick's; 0 when nothing is, since a taking was interrupted. */
 int64_t due_earliest(const struct due *due);
 
 /* Items from one of the earliest places that hold any, up to `max`: candidates of volatile-ttl. */

@@ -15,8 +15,8 @@
 /* Expiry looks ten times a second at least, whatever hz says: keys leave within a second. */
 #define CRON_MS_MAX 100
 
-/* What a request that arrives in the middle waits longer. The slices of expiry and of eviction and a
- * full batch stay below a millisecond together. */
+/* What a request that arrives in the middle waits longer. The slices of expiry and of eviction and
+ * a full batch stay below a millisecond together. */
 #define CRON_SLICE_US 250
 /* Expiry that is half a second behind its time takes longer slices. */
 #define CRON_SLICE_LATE_US 500

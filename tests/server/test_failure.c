@@ -1,6 +1,6 @@
-/* Allocations that fail, the first, the second ... of each command that takes memory of a size that a
- * client chooses: an error or the reply as ever, the keyspace whole, and everything as before or as it
- * shall be. */
+/* Allocations that fail, the first, the second ... of each command that takes memory of a size that
+ * a client chooses: an error or the reply as ever, the keyspace whole, and everything as before or
+ * as it shall be. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
