@@ -76,9 +76,11 @@ static _Atomic uint64_t failing_in; /* 0: no allocation is made to fail */
 #ifndef MEM_LIBC
 /* jemalloc's settings; it looks for this name, and MALLOC_CONF in the environment overrides them.
  * Its bookkeeping costs 128 bytes for each slab, and slabs of 1 KiB blocks hold four of them: with
- * slabs of 64 KiB a key with a value of 100 bytes costs 2 bytes less, one with 1,000 bytes 15 less. */
+ * slabs of 64 KiB a key with a value of 100 bytes costs 2 bytes less, one with 1,000 bytes 15 less.
+ * dirty_decay_ms: what was freed goes back to the system within a second, not ten, so that the
+ * resident set follows when values of other sizes come: 331 MB instead of 434 at a limit of 200. */
 const char *malloc_conf;
-const char *malloc_conf = "slab_sizes:1-1024:16";
+const char *malloc_conf = "slab_sizes:1-1024:16,dirty_decay_ms:1000,muzzy_decay_ms:0";
 #endif
 
 #ifndef MEM_LIBC
