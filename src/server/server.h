@@ -7,7 +7,7 @@
  *                       +-- metrics, info           base/metric.h, server/info.h
  *                       +-- keyspace, limit, evict  store/
  *                       +-- commands, clients       client/
- *                       +-- slowlog, latency, monitor   feature/
+ *                       +-- slowlog, monitor, pubsub ...  feature/
  *                       +-- listeners, cron, ending     this room */
 #ifndef LARDER_SERVER_SERVER_H
 #define LARDER_SERVER_SERVER_H
