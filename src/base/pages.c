@@ -2,7 +2,7 @@
  * picture.
  *
  * Invariants (under `lock`): 1. start <= at <= usable <= end, start and usable being multiples of a
- * huge page; 2. what lies before `at` belongs to the allocator, is in `ready`, or is being
+ * huge page; 2. what lies before `at` belongs to the allocator, is in `ready` or `cold`, or is being
  * prepared; 3. no memory but what is being prepared or repaired has leave to be in huge pages
  * (MADV_HUGEPAGE), so that nobody else ever has the kernel zero one.
  *
@@ -43,6 +43,9 @@
  * twice. */
 #define REPAIR_MS    100
 #define REPAIR_LOOKS 64
+/* Rounds of that length in which the allocator has asked for nothing, after which prepared pages go
+ * back to the kernel. */
+#define IDLE_ROUNDS 5
 
 /* As in Linux 6.1; older kernels refuse. */
 #ifndef MADV_COLLAPSE
@@ -61,6 +64,10 @@ struct pages {
     uintptr_t end;
     uintptr_t ready[PAGES_READY_MAX]; /* the first is given out first */
     size_t ready_count;
+    uintptr_t cold[PAGES_READY_MAX]; /* were ready, and were given back to the kernel */
+    size_t cold_count;
+    bool asked;                /* the allocator has asked for memory, since the last round */
+    int idle_rounds;           /* how many rounds it has not */
     uint64_t small[BITS / 64]; /* a bit for each 2 MiB: there may be small pages */
     size_t small_count;        /* bits set */
     size_t small_next;         /* where the thread looks next */
@@ -94,6 +101,7 @@ static bool reserve(void) {
     pages.at = pages.start;
     pages.usable = pages.start;
     pages.ready_count = 0;
+    pages.cold_count = 0;
     memset(pages.small, 0, sizeof pages.small);
     pages.small_count = 0;
     return true;
@@ -136,6 +144,7 @@ static void note_small(uintptr_t from, uintptr_t to) {
 /* What is ready, if that will do; the thread then prepares another. */
 static uintptr_t take_ready(size_t size, size_t alignment) {
     if (pages.at - pages.start >= PAGES_SKIPPED) {
+        pages.asked = true;
         pthread_cond_signal(&pages.wake);
     }
     if (size > HUGE_PAGE || alignment > HUGE_PAGE || pages.ready_count == 0) {
@@ -261,9 +270,27 @@ static void repair_one(void) {
     }
 }
 
-/* Waits for a call, or for the time of the next repair. */
+/* Nobody needs what is ready: the memory goes back, the addresses are kept for the next time. */
+static void cool(void) {
+    for (size_t i = 0; i < pages.ready_count; i++) {
+        (void)madvise(address(pages.ready[i]), HUGE_PAGE, MADV_DONTNEED);
+        pages.cold[pages.cold_count++] = pages.ready[i];
+    }
+    pages.ready_count = 0;
+}
+
+static void end_round(void) {
+    pages.idle_rounds = pages.asked ? 0 : pages.idle_rounds + 1;
+    pages.asked = false;
+    if (pages.idle_rounds >= IDLE_ROUNDS) {
+        cool();
+    }
+    repair_one();
+}
+
+/* Waits for a call, or for the end of the round if something is to be done then. */
 static void wait_for_work(void) {
-    if (pages.small_count == 0) {
+    if (pages.small_count == 0 && pages.ready_count == 0) {
         pthread_cond_wait(&pages.wake, &pages.lock);
         return;
     }
@@ -273,8 +300,17 @@ static void wait_for_work(void) {
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     if (pthread_cond_timedwait(&pages.wake, &pages.lock, &until) == ETIMEDOUT) {
-        repair_one();
+        end_round();
     }
+}
+
+/* What to prepare next, 0 when nothing is wanted or to be had. */
+static uintptr_t next_to_prepare(void) {
+    if (pages.at - pages.start < PAGES_SKIPPED || pages.ready_count == PAGES_READY_MAX ||
+        (!pages.asked && pages.idle_rounds >= IDLE_ROUNDS)) {
+        return 0;
+    }
+    return pages.cold_count > 0 ? pages.cold[--pages.cold_count] : take(HUGE_PAGE, HUGE_PAGE);
 }
 
 static void *run(void *context) {
@@ -282,9 +318,7 @@ static void *run(void *context) {
     pthread_setname_np(pthread_self(), "larder-pages");
     pthread_mutex_lock(&pages.lock);
     while (!pages.stopping) {
-        bool wanted =
-            pages.at - pages.start >= PAGES_SKIPPED && pages.ready_count < PAGES_READY_MAX;
-        uintptr_t at = wanted ? take(HUGE_PAGE, HUGE_PAGE) : 0;
+        uintptr_t at = next_to_prepare();
         if (at == 0) {
             wait_for_work();
             continue;

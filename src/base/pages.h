@@ -23,8 +23,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What is kept ready at most: at 80 MB a second, which is growing by 1.7 million keys, 50 ms. It is
- * also what the process takes without using it. */
+/* What is kept ready at most: at 80 MB a second, which is growing by 1.7 million keys, 50 ms. While
+ * the server does not grow, they are given back to the kernel. */
 #define PAGES_READY_MAX 2
 /* Of a server with less memory than that nothing is prepared: it needs no huge pages. */
 #define PAGES_SKIPPED ((size_t)4 << 20)
