@@ -18,8 +18,8 @@ void script_stop(struct script *script);
  * databases. */
 void script_begin(struct script *script, const char *modern);
 
-/* "a: GET x | PING": connection a (to d) sends these commands in one piece. In a word, @b stands for
- * the id of connection b. Compares what everybody got. */
+/* "a: GET x | PING": connection a (to d) sends these commands in one piece. In a word, @b stands
+ * for the id of connection b. Compares what everybody got. */
 void script_step(struct script *script, const char *line);
 
 /* Steps, up to a NULL. */

@@ -212,7 +212,8 @@ static void late_reader(void **state) {
     enum { COUNT = 20000 };
     char line[2000];
     for (int i = 0; i < COUNT; i++) {
-        /* The middle ones are of another channel, so that the parts do not all follow each other. */
+        /* The middle ones are of another channel, so that the parts do not all follow each
+         * other. */
         int size = snprintf(line, sizeof line, "PUBLISH %s %d-%0*d\r\n", i % 3 == 1 ? "two" : "one",
                             i, 1 + i % 1000, 0);
         wire_send(other, line, (size_t)size);

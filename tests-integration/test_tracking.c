@@ -1,5 +1,5 @@
-/* Client tracking: the same bytes as the reference sends, in all modes; the bound of the table; what
- * is left when clients go. */
+/* Client tracking: the same bytes as the reference sends, in all modes; the bound of the table;
+ * what is left when clients go. */
 #include "script.h"
 #include "wire.h"
 

@@ -1,11 +1,11 @@
-/* budget: what all connections' buffers may take together (maxmemory-clients). Beyond that the largest
- * are closed, until the rest fits; data is never evicted for them.
+/* budget: what all connections' buffers may take together (maxmemory-clients). Beyond that the
+ * largest are closed, until the rest fits; data is never evicted for them.
  *
- * A large value that is being read counts as buffered until a command takes it. What is buffered is known in
- * two ways: the allocator's counter of buffers, looked at once a pass,
- * is right at once but does not see large values that replies hold by reference; the sum over all clients
- * that clients_cron gathers sees everything and is up to a second old. Only when either is over the budget all
- * clients are walked. */
+ * A large value that is being read counts as buffered until a command takes it. What is buffered is
+ * known in two ways: the allocator's counter of buffers, looked at once a pass, is right at once
+ * but does not see large values that replies hold by reference; the sum over all clients that
+ * clients_cron gathers sees everything and is up to a second old. Only when either is over the
+ * budget all clients are walked. */
 #include "base/log.h"
 #include "base/mem.h"
 #include "client/client.h"
