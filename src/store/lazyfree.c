@@ -60,10 +60,12 @@ static void do_job(struct lazyfree *lazyfree, struct job *job) {
     } else {
         free_tables(&job->keys, &job->deadlines, &job->field_deadlines);
     }
-    atomic_fetch_sub_explicit(&lazyfree->pending, job->objects, memory_order_relaxed);
-    atomic_fetch_add_explicit(&lazyfree->freed, job->objects, memory_order_relaxed);
+    size_t objects = job->objects;
+    atomic_fetch_add_explicit(&lazyfree->freed, objects, memory_order_relaxed);
     atomic_fetch_sub_explicit(&lazyfree->pending_bytes, job->bytes, memory_order_relaxed);
     mem_free(MEM_OTHER, job, sizeof *job);
+    /* Last: who sees that nothing is pending sees all the rest. */
+    atomic_fetch_sub_explicit(&lazyfree->pending, objects, memory_order_release);
 }
 
 /* Waits for a job; NULL when there is none left and the thread shall end. */
@@ -172,7 +174,7 @@ void lazyfree_database(struct lazyfree *lazyfree, struct dict keys, struct due d
 }
 
 size_t lazyfree_pending(const struct lazyfree *lazyfree) {
-    return lazyfree == NULL ? 0 : atomic_load_explicit(&lazyfree->pending, memory_order_relaxed);
+    return lazyfree == NULL ? 0 : atomic_load_explicit(&lazyfree->pending, memory_order_acquire);
 }
 
 size_t lazyfree_pending_bytes(const struct lazyfree *lazyfree) {
