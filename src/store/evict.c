@@ -142,10 +142,10 @@ static bool evict_one(struct evict *evict) {
 }
 
 bool evict_make_room(struct evict *evict) {
-    look_beside(evict);
     int64_t end_us = 0;
     for (uint64_t evicted = 1; evict_is_over(evict); evicted++) {
         if (!evict_one(evict)) {
+            look_beside(evict);
             return evict_used(evict) <= evict->bytes_max;
         }
         if (evicted % BETWEEN_LOOKS != 0) {
