@@ -8,8 +8,8 @@
  * every use two cache misses. Instead, as in Redis, candidates are drawn at random and compared.
  * Drawing a chain costs one miss for the bucket and brings all its entries, whose headers are then
  * asked for at once, so a dozen candidates cost about as much as two. And these misses are hidden
- * as well: the chains of the next eviction are drawn at the end of this one and asked for, so that
- * they have arrived when a later command needs them.
+ * as well: at the end of each eviction the buckets of the next but one are asked for, and the
+ * entries of the next one, so that they have arrived when a later command needs them.
  *
  *     random hashes -> chains -> entries -> score -> pool of 16 -> the best that is still as it was
  *                                                     ^ stays for the next eviction
@@ -56,7 +56,8 @@ void victims_init(struct victims *victims, struct keyspace *keyspace, const stru
 
 void victims_forget(struct victims *victims) {
     victims->pool_count = 0;
-    victims->database = NULL;
+    victims->next.database = NULL;
+    victims->then.database = NULL;
 }
 
 /* ---- where to look ---- */
@@ -92,18 +93,47 @@ static struct database *draw_database(struct victims *victims, bool is_volatile)
     }
 }
 
-/* Draws the chains of the next eviction and asks for their buckets. */
-static void draw_chains(struct victims *victims) {
-    victims->database = draw_database(victims, false);
-    if (victims->database == NULL) {
+/* Draws chains and asks for their buckets. */
+static void draw_chains(struct victims *victims, struct victim_drawing *drawing) {
+    drawing->database = draw_database(victims, false);
+    if (drawing->database == NULL) {
         return;
     }
     uint32_t count =
         (uint32_t)(victims->limit->options.samples + CHAIN_SAMPLES - 1) / CHAIN_SAMPLES;
-    victims->point_count = count < VICTIM_CHAINS_MAX ? count : VICTIM_CHAINS_MAX;
-    for (uint32_t i = 0; i < victims->point_count; i++) {
-        victims->points[i] = random_next(&victims->random);
-        dict_prefetch_bucket(&victims->database->keys, victims->points[i]);
+    drawing->count = count < VICTIM_CHAINS_MAX ? count : VICTIM_CHAINS_MAX;
+    for (uint32_t i = 0; i < drawing->count; i++) {
+        drawing->points[i] = random_next(&victims->random);
+        dict_prefetch_bucket(&drawing->database->keys, drawing->points[i]);
+    }
+}
+
+static size_t entries_of(const struct victim_drawing *drawing, struct entry **entries) {
+    size_t count = 0;
+    for (uint32_t i = 0; i < drawing->count; i++) {
+        count += dict_chain(&drawing->database->keys, drawing->points[i], entries + count,
+                            SEEN_MAX - count);
+    }
+    return count;
+}
+
+/* The eviction after the next gets its chains, and the next one's, whose buckets have come, its
+ * entries. */
+static void look_ahead(struct victims *victims) {
+    victims->next = victims->then;
+    draw_chains(victims, &victims->then);
+    if (victims->next.database == NULL) {
+        return;
+    }
+    struct entry *seen[SEEN_MAX];
+    size_t count = entries_of(&victims->next, seen);
+    for (size_t i = 0; i < count; i++) {
+        __builtin_prefetch(seen[i]);
+    }
+    if (victims->pool_count > 0) {
+        const struct victim *best = &victims->pool[victims->pool_count - 1];
+        dict_prefetch_bucket(&best->database->keys, best->hash);
+        __builtin_prefetch(best->entry);
     }
 }
 
@@ -198,25 +228,22 @@ static void offer_all(struct victims *victims, struct database *database, struct
 
 static bool next_of_all(struct victims *victims, struct database **database, struct entry **entry) {
     for (int drawing = 0; drawing < DRAWINGS_MAX; drawing++) {
-        if (victims->database == NULL) {
-            draw_chains(victims);
+        if (victims->next.database == NULL) {
+            draw_chains(victims, &victims->next);
         }
-        if (victims->database == NULL) {
+        if (victims->next.database == NULL) {
             return false;
         }
         struct entry *seen[SEEN_MAX];
-        size_t count = 0;
-        for (uint32_t i = 0; i < victims->point_count; i++) {
-            count += dict_chain(&victims->database->keys, victims->points[i], seen + count,
-                                SEEN_MAX - count);
-        }
-        offer_all(victims, victims->database, seen, count);
-        draw_chains(victims);
-        if (count > 0 && pool_take(victims, database, entry)) {
+        size_t count = entries_of(&victims->next, seen);
+        offer_all(victims, victims->next.database, seen, count);
+        bool found = pool_take(victims, database, entry);
+        look_ahead(victims);
+        if (found) {
             return true;
         }
     }
-    *database = victims->database;
+    *database = draw_database(victims, false);
     *entry = *database == NULL ? NULL : dict_random(&(*database)->keys, &victims->random);
     return *entry != NULL;
 }

@@ -27,13 +27,19 @@ struct victim {
     uint32_t score;  /* how much it should go; the highest goes first */
 };
 
+/* Chains drawn for one eviction. */
+struct victim_drawing {
+    struct database *database; /* NULL: none are drawn */
+    uint32_t count;
+    uint64_t points[VICTIM_CHAINS_MAX]; /* hashes that choose the chains */
+};
+
 struct victims {
     struct keyspace *keyspace;
     const struct limit *limit;
     struct random random;
-    struct database *database;          /* that `points` are for; NULL when none are drawn */
-    uint64_t points[VICTIM_CHAINS_MAX]; /* chains of the next drawing, asked for already */
-    uint32_t point_count;
+    struct victim_drawing next; /* its entries are asked for */
+    struct victim_drawing then; /* its buckets are asked for */
     uint32_t pool_count;
     struct victim pool[VICTIM_POOL_MAX]; /* ascending by score */
 };
