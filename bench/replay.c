@@ -1,6 +1,6 @@
-/* replay: what a cache would have missed. Reads ids from standard input, one a line, and asks a server
- * for each as an application would: GET, and on a miss SET. One request at a time, for the next one's
- * fate may depend on the last one's. Prints `requests N misses N errors N`.
+/* replay: what a cache would have missed. Reads ids from standard input, one a line, and asks a
+ * server for each as an application would: GET, and on a miss SET. One request at a time, for the
+ * next one's fate may depend on the last one's. Prints `requests N misses N errors N`.
  *
  *     replay -s SOCKET | -p PORT [-d VALUE-BYTES]
  *
@@ -51,7 +51,8 @@ static int connect_tcp(int port) {
     return fd;
 }
 
-/* How long the whole answer will be, once that can be told from its first `size` bytes; 0 before. */
+/* How long the whole answer will be, once that can be told from its first `size` bytes; 0
+ * before. */
 static size_t answer_size(size_t size) {
     const char *end = memchr(answer, '\n', size);
     if (end == NULL) {

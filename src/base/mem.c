@@ -182,8 +182,9 @@ static __attribute__((noinline, cold)) void thread_arrives(struct counters *mine
     mine->listed = true;
     pthread_mutex_unlock(&lock);
     check(pthread_setspecific(key, mine) == 0);
-    /* jemalloc sets a thread up at its first allocation, not at its first release. If that then comes from
-     * inside a release, because our hooks make it ask who it is, it waits for a lock that it holds. */
+    /* jemalloc sets a thread up at its first allocation, not at its first release. If that then
+     * comes from inside a release, because our hooks make it ask who it is, it waits for a lock
+     * that it holds. */
     raw_free(raw_alloc(1), 1);
 }
 

@@ -2,8 +2,8 @@
  * picture.
  *
  * Invariants (under `lock`): 1. start <= at <= usable <= end, start and usable being multiples of a
- * huge page; 2. what lies before `at` belongs to the allocator, is in `ready` or `cold`, or is being
- * prepared; 3. no memory but what is being prepared or repaired has leave to be in huge pages
+ * huge page; 2. what lies before `at` belongs to the allocator, is in `ready` or `cold`, or is
+ * being prepared; 3. no memory but what is being prepared or repaired has leave to be in huge pages
  * (MADV_HUGEPAGE), so that nobody else ever has the kernel zero one.
  *
  * The lock is held for a few instructions, and for the one system call by which a huge page's worth

@@ -27,12 +27,12 @@
  * right. 2. Used slots of a chain come first: an empty slot is followed only by empty ones, and the
  * last
  *    overflow bucket of a chain is not empty.
- * 3. size <= bucket_count * 4.5, or 6 by address (an insertion splits first), but for a dict being drained.
- * 4. Spare bits of a slot are zero.
+ * 3. size <= bucket_count * 4.5, or 6 by address (an insertion splits first), but for a dict being
+ * drained. 4. Spare bits of a slot are zero.
  *
  * Costs: a find reads one bucket and one entry, plus one bucket for each overflow (2 to 8 % of
- * finds) and one entry for each false tag (under 1 %). Memory: 64 bytes for every 4.5 or 6 entries, and
- * overflow buckets.
+ * finds) and one entry for each false tag (under 1 %). Memory: 64 bytes for every 4.5 or 6 entries,
+ * and overflow buckets.
  *
  * A dict by address finds entries by identity, with hash_mix of the address as hash; it may
  * hold anything aligned to 16, and never looks into it. */

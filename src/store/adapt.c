@@ -7,17 +7,20 @@
  *
  * A key's worth (worth.h) weighs how often it was used against how long ago. New keys spend some
  * time in a queue, the window, before they are judged. Then the key and the least worth of a random
- * sample of all keys are compared, and one goes: the old one only if the new one is worth more by a margin,
- * so that a scan or a loop, whose keys are all worth the same, does not wash out what is there.
- * What a key was worth when it was evicted is remembered by its ghost and found again if it comes back.
- * How fast a use loses its weight, and the margin, are settings; trial.h finds out which suits the requests.
+ * sample of all keys are compared, and one goes: the old one only if the new one is worth more by a
+ * margin, so that a scan or a loop, whose keys are all worth the same, does not wash out what is
+ * there. What a key was worth when it was evicted is remembered by its ghost and found again if it
+ * comes back. How fast a use loses its weight, and the margin, are settings; trial.h finds out
+ * which suits the requests.
  *
- * It has of W-TinyLFU (Einziger et al. 2017) the window and the admission by comparison; of LRFU (Lee et
- * al. 2001) the number that is compared; of ARC (Megiddo and Modha 2003) the ghosts; of Waldspurger et al.
- * 2017 the miniature caches. It was chosen by measurement, see bench/EVICTION.md.
+ * It has of W-TinyLFU (Einziger et al. 2017) the window and the admission by comparison; of LRFU
+ * (Lee et al. 2001) the number that is compared; of ARC (Megiddo and Modha 2003) the ghosts; of
+ * Waldspurger et al. 2017 the miniature caches. It was chosen by measurement, see
+ * bench/EVICTION.md.
  *
- * An entry takes no more memory than under any other policy. What is shared takes 8 bytes for each key in the
- * window, 4 for each ghost, at most a fiftieth of the limit, and 20 KiB for the trial. */
+ * An entry takes no more memory than under any other policy. What is shared takes 8 bytes for each
+ * key in the window, 4 for each ghost, at most a fiftieth of the limit, and 20 KiB for the
+ * trial. */
 #include "store/adapt.h"
 
 #include "base/mem.h"

@@ -30,7 +30,8 @@ void adapt_free(struct adapt *adapt);
 /* Ghosts may take so many bytes; if they take more, they are forgotten. */
 void adapt_limit(struct adapt *adapt, size_t ghost_bytes_max);
 
-/* Frees what is kept besides the entries: there is nothing left to evict, and still too much in use. */
+/* Frees what is kept besides the entries: there is nothing left to evict, and still too much in
+ * use. */
 void adapt_forget(struct adapt *adapt);
 
 /* An entry was used: gives the new value of its access field. */
@@ -42,7 +43,8 @@ void adapt_added(struct adapt *adapt, const struct key *key, struct entry *entry
 /* An entry is about to be evicted. */
 void adapt_evicting(struct adapt *adapt, uint64_t hash, uint32_t access);
 
-/* The key whose time in the window is over, or NULL when there is none: then the window is not full. */
+/* The key whose time in the window is over, or NULL when there is none: then the window is not
+ * full. */
 struct entry *adapt_leaving(struct adapt *adapt, struct database **database, uint64_t *hash);
 
 /* How much more than another a key from the window must be worth to stay instead of it. */

@@ -1,5 +1,5 @@
-/* ghosts: the header draws them. The worths are kept with 4 bits of fraction, so they go round in 4,096
- * half-lives; what has not come back by then has long given way to others. */
+/* ghosts: the header draws them. The worths are kept with 4 bits of fraction, so they go round in
+ * 4,096 half-lives; what has not come back by then has long given way to others. */
 #include "store/ghosts.h"
 
 #include <string.h>

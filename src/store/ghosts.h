@@ -1,16 +1,16 @@
-/* ghosts: what evicted keys were worth, for a while. A key that comes back soon after it was evicted
- * is known again, and not taken for a new one.
+/* ghosts: what evicted keys were worth, for a while. A key that comes back soon after it was
+ * evicted is known again, and not taken for a new one.
  *
- * Lines of one cache line with 16 ghosts each; a key's hash chooses its line. In a full line the least worth
- * gives way.
+ * Lines of one cache line with 16 ghosts each; a key's hash chooses its line. In a full line the
+ * least worth gives way.
  *
  *     line   | tags 16 x 2 bytes            | worths 16 x 2 bytes          |   64 bytes
  *            16 bits of the hash, 0: empty    the worth's upper 20 bits less 4
  *
- * So a ghost takes 4 bytes; there is one for each key that is kept, up to the bytes that the owner allows.
- * The lines come in segments that are allocated when they are first needed, so that nothing large is zeroed
- * at once. Two keys with the same tag in a line are taken for one another: with 16 tags of 16 bits, one look-up
- * in 4,000. */
+ * So a ghost takes 4 bytes; there is one for each key that is kept, up to the bytes that the owner
+ * allows. The lines come in segments that are allocated when they are first needed, so that nothing
+ * large is zeroed at once. Two keys with the same tag in a line are taken for one another: with 16
+ * tags of 16 bits, one look-up in 4,000. */
 #ifndef LARDER_STORE_GHOSTS_H
 #define LARDER_STORE_GHOSTS_H
 

@@ -115,8 +115,8 @@ void keyspace_init(struct keyspace *keyspace, const struct clock *clock, struct 
 void keyspace_start(struct keyspace *keyspace);
 void keyspace_free(struct keyspace *keyspace);
 
-/* From now on access fields are kept by this rule (enum access_rule). Under ACCESS_WORTH, ->adapt may be
- * told how much it may take. */
+/* From now on access fields are kept by this rule (enum access_rule). Under ACCESS_WORTH, ->adapt
+ * may be told how much it may take. */
 void keyspace_set_access_rule(struct keyspace *keyspace, int rule, int64_t counter_log_factor,
                               int64_t counter_decay_minutes);
 

@@ -1,5 +1,5 @@
-/* trial: the small caches. A set is searched as a whole; with 32 tags of 16 bits that are all in one cache
- * line it takes a few nanoseconds. */
+/* trial: the small caches. A set is searched as a whole; with 32 tags of 16 bits that are all in
+ * one cache line it takes a few nanoseconds. */
 #include "store/trial.h"
 
 #include <string.h>
@@ -7,14 +7,14 @@
 #include "base/hash.h"
 #include "store/worth.h"
 
-/* Another setting takes over only if it misses less than this part of what the present one does: below
- * that the difference is chance, and each change costs. */
+/* Another setting takes over only if it misses less than this part of what the present one does:
+ * below that the difference is chance, and each change costs. */
 #define BETTER_PERCENT 95
 /* How much of a period's misses the next ones still count, in quarters. */
 #define MEMORY_QUARTERS 3
 
-/* From frequency to recency. The first is best on almost all traces of real caches, by far where loops and
- * scans pass through; the last follows when what is popular changes quickly. */
+/* From frequency to recency. The first is best on almost all traces of real caches, by far where
+ * loops and scans pass through; the last follows when what is popular changes quickly. */
 static const struct trial_setting settings[TRIAL_SETTINGS] = {
     {.half_life = 10, .margin = WORTH_ONE * 3 / 4, .discount = WORTH_ONE},
     {.half_life = 3, .margin = WORTH_ONE / 2, .discount = WORTH_ONE / 2},

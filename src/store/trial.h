@@ -1,16 +1,17 @@
-/* trial: which of a few settings of the adaptive policy misses least with the requests that really come.
+/* trial: which of a few settings of the adaptive policy misses least with the requests that really
+ * come.
  *
  * Each setting keeps a small cache of its own, without values, that sees only keys whose hash falls
- * into a share of the space, the same for all. If the share is as large against all keys as the small
- * cache is against the real one, their miss ratios are about the same (miniature simulation,
- * Waldspurger et al. 2017). The settings are compared once in TRIAL_PERIOD requests, and the best is
- * used from then on; ties and small differences change nothing.
+ * into a share of the space, the same for all. If the share is as large against all keys as the
+ * small cache is against the real one, their miss ratios are about the same (miniature simulation,
+ * Waldspurger et al. 2017). The settings are compared once in TRIAL_PERIOD requests, and the best
+ * is used from then on; ties and small differences change nothing.
  *
  *     set    | 2 new | 14 kept               | 16 evicted               |   tags and worths
  *
- * A small cache is made of sets, each of which works as the policy does: new keys first, then by worth, and
- * what was evicted is remembered. Costs: 6 KiB a setting; a request outside the share one comparison, one
- * inside some 100 ns. With N keys the share is TRIAL_KEYS / N. */
+ * A small cache is made of sets, each of which works as the policy does: new keys first, then by
+ * worth, and what was evicted is remembered. Costs: 6 KiB a setting; a request outside the share
+ * one comparison, one inside some 100 ns. With N keys the share is TRIAL_KEYS / N. */
 #ifndef LARDER_STORE_TRIAL_H
 #define LARDER_STORE_TRIAL_H
 

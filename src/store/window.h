@@ -6,8 +6,9 @@
  *            | hash, low   | database     | address / 16 |
  *            +-------------+--------------+--------------+
  *
- * An item does not own its key, which may be gone when its turn comes: the hash finds the chain, and what
- * is there is compared. Chunks are allocated as the queue grows and freed as it is emptied. */
+ * An item does not own its key, which may be gone when its turn comes: the hash finds the chain,
+ * and what is there is compared. Chunks are allocated as the queue grows and freed as it is
+ * emptied. */
 #ifndef LARDER_STORE_WINDOW_H
 #define LARDER_STORE_WINDOW_H
 
@@ -32,8 +33,8 @@ void window_clear(struct window *window);
 void window_push(struct window *window, const struct database *database, uint64_t hash,
                  const struct entry *entry);
 
-/* Takes the oldest item out: its entry, with database and hash, or NULL when the key is gone. The window
- * is not empty. */
+/* Takes the oldest item out: its entry, with database and hash, or NULL when the key is gone. The
+ * window is not empty. */
 struct entry *window_pop(struct window *window, struct keyspace *keyspace,
                          struct database **database, uint64_t *hash);
 

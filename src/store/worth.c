@@ -1,13 +1,13 @@
-/* worth: adding one to a count of which the logarithm is known: with d the distance between the larger
- * and the smaller of both, log2(a + b) = log2(larger) + log2(1 + 2^-d), and the second term, from
- * 1 down to next to nothing, comes from a table. */
+/* worth: adding one to a count of which the logarithm is known: with d the distance between the
+ * larger and the smaller of both, log2(a + b) = log2(larger) + log2(1 + 2^-d), and the second term,
+ * from 1 down to next to nothing, comes from a table. */
 #include "store/worth.h"
 
 /* Distances that a place of the table stands for; finer would not change an order. */
 #define STEP 16
 
-/* WORTH_ONE * log2(1 + 2^-(d / WORTH_ONE)) at the middle of each step, d up to 16 half-lives; rounds to
- * 0 for the second half. */
+/* WORTH_ONE * log2(1 + 2^-(d / WORTH_ONE)) at the middle of each step, d up to 16 half-lives;
+ * rounds to 0 for the second half. */
 static const uint8_t more[128] = {
     252, 244, 237, 229, 222, 215, 208, 201, 194, 188, 181, 175, 169, 164, 158, 152, 147, 142, 137,
     132, 127, 123, 118, 114, 110, 106, 102, 98,  94,  91,  87,  84,  81,  78,  75,  72,  69,  66,

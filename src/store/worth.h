@@ -9,8 +9,8 @@
  *     worth = log2(count) + now,   now in half-lives
  *
  * and a key that is not used needs no change. In fixed point: 8 bits of fraction, 16 of half-lives,
- * going round; numbers more than WORTH_ABOVE_MAX above now are no worth at all (left by another policy,
- * or so old that they have gone round). */
+ * going round; numbers more than WORTH_ABOVE_MAX above now are no worth at all (left by another
+ * policy, or so old that they have gone round). */
 #ifndef LARDER_STORE_WORTH_H
 #define LARDER_STORE_WORTH_H
 
@@ -40,7 +40,8 @@ static inline uint32_t worth_now(uint64_t clock) {
     return (uint32_t)(clock >> WORTH_CLOCK_BITS) & WORTH_MASK;
 }
 
-/* What one use advances the clock by, if a half-life is `half_life` uses for each of `keys` keys. */
+/* What one use advances the clock by, if a half-life is `half_life` uses for each of `keys`
+ * keys. */
 static inline uint64_t worth_step(uint32_t half_life, size_t keys) {
     return ((uint64_t)WORTH_ONE << WORTH_CLOCK_BITS) / ((uint64_t)half_life * (keys + 1));
 }

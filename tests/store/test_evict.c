@@ -1,6 +1,7 @@
-/* Tests of store/evict with victim, limit and the adaptive policy's parts: which keys each policy may
- * take and which it prefers, that the limit holds with values of all sizes, that it is reached in
- * slices when it is lowered, that clocks may jump, and that the counters are right in the end. */
+/* Tests of store/evict with victim, limit and the adaptive policy's parts: which keys each policy
+ * may take and which it prefers, that the limit holds with values of all sizes, that it is reached
+ * in slices when it is lowered, that clocks may jump, and that the counters are right in the
+ * end. */
 #include "store/evict.h"
 
 #include <setjmp.h>
@@ -309,8 +310,8 @@ static void test_volatile_ttl(void **state) {
     }
 }
 
-/* Keys without a deadline are safe from volatile policies, and when only they are left, commands are
- * refused. */
+/* Keys without a deadline are safe from volatile policies, and when only they are left, commands
+ * are refused. */
 static void test_volatile_spares_others(void **state) {
     static const char *const policies[] = {"volatile-lru", "volatile-lfu", "volatile-random",
                                            "volatile-ttl"};
