@@ -127,8 +127,10 @@ static void print_bytes(const char *who, const char *at, size_t size) {
         unsigned char byte = (unsigned char)at[i];
         if (byte >= ' ' && byte < 127) {
             print_error("%c", byte);
-        } else {
-            print_error(byte == '\r' ? "" : byte == '\n' ? " " : "\\x%02x", byte);
+        } else if (byte == '\n') {
+            print_error(" ");
+        } else if (byte != '\r') {
+            print_error("\\x%02x", byte);
         }
     }
     print_error("\n");
