@@ -73,7 +73,7 @@ struct client_options {
       "Connections closed for a request over its limit.")                                          \
     X(STATS, client_output_buffer_limit_disconnections, COUNTER,                                   \
       "Connections closed for unsent replies over their limit.")                                   \
-    X(STATS, evicted_clients, COUNTER, "Connections closed to keep all within maxmemory-clients.") \
+    X(STATS, evicted_clients, COUNTER, "Connections closed for maxmemory-clients.")                \
     X(STATS, total_error_replies, COUNTER, "Error replies sent.")                                  \
     X(STATS, total_reads_processed, COUNTER, "Reads from sockets.")                                \
     X(STATS, total_writes_processed, COUNTER, "Writes to sockets.")                                \

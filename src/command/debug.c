@@ -273,8 +273,7 @@ static void debug_help(struct call *call) {
         "STRINGMATCH-LEN <length> <pattern>",
         "    Whether the pattern matches a text of that many times the letter a.",
         "VALIDATE",
-        "    Look at everything that is stored, and end the process if anything is not as it shall "
-        "be.",
+        "    Look at everything that is stored, and end the process if anything is wrong.",
         NULL,
     };
     reply_help(call->reply, "DEBUG", lines);

@@ -135,7 +135,7 @@ static bool adjustments_set(void *module, const struct bytes *words, int count,
     }
     int found = read_numbers(words, count, numbers);
     for (int i = 0; i < 3; i++) {
-        if (found < 0 || numbers[i] < -2000 || numbers[i] > 2000) {
+        if (found != 3 || numbers[i] < -2000 || numbers[i] > 2000) {
             *error = "Invalid oom-score-adj-values, elements must be between -2000 and 2000.";
             return false;
         }
