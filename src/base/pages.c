@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -316,6 +317,11 @@ static uintptr_t next_to_prepare(void) {
 static void *run(void *context) {
     (void)context;
     pthread_setname_np(pthread_self(), "larder-pages");
+    /* Only when nobody else wants the processor: who serves requests must not wait for it. */
+    (void)sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0});
+    /* The allocator's own thread, which gives memory back, inherits that from who starts it. */
+    bool on = true;
+    (void)mallctl("background_thread", NULL, NULL, &on, sizeof on);
     pthread_mutex_lock(&pages.lock);
     while (!pages.stopping) {
         uintptr_t at = next_to_prepare();
@@ -388,8 +394,6 @@ static bool install(void) {
 
 bool pages_start(void) {
     check(!pages.running);
-    bool on = true;
-    (void)mallctl("background_thread", NULL, NULL, &on, sizeof on);
     pages.stopping = false;
     if (pages.before == NULL && (!reserve() || !install())) {
         return false;

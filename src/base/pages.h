@@ -14,6 +14,10 @@
  * the kernel and uses them again) is noted in a bit map, and made huge by the thread later, slowly,
  * once nearly all of it is in use.
  *
+ * The thread, and the allocator's own that gives memory back, run only when nobody else wants the
+ * processor. On a core that is never idle they come too late, and memory is in small pages; at
+ * normal priority they kept requests waiting for 3 ms where server and threads share one core.
+ *
  * Limits. Allocations of more than 2 MiB are in small pages at first. While the thread makes 2 MiB
  * huge that are in use, who wants to write there waits for it, some 300 microseconds, asleep. Only
  * the arena of the thread that calls pages_start is served. */
