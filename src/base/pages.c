@@ -1,13 +1,12 @@
 /* pages: reservations, the allocator's hooks, and the thread that prepares. The header draws the
  * picture.
  *
- * Invariants (under `lock`): 1. start <= at <= usable <= end, start and usable being multiples of a
- * huge page; 2. what lies before `at` belongs to the allocator, is in `ready` or `cold`, or is
- * being prepared; 3. no memory but what is being prepared or repaired has leave to be in huge pages
- * (MADV_HUGEPAGE), so that nobody else ever has the kernel zero one.
+ * Invariants (under `lock`): 1. start <= at <= end, start being a multiple of a huge page; 2. what
+ * lies before `at` belongs to the allocator, is in `ready` or `cold`, or is being prepared; 3. no
+ * memory but what is being prepared or repaired has leave to be in huge pages (MADV_HUGEPAGE), so
+ * that nobody else ever has the kernel zero one.
  *
- * The lock is held for a few instructions, and for the one system call by which a huge page's worth
- * of the reservation becomes usable. */
+ * The lock is held for a few instructions, and for the one system call of a new reservation. */
 #include "base/pages.h"
 
 #include <errno.h>
@@ -61,7 +60,6 @@ struct pages {
     bool stopping;
     uintptr_t start; /* of the reservation */
     uintptr_t at;    /* what comes next */
-    uintptr_t usable;
     uintptr_t end;
     uintptr_t ready[PAGES_READY_MAX]; /* the first is given out first */
     size_t ready_count;
@@ -90,8 +88,10 @@ static void *address(uintptr_t at) {
 
 /* Begins another reservation; what is left of the last one is not used any more. */
 static bool reserve(void) {
-    void *at =
-        mmap(NULL, RESERVATION, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    /* Readable and writable from the beginning: to make it so piece by piece would have whoever
+     * allocates wait for the thread, which may be busy with a huge page for milliseconds. */
+    void *at = mmap(NULL, RESERVATION, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED) {
         return false;
     }
@@ -100,7 +100,6 @@ static bool reserve(void) {
     pages.end = (uintptr_t)at + RESERVATION;
     pages.start = round_up((uintptr_t)at, HUGE_PAGE);
     pages.at = pages.start;
-    pages.usable = pages.start;
     pages.ready_count = 0;
     pages.cold_count = 0;
     memset(pages.small, 0, sizeof pages.small);
@@ -113,14 +112,6 @@ static uintptr_t take(size_t size, size_t alignment) {
     uintptr_t at = round_up(pages.at, alignment);
     if (at < pages.at || at >= pages.end || pages.end - at < size) {
         return 0;
-    }
-    uintptr_t usable = round_up(at + size, HUGE_PAGE);
-    usable = usable < pages.end ? usable : pages.end;
-    if (usable > pages.usable) {
-        if (mprotect(address(pages.usable), usable - pages.usable, PROT_READ | PROT_WRITE) != 0) {
-            return 0;
-        }
-        pages.usable = usable;
     }
     pages.at = at + size;
     return at;
@@ -255,7 +246,7 @@ static void repair_one(void) {
     size_t looks = pages.small_count < REPAIR_LOOKS ? pages.small_count : REPAIR_LOOKS;
     for (size_t i = 0; i < looks; i++) {
         uintptr_t at = next_small();
-        if (at == 0 || at + HUGE_PAGE > pages.usable) {
+        if (at == 0 || at + HUGE_PAGE > pages.end) {
             continue; /* the end of a reservation */
         }
         pthread_mutex_unlock(&pages.lock);
