@@ -72,11 +72,6 @@ void batch_free(struct batch *batch) {
     mem_free(MEM_ARENA, batch, sizeof *batch);
 }
 
-size_t batch_footprint(const struct batch *batch) {
-    return ARENA_SIZE + batch->slice_room * sizeof *batch->slices +
-           batch->request_room * sizeof *batch->requests;
-}
-
 /* ---- flush ---- */
 
 /* Sends pieces as far as the socket takes them; bytes sent, or -errno. */

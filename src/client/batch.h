@@ -62,7 +62,4 @@ bool batch_message(struct batch *batch, const struct client *client, struct byte
 /* Whose command is running; NULL: nobody's. */
 struct client *batch_current(const struct batch *batch);
 
-/* Bytes held by the batch's arenas. */
-size_t batch_footprint(const struct batch *batch);
-
 #endif

@@ -49,7 +49,6 @@ struct reply {
     char *end;       /* of the current chunk */
     char *start;     /* of the run that is not a piece yet */
     uint8_t version; /* 2 or 3 */
-    bool muted;      /* CLIENT REPLY OFF: what is appended is dropped at the end */
     uint32_t errors; /* error replies appended so far; a reset does not forget them */
     size_t size;     /* bytes in pieces; see reply_size */
     struct reply_piece *pieces;
