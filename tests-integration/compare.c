@@ -448,10 +448,12 @@ static bool run_round(struct pair *pair, const struct family *family) {
 }
 
 void pair_compare(struct pair *pair, const struct family *family) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    uint64_t clock = ((uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000) % 1000000000;
-    uint64_t first = environment("LARDER_COMPARE_SEED", clock);
+    uint64_t first = environment("LARDER_COMPARE_SEED", 1);
+    if (first == 0) {
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        first = ((uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000) % 1000000000;
+    }
     uint64_t rounds = environment("LARDER_COMPARE_ROUNDS", 0);
     uint64_t failures_max = environment("LARDER_COMPARE_FAILURES", 1);
     unsigned share = family->time_share != 0 ? family->time_share : 100;

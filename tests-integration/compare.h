@@ -9,7 +9,8 @@
  * parted.
  *
  * Environment:
- *   LARDER_COMPARE_SEED=N      the first round's seed (default: from the clock)
+ *   LARDER_COMPARE_SEED=N      the first round's seed (default 1, so that a run can be repeated; 0:
+ *                              from the clock, to search for differences)
  *   LARDER_COMPARE_ROUNDS=N    exactly so many rounds (default: as many as fit into the time)
  *   LARDER_COMPARE_FAILURES=N  so many differences are shown before the test ends (default 1) */
 #ifndef LARDER_TESTS_INTEGRATION_COMPARE_H

@@ -127,6 +127,33 @@ static void hello(void **state) {
     }
 }
 
+/* What errors repeat of arguments of any size. */
+static void long_words(void **state) {
+    (void)state;
+    static const char *const before[] = {"HELLO 3",
+                                         "EXPIRE key 1",
+                                         "CLIENT LIST TYPE",
+                                         "CLIENT",
+                                         "CLIENT KILL TYPE",
+                                         "CLIENT KILL USER",
+                                         "CONFIG SET a",
+                                         "LATENCY GRAPH",
+                                         "SLOWLOG",
+                                         "PUBSUB",
+                                         "NOSUCH"};
+    static const size_t sizes[] = {127, 128, 129, 1000, 1023, 1024, 1025, 5000};
+    char line[6000];
+    pair_connect(pair, 2);
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+        for (size_t j = 0; j < sizeof sizes / sizeof *sizes; j++) {
+            int size = snprintf(line, sizeof line, "%s ", before[i]);
+            memset(line + size, 'x', sizes[j]);
+            line[(size_t)size + sizes[j]] = '\0';
+            pair_ask(pair, COMPARE_EXACT, line);
+        }
+    }
+}
+
 /* Sends the bytes as they are to both and compares all that comes until both close. */
 static void compare_bytes(const char *bytes, size_t size) {
     char answers[2][4096];
@@ -211,9 +238,10 @@ static void long_lines(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(connections),  cmocka_unit_test(spoiled),     cmocka_unit_test(hello),
-        cmocka_unit_test(pauses),       cmocka_unit_test(typed_lines), cmocka_unit_test(long_lines),
-        cmocka_unit_test(ends_cleanly),
+        cmocka_unit_test(connections), cmocka_unit_test(spoiled),
+        cmocka_unit_test(hello),       cmocka_unit_test(long_words),
+        cmocka_unit_test(pauses),      cmocka_unit_test(typed_lines),
+        cmocka_unit_test(long_lines),  cmocka_unit_test(ends_cleanly),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }

@@ -20,7 +20,7 @@
 /* The first list of pieces; it doubles from there and lives as long as the reply. */
 #define PIECES_FIRST 16
 /* Longest formatted error; what is longer is cut. Only names that clients sent can be that long. */
-#define ERROR_SIZE_MAX 1024
+#define ERROR_SIZE_USUAL 1024
 /* Bytes in a chunk of the usual size. */
 #define CHUNK_CAPACITY (REPLY_CHUNK_SIZE - sizeof(struct reply_chunk))
 /* How much of an unknown subcommand's name an error repeats. */
@@ -295,12 +295,26 @@ void reply_error(struct reply *reply, const char *text) {
 }
 
 void reply_errorf(struct reply *reply, const char *format, ...) {
-    char text[ERROR_SIZE_MAX];
+    char text[ERROR_SIZE_USUAL];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    int size = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    reply_error(reply, text);
+    if (size < ERROR_SIZE_USUAL) {
+        reply_error(reply, text);
+        return;
+    }
+    /* It repeats an argument, which may be of any size. */
+    char *whole = mem_try_alloc(MEM_ARENA, (size_t)size + 1);
+    if (whole == NULL) {
+        reply_error(reply, text);
+        return;
+    }
+    va_start(arguments, format);
+    vsnprintf(whole, (size_t)size + 1, format, arguments);
+    va_end(arguments);
+    reply_error(reply, whole);
+    mem_free(MEM_ARENA, whole, (size_t)size + 1);
 }
 
 void reply_wrong_type(struct reply *reply) {

@@ -156,8 +156,8 @@ static void client_setinfo(struct call *call) {
         field = &call->client->lib_version;
         name = "lib-ver";
     } else {
-        size_t shown = call->args[2].size < 128 ? call->args[2].size : 128;
-        reply_errorf(call->reply, "ERR Unrecognized option '%.*s'", (int)shown, call->args[2].at);
+        reply_errorf(call->reply, "ERR Unrecognized option '%.*s'", (int)call->args[2].size,
+                     call->args[2].at);
         return;
     }
     if (!client_name_is_valid(call->args[3])) {

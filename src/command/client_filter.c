@@ -5,20 +5,13 @@
 
 #include "base/num.h"
 
-/* How much of a wrong name an error repeats. */
-#define SHOWN_MAX 128
-
-static int shown(struct bytes name) {
-    return (int)(name.size < SHOWN_MAX ? name.size : SHOWN_MAX);
-}
-
 bool client_filter_class(struct call *call, struct bytes name, int *class_) {
     *class_ = client_class_named(name);
     if (*class_ < 0 && bytes_is(name, "master")) {
         *class_ = CLIENT_FILTER_NO_CLASS;
     }
     if (*class_ == -1) {
-        reply_errorf(call->reply, "ERR Unknown client type '%.*s'", shown(name), name.at);
+        reply_errorf(call->reply, "ERR Unknown client type '%.*s'", (int)name.size, name.at);
         return false;
     }
     return true;
@@ -68,7 +61,7 @@ static bool read_option(struct client_filter *filter, struct call *call, struct 
     if (bytes_is(option, "user")) {
         /* Everybody is the default user. */
         if (!bytes_equal(value, bytes_text("default"))) {
-            reply_errorf(call->reply, "ERR No such user '%.*s'", shown(value), value.at);
+            reply_errorf(call->reply, "ERR No such user '%.*s'", (int)value.size, value.at);
             return false;
         }
         return true;

@@ -89,9 +89,8 @@ static bool take_hello_options(struct call *call) {
             }
             i++;
         } else {
-            size_t shown = call->args[i].size < 128 ? call->args[i].size : 128;
-            reply_errorf(call->reply, "ERR Syntax error in HELLO option '%.*s'", (int)shown,
-                         call->args[i].at);
+            reply_errorf(call->reply, "ERR Syntax error in HELLO option '%.*s'",
+                         (int)call->args[i].size, call->args[i].at);
             return false;
         }
     }
