@@ -13,12 +13,16 @@
  * Requests of one connection are adjacent and in order; its replies are contiguous in the reply
  * arena and go out with one send.
  *
+ * A batch belongs to the I/O thread that fills it (client/io_thread.h). Where that is the executing
+ * thread too, batch_run does all at once, and flushes between while replies are in the cache. Else
+ * the batch travels: batch_execute runs in the executing thread, batch_finish in its own again.
+ *
  * Fairness: a connection is read once a pass, 64 KiB at most, and a pass ends with about 2000
  * requests. When it has produced a megabyte of replies that its socket does not take, its further
  * requests are put back into its input and it is not read until it has taken them.
  *
- * The batch owns arena, slices, requests and the reply; it holds pointers to clients only within a
- * pass. */
+ * The batch owns arena, slices, requests and the reply; it holds pointers to clients, which are not
+ * freed before it is empty again. */
 #ifndef LARDER_CLIENT_BATCH_H
 #define LARDER_CLIENT_BATCH_H
 
@@ -31,35 +35,44 @@
 struct batch;
 struct client;
 struct clients;
+struct io_thread;
 
-struct batch *batch_new(struct clients *clients);
+struct batch *batch_new(struct io_thread *thread);
 void batch_free(struct batch *batch);
 
-/* The client's socket is readable: reads, parses, adds the requests; runs the batch when it is
- * full. */
+/* The client's socket is readable: reads, parses, adds the requests. The batch must have room. */
 void batch_read(struct batch *batch, struct client *client);
+
+/* Parses on in what the client has left over (after a pause, or behind a full reply). The batch must
+ * have room. */
+void batch_resume(struct batch *batch, struct client *client);
+
+/* Whether there is room for another read. */
+bool batch_has_room(const struct batch *batch);
 
 /* Whether enough has been gathered for one pass: the sockets that have not been read have their
  * turn in the next one, so that a pass stays below a millisecond however many pipelines there
  * are. */
 bool batch_is_full(const struct batch *batch);
 
-/* Parses on in what the client has left over (after a pause, or behind a full reply). */
-void batch_resume(struct batch *batch, struct client *client);
+bool batch_is_empty(const struct batch *batch);
 
-/* Plans, executes and flushes all that has been gathered. */
+/* Executes, flushes and empties it, where it was filled. */
 void batch_run(struct batch *batch);
+
+/* Plans and executes all that has been gathered; the replies are in the batch then. */
+void batch_execute(struct batch *batch);
+
+/* Sends the replies, gives the connections back what was not executed, and is empty again. */
+void batch_finish(struct batch *batch);
 
 /* A message is about to be queued for this client: sends the replies of the batch that must come
  * before it, if there are any. Not for the client whose command is running. */
-void batch_settle(struct batch *batch, struct client *client);
+void batch_settle(struct clients *clients, struct client *client);
 
 /* If that client's command is running, puts the message into its replies (see client_send) and says
  * so. */
-bool batch_message(struct batch *batch, const struct client *client, struct bytes message,
+bool batch_message(struct clients *clients, const struct client *client, struct bytes message,
                    bool behind);
-
-/* Whose command is running; NULL: nobody's. */
-struct client *batch_current(const struct batch *batch);
 
 #endif

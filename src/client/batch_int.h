@@ -1,5 +1,12 @@
-/* batch_int: what the two halves of a batch share: reading and parsing (batch_read.c) fill it,
- * planning, executing and flushing (batch.c) empty it. client/batch.h draws the picture. */
+/* batch_int: what the parts of a batch share. Reading and parsing (batch_read.c) fill it; planning and
+ * executing (batch_execute.c) put replies into it; flushing (batch.c) empties it. client/batch.h
+ * draws the picture.
+ *
+ *     requests  [a][a][a][b][c][c]        in order of execution, one client's together
+ *     turns     [a      ][b][c   ]        one for each client: where its requests begin, its replies
+ *
+ * Whoever executes touches neither the connections nor what they own: what they must know comes back
+ * in their turn. */
 #ifndef LARDER_CLIENT_BATCH_INT_H
 #define LARDER_CLIENT_BATCH_INT_H
 
@@ -9,13 +16,16 @@
 
 #include "base/mem.h"
 #include "client/batch.h"
-#include "client/dispatch.h"
+#include "client/client.h"
+#include "client/connection.h"
+#include "client/handoff.h"
 #include "client/reply.h"
 #include "proto/request.h"
 
 #ifdef LARDER_TEST_SMALL
 #define ARENA_SIZE  1024
 #define SLICES_KEPT 32
+#define FLUSH_SIZE  128
 #else
 /* Read arena. When less than a read is left, the batch runs. Small enough that slices and requests
  * are still in the second-level cache when they are executed. */
@@ -23,11 +33,15 @@
 /* Room for slices that is kept from one run to the next: a megabyte. Beyond it the batch also runs
  * before it parses what lies outside the arena. */
 #define SLICES_KEPT (64 * 1024)
+/* Replies gathered before they are flushed, if the batch is longer than that. */
+#define FLUSH_SIZE  (64 * 1024)
 #endif
+/* Replies of one batch that another thread flushes: beyond it the rest waits for the next one. */
+#define REPLIES_MAX (16 * CONNECTION_REPLY_MAX)
 
 struct input;
 
-enum request_kind { REQUEST_CALL, REQUEST_FAULT, REQUEST_SKIP };
+enum request_kind { REQUEST_CALL, REQUEST_FAULT };
 
 struct request {
     struct client *client;
@@ -38,21 +52,31 @@ struct request {
     struct input *input; /* holds blobs of this request; NULL usually */
     uint8_t kind;        /* enum request_kind */
     bool overflows;      /* the first key's chain has to be followed beyond its first bucket */
+    bool held;           /* not executed: goes back into the client's input */
 };
 
-/* A client's replies, finished and not sent yet. */
-struct finished {
+/* One client's part of a batch. */
+struct turn {
     struct client *client;
-    const char *at; /* when no pieces */
-    size_t size;
-    uint32_t piece_from;
+    uint32_t first_request;
+    uint32_t piece_from; /* of its replies; the same as piece_to: they are at .. at + size */
     uint32_t piece_to;
+    const char *at;
+    size_t size; /* bytes of replies */
+    /* About the client, when it has been executed. */
+    bool executed;
+    bool close;    /* once its replies are sent */
+    bool held;     /* some of its requests are */
+    bool paused;   /* by CLIENT PAUSE */
+    bool stranger; /* has not authenticated */
+    bool patient;  /* may be idle */
+    uint8_t class_;
 };
 
 struct batch {
-    struct clients *clients;
-    struct dispatch dispatch;
-    struct reply reply;
+    struct handoff link;
+    struct io_thread *thread;
+    /* Filled by reading. */
     char *arena;
     size_t arena_used;
     struct bytes *slices;
@@ -61,15 +85,27 @@ struct batch {
     struct request *requests;
     size_t request_count;
     size_t request_room;
-    struct finished *finished;
-    size_t finished_count;
-    size_t finished_room;
+    struct turn *turns;
+    size_t turn_count;
+    size_t turn_room;
     struct input **garbage; /* inputs that slices point into, freed after the run */
     size_t garbage_count;
     size_t garbage_room;
-    /* The client whose requests are being executed, and where its replies begin. */
-    struct client *current;
-    uint32_t current_piece;
+    int64_t ready_since_ns;
+    /* What goes along to the executing thread. */
+    struct client *gone;          /* to be forgotten */
+    struct client *moved;         /* to be given to another thread */
+    struct client_metrics counts; /* since the last batch */
+    bool ended;                   /* the thread has none left and ends */
+    /* Execution. */
+    struct reply reply;
+    struct turn *turn;      /* whose requests are being executed; NULL: nobody's */
+    size_t next_turn;       /* behind it */
+    size_t flushed;         /* turns whose replies have been sent already */
+    uint32_t current_piece; /* where the current replies begin, as pieces ... */
+    size_t current_size;    /* ... and as bytes */
+    bool holding;           /* the rest of this client's requests is not executed */
+    bool full;              /* nor is that of the others */
 };
 
 /* Makes room for one more element in an array that doubles. */
@@ -91,5 +127,9 @@ static inline enum request_error fault_error(const struct request *request) {
 static inline char fault_got(const struct request *request) {
     return (char)(request->hash & 0xff);
 }
+
+/* Sends what turns before `end` have to send, and tells their connections; the replies stay where
+ * they are. */
+void batch_flush_turns(struct batch *batch, size_t end);
 
 #endif

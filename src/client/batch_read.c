@@ -16,6 +16,7 @@
 #include "client/batch_int.h"
 #include "client/client.h"
 #include "client/client_int.h"
+#include "client/connection.h"
 #include "client/input.h"
 
 #ifdef LARDER_TEST_SMALL
@@ -43,7 +44,19 @@ static void grow_slices(struct batch *batch) {
     batch->slice_room = room;
 }
 
+static void add_turn(struct batch *batch, struct client *client) {
+    if (batch->turn_count == 0) {
+        batch->ready_since_ns = loop_ready_since_ns(batch->thread->loop);
+    }
+    GROW(batch->turns, batch->turn_count, batch->turn_room);
+    batch->turns[batch->turn_count++] =
+        (struct turn){.client = client, .first_request = (uint32_t)batch->request_count};
+}
+
 static struct request *add_request(struct batch *batch, struct client *client, int32_t argc) {
+    if (batch->turn_count == 0 || batch->turns[batch->turn_count - 1].client != client) {
+        add_turn(batch, client);
+    }
     GROW(batch->requests, batch->request_count, batch->request_room);
     struct request *request = &batch->requests[batch->request_count++];
     *request = (struct request){
@@ -55,7 +68,7 @@ static struct request *add_request(struct batch *batch, struct client *client, i
 static void add_call(struct batch *batch, struct client *client, int32_t argc) {
     struct request *request = add_request(batch, client, argc);
     const struct bytes *args = batch->slices + request->first_slice;
-    const struct commands *commands = batch->clients->context->commands;
+    const struct commands *commands = batch->thread->clients->context->commands;
     request->command = commands_find(commands, args[0]);
     if (UNLIKELY(request->command != NULL && request->command->child_count > 0)) {
         request->command = commands_resolve(commands, args, argc);
@@ -92,8 +105,8 @@ static void refuse_query(struct batch *batch, struct client *client) {
     char name[SOCKET_NAME_SIZE];
     client_peer_name(client, name);
     log_warning("Closing %s: its request does not fit into memory or its limit.", name);
-    batch->clients->metrics.client_query_buffer_limit_disconnections++;
-    client_close(client);
+    batch->thread->counts->client_query_buffer_limit_disconnections++;
+    connection_close(client);
 }
 
 /* Keeps what is left of the window behind `start`, where a request begins whose end has not come.
@@ -162,7 +175,7 @@ static bool decides_later(struct batch *batch, struct client *client, char *wind
     }
     request_begin(state, start);
     keep_rest(batch, client, NULL, window, size, start, state);
-    client_resume_later(client);
+    connection_resume_later(client);
     return true;
 }
 
@@ -170,9 +183,8 @@ static bool decides_later(struct batch *batch, struct client *client, char *wind
  * client's input if the first request's beginning lives there, else NULL. */
 static void parse_window(struct batch *batch, struct client *client, struct input *input,
                          char *window, size_t size, struct request_state *state) {
-    const struct clients *clients = batch->clients;
-    struct request_limits limits = {.bulk_max = clients->options.bulk_size_max,
-                                    .stranger = !(client->flags & CLIENT_AUTHENTICATED)};
+    struct request_limits limits = {.bulk_max = batch->thread->clients->options.bulk_size_max,
+                                    .stranger = client->state & CONNECTION_STRANGER};
     size_t start = 0;
     for (;;) {
         enum request_status status = parse_request(batch, input, window, size, state, &limits);
@@ -219,14 +231,14 @@ static void parse_window(struct batch *batch, struct client *client, struct inpu
 static bool account_read(struct batch *batch, struct client *client, ssize_t size) {
     if (UNLIKELY(size <= 0)) {
         if (size != -EAGAIN) {
-            client_close(client);
+            connection_close(client);
         }
         return false;
     }
     client->bytes_in += (uint64_t)size;
-    client->last_ms = batch->clients->context->clock->now_ms;
-    batch->clients->metrics.total_net_input_bytes += (uint64_t)size;
-    batch->clients->metrics.total_reads_processed++;
+    client->last_ms = batch->thread->clock->now_ms;
+    batch->thread->counts->total_net_input_bytes += (uint64_t)size;
+    batch->thread->counts->total_reads_processed++;
     return true;
 }
 
@@ -238,18 +250,14 @@ bool batch_is_full(const struct batch *batch) {
     return batch->request_count >= FULL_COUNT || lacks_room(batch);
 }
 
-static char *arena_room(struct batch *batch) {
-    if (UNLIKELY(lacks_room(batch))) {
-        batch_run(batch);
-    }
-    return batch->arena + batch->arena_used;
+/* What is parsed outside the arena does not fill it, and so would not make the batch run. */
+bool batch_has_room(const struct batch *batch) {
+    return !lacks_room(batch) && batch->slice_count <= SLICES_KEPT;
 }
 
-/* What is parsed outside the arena does not fill it, and so would not make the batch run. */
-static void bound_slices(struct batch *batch) {
-    if (UNLIKELY(batch->slice_count > SLICES_KEPT)) {
-        batch_run(batch);
-    }
+static char *arena_room(const struct batch *batch) {
+    debug_check(!lacks_room(batch));
+    return batch->arena + batch->arena_used;
 }
 
 static void arena_take(struct batch *batch, size_t size) {
@@ -284,7 +292,6 @@ static void read_blob(struct batch *batch, struct client *client) {
 
 /* A long beginning is read on where it is. */
 static void read_in_place(struct batch *batch, struct client *client) {
-    bound_slices(batch);
     struct input *input = client->input;
     char *at = input_reserve(input, READ_SIZE);
     ssize_t size = at == NULL ? -ENOMEM : transport_read(&client->transport, at, READ_SIZE);
@@ -297,8 +304,7 @@ static void read_in_place(struct batch *batch, struct client *client) {
 }
 
 void batch_read(struct batch *batch, struct client *client) {
-    if (UNLIKELY(client->flags & (CLIENT_CLOSING | CLIENT_CLOSE_SENT | CLIENT_READING_PAUSED |
-                                  CLIENT_PAUSED | CLIENT_TO_RESUME))) {
+    if (UNLIKELY(client->state & CONNECTION_UNREADABLE)) {
         return;
     }
     struct input *input = client->input;
@@ -337,7 +343,6 @@ void batch_read(struct batch *batch, struct client *client) {
 }
 
 void batch_resume(struct batch *batch, struct client *client) {
-    bound_slices(batch);
     struct input *input = client->input;
     if (input == NULL || input->filling != NULL) {
         return;

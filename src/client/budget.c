@@ -60,11 +60,28 @@ static void evict_client(struct client *client) {
     client_close(client);
 }
 
+/* Whether it is worth a walk. The counter of all threads costs a walk over them. */
+static bool may_be_over(const struct clients *clients, int64_t most) {
+    if (clients->over_budget) {
+        return true;
+    }
+    if (LIKELY(clients->thread_count == 0)) {
+        return mem_buffered_here() > most ||
+               atomic_load_explicit(&clients->inlined.buffered, memory_order_relaxed) > most;
+    }
+    int64_t buffered = 0;
+    for (size_t i = 0; i < clients->thread_count; i++) {
+        buffered += atomic_load_explicit(&clients->threads[i]->buffered, memory_order_relaxed);
+    }
+    return buffered > most || mem_used_by(MEM_BUFFER) > (size_t)most;
+}
+
 void clients_keep_budget(struct clients *clients) {
     int64_t most = clients->context->evict->clients_bytes_max;
-    if (most == 0 || (!clients->over_budget && mem_buffered_here() <= most)) {
+    if (most == 0 || !may_be_over(clients, most)) {
         return;
     }
+    clients_hold(clients);
     int64_t total = 0;
     struct largest largest = {0};
     for (struct client *c = clients->first; c != NULL; c = c->next) {
@@ -79,13 +96,13 @@ void clients_keep_budget(struct clients *clients) {
         evict_client(largest.items[i].client);
     }
     clients->over_budget = total > most && largest.count == CLOSED_MAX;
+    clients_release(clients);
 }
 
-void clients_budget_look(struct clients *clients, const struct client *client) {
-    clients->budget_sum += (int64_t)buffered_by(client);
-    if (client->next == NULL) {
-        int64_t most = clients->context->evict->clients_bytes_max;
-        clients->over_budget |= most > 0 && clients->budget_sum > most;
-        clients->budget_sum = 0;
+void clients_budget_look(struct io_thread *thread, const struct client *client) {
+    thread->budget_sum += (int64_t)buffered_by(client);
+    if (client->next_own == NULL) {
+        atomic_store_explicit(&thread->buffered, thread->budget_sum, memory_order_relaxed);
+        thread->budget_sum = 0;
     }
 }

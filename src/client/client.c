@@ -1,5 +1,6 @@
-/* client: the life of connections: accepting, pausing, closing. What they show of themselves is in
- * describe.c, what they send and get in batch.c, what else goes to them in outgoing.c. */
+/* client: the registry, and the life of clients as the executing thread sees it: accepting, pausing,
+ * closing. Their connections are in connection.c, what they show of themselves in describe.c, what
+ * they send and get in batch.c, what else goes to them in outgoing.c. */
 #include "client/client.h"
 
 #include <errno.h>
@@ -10,13 +11,9 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "client/client_int.h"
+#include "client/connection.h"
 #include "client/input.h"
 #include "net/socket.h"
-
-/* Connections looked at by clients_cron in one call: with ten calls a second, ten thousand
- * connections are seen every second; with more of them each takes a share. */
-#define CRON_CLIENTS_MIN 1000
-#define CRONS_PER_SECOND 10
 
 /* ---- options ---- */
 
@@ -83,6 +80,12 @@ bool clients_apply_max(void *module, const char **error) {
         *error = "The operating system is not able to handle the specified number of clients";
         return false;
     }
+    return true;
+}
+
+bool clients_apply_threads(void *module, const char **error) {
+    (void)error;
+    ((struct clients *)module)->balance_due = true;
     return true;
 }
 
@@ -158,6 +161,11 @@ static void reset_metrics(void *module) {
     commands_reset_stats(clients->context->commands);
 }
 
+void clients_on_executed(struct clients *clients, clients_executed_fn executed, void *context) {
+    clients->executed = executed;
+    clients->executed_context = context;
+}
+
 /* ---- registry ---- */
 
 struct clients *clients_new(struct context *context) {
@@ -170,15 +178,14 @@ struct clients *clients_new(struct context *context) {
     metrics_register(context->metrics, metric_rows, sizeof metric_rows / sizeof metric_rows[0],
                      &clients->metrics, clients, reset_metrics);
     reply_init(&clients->scratch);
-    clients->batch = batch_new(clients);
+    dispatch_init(&clients->dispatch, clients);
+    hold_init(&clients->hold);
+    io_thread_init_inlined(&clients->inlined, clients);
     return clients;
 }
 
 static void unlink_client(struct client *client) {
     struct clients *clients = client->clients;
-    if (clients->cron_next == client) {
-        clients->cron_next = client->next;
-    }
     if (client->previous != NULL) {
         client->previous->next = client->next;
     } else {
@@ -198,21 +205,19 @@ static void tell_leaving(struct client *client) {
     }
 }
 
-static void free_client(struct client *client) {
-    struct clients *clients = client->clients;
+void client_forget(struct client *client) {
     tell_leaving(client);
     unlink_client(client);
     if (client->flags & CLIENT_PAUSED) {
-        clients->held--;
+        client->clients->held--;
     }
-    if (!(client->flags & CLIENT_CLOSING)) {
-        loop_watch_remove(clients->context->loop, &client->watch);
+}
+
+void client_free_memory(struct client *client) {
+    if (client->queue != &client->output) {
+        output_clear(client->queue);
+        mem_free(MEM_CLIENT, client->queue, sizeof *client->queue);
     }
-    transport_close(&client->transport);
-    if (client->input != NULL) {
-        input_free(client->input);
-    }
-    output_clear(&client->output);
     client_set_text(&client->name, bytes_of(NULL, 0));
     client_set_text(&client->lib_name, bytes_of(NULL, 0));
     client_set_text(&client->lib_version, bytes_of(NULL, 0));
@@ -220,10 +225,15 @@ static void free_client(struct client *client) {
 }
 
 void clients_free(struct clients *clients) {
+    clients_stop(clients);
     while (clients->first != NULL) {
-        free_client(clients->first);
+        struct client *client = clients->first;
+        client_forget(client);
+        connection_free(client);
     }
-    batch_free(clients->batch);
+    io_thread_free_inlined(&clients->inlined);
+    hold_free(&clients->hold);
+    dispatch_free(&clients->dispatch);
     reply_free(&clients->scratch);
     mem_free(MEM_CLIENT, clients, sizeof *clients);
 }
@@ -281,8 +291,6 @@ void clients_track_latency(struct clients *clients, bool on) {
 
 /* ---- beginning ---- */
 
-static void on_ready(struct loop_watch *watch, unsigned ready);
-
 static struct client *new_client(struct clients *clients) {
     struct client *client = mem_zalloc(MEM_CLIENT, sizeof *client);
     client->clients = clients;
@@ -292,8 +300,12 @@ static struct client *new_client(struct clients *clients) {
     client->last_ms = client->created_ms;
     client->watch.fd = -1;
     client->transport.fd = -1;
+    client->thread = &clients->inlined;
+    client->queue = &client->output;
     output_init(&client->output);
-    if (!clients_need_password(clients)) {
+    if (clients_need_password(clients)) {
+        client->state |= CONNECTION_STRANGER;
+    } else {
         client->flags |= CLIENT_AUTHENTICATED;
     }
     return client;
@@ -331,16 +343,8 @@ void clients_accept(struct clients *clients, int fd, bool is_unix) {
     client->flags |= is_unix ? CLIENT_UNIX : 0;
     client->transport = (struct transport){.kind = transport_plain(), .fd = fd};
     client->watch.fd = fd;
-    client->watch.on_ready = on_ready;
     if (!is_unix) {
         socket_set_keepalive(fd, (int)clients->options.keepalive_seconds);
-    }
-    int error = loop_watch_add(clients->context->loop, &client->watch, LOOP_READ);
-    if (error != 0) {
-        log_warning("A connection cannot be watched: %s", strerror(-error));
-        mem_free(MEM_CLIENT, client, sizeof *client);
-        refuse(clients, fd, "-ERR out of resources\r\n");
-        return;
     }
     client->previous = clients->last;
     if (clients->last != NULL) {
@@ -350,6 +354,7 @@ void clients_accept(struct clients *clients, int fd, bool is_unix) {
     }
     clients->last = client;
     clients->count++;
+    crew_place(client);
 }
 
 void clients_set_bound(struct clients *clients, bool has_bind) {
@@ -365,8 +370,7 @@ struct client *client_new_internal(struct clients *clients) {
 void client_free_internal(struct client *client) {
     check(client->flags & CLIENT_INTERNAL);
     output_clear(&client->output);
-    client_set_text(&client->name, bytes_of(NULL, 0));
-    mem_free(MEM_CLIENT, client, sizeof *client);
+    client_free_memory(client);
 }
 
 void client_reset(struct client *client) {
@@ -390,75 +394,44 @@ void client_close(struct client *client) {
         return;
     }
     client->flags |= CLIENT_CLOSING;
-    loop_watch_remove(client->clients->context->loop, &client->watch);
-    client->next_closing = client->clients->closing;
-    client->clients->closing = client;
+    client_order(client, CLIENT_ORDER_CLOSE);
 }
 
 void client_close_after_reply(struct client *client) {
-    if (client->flags & (CLIENT_CLOSING | CLIENT_INTERNAL)) {
-        return;
+    if (!(client->flags & (CLIENT_CLOSING | CLIENT_INTERNAL))) {
+        client->flags |= CLIENT_CLOSE_SENT; /* its batch tells the connection */
     }
-    client->flags |= CLIENT_CLOSE_SENT;
-    client_flush_later(client);
 }
 
-/* ---- input ---- */
-
-void client_resume_later(struct client *client) {
-    if (client->flags & (CLIENT_TO_RESUME | CLIENT_INTERNAL)) {
-        return;
-    }
-    client->flags |= CLIENT_TO_RESUME;
-    client->next_resume = client->clients->to_resume;
-    client->clients->to_resume = client;
-}
-
-static void on_ready(struct loop_watch *watch, unsigned ready) {
-    struct client *client = (struct client *)watch;
-    if (ready & LOOP_WRITE) {
-        client_send_output(client);
-    }
-    if (ready & LOOP_READ && !(client->flags & CLIENT_CLOSING)) {
-        struct clients *clients = client->clients;
-        batch_read(clients->batch, client);
-        if (UNLIKELY(batch_is_full(clients->batch))) {
-            loop_put_off(clients->context->loop);
-        }
+void client_order(struct client *client, unsigned orders) {
+    if (client->thread->inlined) {
+        connection_obey(client, orders);
+    } else {
+        client->orders |= (uint8_t)orders;
+        client_flush_later(client);
     }
 }
 
 /* ---- passes ---- */
 
-/* Nothing is read any more, but this client has been held up: what it sent before is in its socket
- * still, and is read until that is empty. */
-static void read_last(struct client *client) {
-    uint64_t before = client->bytes_in;
-    batch_read(client->clients->batch, client);
-    if (client->bytes_in != before) {
-        client_resume_later(client);
+/* Those whose connections have ended here. */
+static void bury(struct io_thread *inlined) {
+    while (inlined->closing != NULL) {
+        struct client *client = inlined->closing;
+        inlined->closing = client->next_closing;
+        client_forget(client);
+        connection_free(client);
     }
 }
 
 void clients_pass_end(struct clients *clients) {
-    batch_run(clients->batch);
-    if (clients->to_resume != NULL) {
-        struct client *list = clients->to_resume;
-        clients->to_resume = NULL;
-        while (list != NULL) {
-            struct client *client = list;
-            list = client->next_resume;
-            client->flags &= ~(uint32_t)CLIENT_TO_RESUME;
-            if (!(client->flags & (CLIENT_CLOSING | CLIENT_PAUSED | CLIENT_READING_PAUSED))) {
-                batch_resume(clients->batch, client);
-                if (clients->stopped) {
-                    read_last(client);
-                }
-                client_update_interest(client);
-            }
-        }
-        batch_run(clients->batch);
+    struct io_thread *inlined = &clients->inlined;
+    batch_run(inlined->filling);
+    if (inlined->to_resume != NULL) {
+        io_thread_resume(inlined);
+        batch_run(inlined->filling);
     }
+    crew_work(clients);
     for (struct client_watcher *w = clients->watchers; w != NULL; w = w->next) {
         if (w->pass_ends != NULL) {
             w->pass_ends(w->context);
@@ -466,17 +439,9 @@ void clients_pass_end(struct clients *clients) {
     }
     clients_flush(clients);
     clients_keep_budget(clients);
-    while (clients->closing != NULL) {
-        struct client *client = clients->closing;
-        clients->closing = client->next_closing;
-        if (client->flags & CLIENT_TO_RESUME) {
-            struct client **link = &clients->to_resume;
-            while (*link != client) {
-                link = &(*link)->next_resume;
-            }
-            *link = client->next_resume;
-        }
-        free_client(client);
+    bury(inlined);
+    if (UNLIKELY(clients->balance_due)) {
+        crew_balance(clients);
     }
 }
 
@@ -486,7 +451,9 @@ bool clients_have_work(const struct clients *clients) {
             return true;
         }
     }
-    return clients->to_resume != NULL || clients->to_flush != NULL || clients->closing != NULL;
+    const struct io_thread *inlined = &clients->inlined;
+    return inlined->to_resume != NULL || inlined->closing != NULL || clients->to_flush != NULL ||
+           crew_has_work(clients);
 }
 
 /* ---- pauses and limits over time ---- */
@@ -507,22 +474,8 @@ void clients_unpause(struct clients *clients) {
         if (c->flags & CLIENT_PAUSED) {
             c->flags &= ~(uint32_t)CLIENT_PAUSED;
             clients->held--;
-            client_resume_later(c);
+            client_order(c, CLIENT_ORDER_RESUME);
         }
-    }
-}
-
-static void check_client(struct clients *clients, struct client *client, int64_t now_ms) {
-    int64_t idle_max_ms = clients->options.idle_seconds_max * 1000;
-    if (idle_max_ms > 0 && client->class_ == CLIENT_CLASS_NORMAL &&
-        !(client->flags & (CLIENT_MONITOR | CLIENT_PAUSED)) &&
-        now_ms - client->last_ms > idle_max_ms) {
-        log_verbose("Closing idle client");
-        client_close(client);
-        return;
-    }
-    if (!output_is_empty(&client->output)) {
-        client_check_output(client);
     }
 }
 
@@ -531,38 +484,7 @@ void clients_cron(struct clients *clients) {
     if (clients->paused && now_ms >= clients->pause_until_ms) {
         clients_unpause(clients);
     }
-    size_t share = clients->count / CRONS_PER_SECOND + 1;
-    share = share < CRON_CLIENTS_MIN ? CRON_CLIENTS_MIN : share;
-    for (size_t i = 0; i < share && i < clients->count; i++) {
-        if (clients->cron_next == NULL) {
-            clients->cron_next = clients->first;
-        }
-        struct client *client = clients->cron_next;
-        clients->cron_next = client->next;
-        clients_budget_look(clients, client);
-        if (!(client->flags & CLIENT_CLOSING)) {
-            check_client(clients, client, now_ms);
-        }
-    }
-}
-
-void clients_stop_reading(struct clients *clients) {
-    clients->stopped = true;
-    for (struct client *c = clients->first; c != NULL; c = c->next) {
-        client_update_interest(c);
-    }
-}
-
-bool clients_are_flushed(const struct clients *clients) {
-    if (clients_have_work(clients)) {
-        return false;
-    }
-    for (const struct client *c = clients->first; c != NULL; c = c->next) {
-        if (!output_is_empty(&c->output)) {
-            return false;
-        }
-    }
-    return true;
+    connection_cron(&clients->inlined);
 }
 
 /* ---- errors ---- */

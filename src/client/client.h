@@ -5,9 +5,16 @@
  * arena, what it gets is sent from the loop's arena. Only a request that has not arrived whole
  * (input) and a reply that the socket did not take (output) have memory of their own.
  *
- * Life: client_new -> reading and executing in batches (client/batch.h) -> client_close_later or an
- * error -> freed at the end of the pass. Freeing is always deferred, so a pointer to a client stays
- * valid through the pass. */
+ * Two halves. The connection (socket, what came and what waits to go) belongs to the I/O thread that
+ * serves it, `thread`: client/connection.h. Who is behind it (name, database, protocol,
+ * subscriptions, place in the registry) belongs to the thread that executes commands. With one
+ * thread they are the same; with several, what the one has for the other goes through queues
+ * (client/io_thread.h), and the rare commands that need both let the I/O threads stand still
+ * (client/hold.h). A function here is the executing thread's.
+ *
+ * Life: accepted -> reading and executing in batches (client/batch.h) -> closing -> freed at the end
+ * of a pass, when no batch and no queue knows it any more. So a pointer to a client stays valid
+ * through the pass. */
 #ifndef LARDER_CLIENT_CLIENT_H
 #define LARDER_CLIENT_CLIENT_H
 
@@ -28,6 +35,9 @@
 #include "net/transport.h"
 #include "store/keyspace.h"
 
+/* Most threads in all. */
+#define IO_THREADS_MAX 128
+
 enum client_class {
     CLIENT_CLASS_NORMAL,
     CLIENT_CLASS_REPLICA,
@@ -41,6 +51,15 @@ int client_class_named(struct bytes name);
 #define CLIENT_OPTIONS(X)                                                                          \
     X(INT, client_max, "maxclients", "10000", 1, 1000000, NULL, 0, clients_apply_max,              \
       "Connections at the same time.")                                                             \
+    X(INT, io_threads, "io-threads", "1", 1, IO_THREADS_MAX, NULL, 0, clients_apply_threads,       \
+      "Threads in all: one executes commands, the others move bytes. 1: one thread does both.")    \
+    X(INT, io_spin_us, "io-threads-spin", "20", 0, 1000, NULL, 0, clients_apply_threads,           \
+      "Microseconds that a thread without work looks for some before it sleeps, if there are "     \
+      "more processors than threads.")                                                             \
+    X(TEXT, server_cpus, "server-cpulist", "", 0, 0, NULL, OPTION_IMMUTABLE, NULL,                 \
+      "Processors of the thread that executes commands, as 0-3 or 0,2 or 0-7:2; empty: all.")      \
+    X(TEXT, io_cpus, "io-cpulist", "", 0, 0, NULL, OPTION_IMMUTABLE, NULL,                         \
+      "Processors of the I/O threads, one for each in turn; empty: all.")                          \
     X(INT, idle_seconds_max, "timeout", "0", 0, INT32_MAX, NULL, 0, NULL,                          \
       "Seconds after which an idle connection is closed; 0: never.")                               \
     X(INT, keepalive_seconds, "tcp-keepalive", "300", 0, INT32_MAX, NULL, 0, NULL,                 \
@@ -82,6 +101,7 @@ struct client_metrics {
     CLIENT_METRICS(METRIC_FIELD)
 };
 
+/* What the executing thread sees in client->flags. */
 enum client_flag {
     CLIENT_CLOSING = 1 << 0,    /* freed at the end of the pass */
     CLIENT_CLOSE_SENT = 1 << 1, /* closed once its output is sent */
@@ -93,14 +113,13 @@ enum client_flag {
     CLIENT_NO_TOUCH = 1 << 7,
     CLIENT_MONITOR = 1 << 8,
     CLIENT_UNIX = 1 << 9,
-    CLIENT_READING_PAUSED = 1 << 10, /* its output is full: requests wait in the socket */
-    CLIENT_PAUSED = 1 << 11,         /* CLIENT PAUSE holds a request of its back */
-    CLIENT_BUSY = 1 << 12,           /* in the batch now */
-    CLIENT_INTERNAL = 1 << 13,       /* no connection */
-    CLIENT_TO_FLUSH = 1 << 14,       /* in the list of those with new output */
-    CLIENT_TO_RESUME = 1 << 15,      /* in the list of those with input left to run */
-    CLIENT_PUSHED = 1 << 16,         /* may get messages: it subscribes, or is redirected to */
-    CLIENT_TRACKING = 1 << 17,       /* what it reads is remembered: feature/tracking.h */
+    CLIENT_MOVING = 1 << 10,   /* on its way to another thread */
+    CLIENT_PAUSED = 1 << 11,   /* CLIENT PAUSE holds a request of its back */
+    CLIENT_BUSY = 1 << 12,     /* has replies in the batch that is being executed */
+    CLIENT_INTERNAL = 1 << 13, /* no connection */
+    CLIENT_TO_FLUSH = 1 << 14, /* in the list of those with new output or orders */
+    CLIENT_PUSHED = 1 << 16,   /* may get messages: it subscribes, or is redirected to */
+    CLIENT_TRACKING = 1 << 17, /* what it reads is remembered: feature/tracking.h */
 };
 /* While none of these is set, a request is executed without a further look at its client. */
 #define CLIENT_GATES                                                                               \
@@ -108,6 +127,7 @@ enum client_flag {
      CLIENT_NO_TOUCH | CLIENT_MONITOR | CLIENT_PAUSED | CLIENT_PUSHED | CLIENT_TRACKING)
 
 struct input;
+struct io_thread;
 
 /* What CLIENT LIST shows of a client's subscriptions; feature/pubsub.c keeps more behind it. */
 struct client_subscriptions {
@@ -124,32 +144,42 @@ struct client_tracking {
 };
 
 struct client {
+    /* The connection's half; see client/connection.h. */
     struct loop_watch watch;
     struct transport transport;
     struct clients *clients;
+    struct io_thread *thread; /* that serves it; both halves read it */
+    struct output output;     /* what the socket has not taken */
+    uint32_t state;           /* set of connection_state */
+    uint8_t limit_class;      /* enum client_class, as of its last batch */
+    /* The other half. */
+    uint8_t version; /* of the protocol: 2 or 3 */
+    uint8_t class_;  /* enum client_class */
+    uint8_t orders;  /* for its thread: set of client_order */
     uint32_t flags;
-    uint8_t version;      /* of the protocol: 2 or 3 */
-    uint8_t class_;       /* enum client_class */
-    struct output output; /* what the socket has not taken */
+    struct output *queue; /* where messages go: its own when another thread serves it, else output */
     struct client *next_flush;
     struct database *database;
-    struct input *input; /* what has arrived of a request; NULL when nothing has */
     struct client_subscriptions *subscriptions; /* NULL: none and never had */
     struct client_tracking *tracking;           /* NULL: not tracking */
     uint64_t id;
     int64_t created_ms;
-    int64_t last_ms; /* when bytes last moved */
     const struct command *last_command;
     char *name; /* CLIENT SETNAME; NULL when none; with lib_name, lib_version MEM_CLIENT,
-                              NUL-terminated */
+                   NUL-terminated */
     char *lib_name;
     char *lib_version;
-    uint64_t commands; /* executed */
-    uint64_t bytes_in;
-    uint64_t bytes_out;
+    uint64_t commands;   /* executed */
     struct client *next; /* in the registry, by id */
     struct client *previous;
-    struct client *next_closing; /* in the lists of those to free, to resume */
+    /* The connection's again. */
+    struct input *input; /* what has arrived of a request; NULL when nothing has */
+    int64_t last_ms;     /* when bytes last moved */
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    struct client *next_own; /* in its thread's list */
+    struct client *previous_own;
+    struct client *next_closing; /* in the lists of those to close or to move, to resume */
     struct client *next_resume;
     int64_t output_soft_since_ms; /* over its soft limit since, 0 when not */
 };
@@ -170,6 +200,27 @@ struct context *clients_context(struct clients *clients);
 
 /* For the option tables. */
 bool clients_apply_max(void *module, const char **error);
+bool clients_apply_threads(void *module, const char **error);
+
+/* Serves connections with context->loop from now on, and with as many threads as the options say,
+ * whose loops have the same backend. `fd_max` as in loop_new. 0, or -1 after logging. */
+int clients_start(struct clients *clients, const char *backend, int fd_max);
+/* Ends the I/O threads. What their connections have not been sent is lost. */
+void clients_stop(struct clients *clients);
+
+/* Between these the I/O threads stand still, so that all of every client may be read. May nest. */
+void clients_hold(struct clients *clients);
+void clients_release(struct clients *clients);
+
+/* I/O threads there are now; 0 when connections are served by the executing thread. */
+size_t clients_thread_count(const struct clients *clients);
+/* Appends INFO's lines of each thread. */
+void clients_print_threads(struct clients *clients, struct buffer *out);
+
+/* Called when a batch has been executed: so many requests, since when at most they have been
+ * readable, on the monotonic clock in nanoseconds. One function. */
+typedef void (*clients_executed_fn)(void *context, uint64_t requests, int64_t ready_since_ns);
+void clients_on_executed(struct clients *clients, clients_executed_fn executed, void *context);
 
 /* A connection was accepted: makes a client, or refuses it (maxclients, protected mode) with the
  * error a client expects and closes. `has_bind`: addresses were configured explicitly. */
@@ -227,7 +278,7 @@ static inline bool client_send_run(struct client *client, const struct shared_ru
     const uint32_t states =
         CLIENT_CLOSING | CLIENT_CLOSE_SENT | CLIENT_INTERNAL | CLIENT_BUSY | CLIENT_TO_FLUSH;
     if (LIKELY((client->flags & states) == CLIENT_TO_FLUSH &&
-               output_extend_run(&client->output, run))) {
+               output_extend_run(client->queue, run))) {
         return true;
     }
     return client_send_run_slowly(client, run);
@@ -275,13 +326,15 @@ struct error_count {
 };
 const struct error_count *clients_error_counts(const struct clients *clients, size_t *count);
 
-/* The hooks of a pass: at its end runs the batch, resumes, flushes, frees; and whether there is
- * work that must not wait for an event. */
+/* The hooks of a pass: at its end executes, resumes, flushes, frees; and whether there is work that
+ * must not wait for an event. */
 void clients_pass_end(struct clients *clients);
 bool clients_have_work(const struct clients *clients);
 
 /* Graceful end: stops reading; true when nothing is left to send to anybody. */
 void clients_stop_reading(struct clients *clients);
-bool clients_are_flushed(const struct clients *clients);
+bool clients_are_flushed(struct clients *clients);
+/* Reads from sockets so far, by all threads. */
+uint64_t clients_reads(struct clients *clients);
 
 #endif

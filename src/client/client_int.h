@@ -5,6 +5,8 @@
 #include "client/batch.h"
 #include "client/client.h"
 #include "client/dispatch.h"
+#include "client/hold.h"
+#include "client/io_thread.h"
 
 /* Different error codes that are counted; further ones count under the last. */
 #define CLIENT_ERROR_CODES_MAX 128
@@ -20,55 +22,73 @@ struct clients {
     struct client_options options;
     struct client_metrics metrics;
     struct output_limit output_limits[CLIENT_CLASSES];
-    struct batch *batch;
+    struct dispatch dispatch;
+    struct batch *executing; /* NULL: none */
     struct client *first;
     struct client *last;
     size_t count;
     uint64_t next_id;
-    struct client *closing;
     struct client *to_flush;
-    struct client *to_resume;
-    struct client *cron_next; /* where clients_cron goes on */
     struct call_observer *observers;
     struct client_watcher *watchers;
+    clients_executed_fn executed;
+    void *executed_context;
     bool observing_before; /* some observer wants calls before they run; refreshed each pass */
     bool bound;
-    bool stopped;       /* reads no more */
     bool track_latency; /* durations go to the commands' histograms */
     bool paused;
     bool pause_only_writes;
     int64_t pause_until_ms;
-    size_t held;        /* clients with CLIENT_PAUSED */
-    bool over_budget;   /* buffers take more than they may */
-    int64_t budget_sum; /* of the clients that clients_cron has seen in this round */
+    size_t held;      /* clients with CLIENT_PAUSED */
+    bool over_budget; /* buffers take more than they may */
     struct reply scratch;
     struct error_count errors[CLIENT_ERROR_CODES_MAX];
     size_t error_count;
+    /* The threads: client/crew.c. */
+    struct io_thread inlined;
+    struct io_thread *threads[IO_THREADS_MAX];
+    size_t thread_count; /* retired ones included */
+    size_t next_thread;  /* whose batches are looked at first */
+    int threads_begun;   /* ever */
+    bool balance_due;    /* the option has changed, or a thread has to end */
+    bool stopped;        /* reads no more */
+    const char *backend;
+    int fd_max;
+    cpu_set_t cpus; /* that the process may use */
+    struct hold hold;
 };
 
-/* Puts the client into the list of those whose input is parsed on at the end of the pass. */
-void client_resume_later(struct client *client);
-
-/* New output: sent at the end of the pass; checks the output limits. */
+/* Puts the client into the list of those whose output or orders leave at the end of the pass. */
 void client_flush_later(struct client *client);
 
-/* Turns waiting for writability and reading on or off according to what the client's state asks
- * for. */
-void client_update_interest(struct client *client);
+/* The order is carried out by its thread; at once when that is this one. */
+void client_order(struct client *client, unsigned orders);
 
-/* Closes a client whose unsent output is over its limit, or notes since when it is. */
-void client_check_output(struct client *client);
-
-/* Sends what waits, and puts right what depended on it. */
-void client_send_output(struct client *client);
-
-/* One send for each client with new output. */
+/* Sends what waits for connections that this thread serves, hands over what waits for others. */
 void clients_flush(struct clients *clients);
+
+/* The client is going: its watchers are told, the registry forgets it. */
+void client_forget(struct client *client);
+/* What forgetting leaves, but for what connection_free frees. */
+void client_free_memory(struct client *client);
 
 /* At the end of a pass: closes the largest clients if all together buffer more than they may. */
 void clients_keep_budget(struct clients *clients);
-/* From clients_cron, for each client in turn: adds up what they buffer. */
-void clients_budget_look(struct clients *clients, const struct client *client);
+/* From connection_cron, for each client in turn: adds up what they buffer. */
+void clients_budget_look(struct io_thread *thread, const struct client *client);
+
+/* crew.c: the connection goes to the thread that has fewest. */
+void crew_place(struct client *client);
+/* Executes what the I/O threads have handed over. */
+void crew_work(struct clients *clients);
+/* Whether some of it is left. */
+bool crew_has_work(const struct clients *clients);
+/* Follows the option io-threads, at the end of a pass. */
+void crew_balance(struct clients *clients);
+/* Hands all open parcels over. */
+void crew_post(struct clients *clients);
+/* The counts of all threads up to now go to the registry's; threads must stand still. */
+void crew_collect(struct clients *clients);
 
 /* Counts an error reply by its code; the reply's on_error. */
 void clients_count_error(void *clients, struct bytes text);

@@ -51,6 +51,7 @@ enum command_flag {
     COMMAND_MOVABLE_KEYS = 1 << 18,
     COMMAND_NO_MANDATORY_KEYS = 1 << 19,
     COMMAND_SCRIPT_RUNNER = 1 << 20,
+    COMMAND_STILL = 1 << 28,      /* ours: I/O threads stand still while it runs */
     COMMAND_SUBSCRIBED = 1 << 29, /* ours: allowed to a subscriber in protocol 2 */
     COMMAND_BRIEF = 1 << 30, /* ours: not called fast, but of bounded time; see client/dispatch.h */
 };

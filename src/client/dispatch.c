@@ -226,6 +226,10 @@ static inline void execute(struct dispatch *dispatch, struct client *client,
     clients->metrics.total_commands_processed++;
     command->calls++;
     uint32_t errors = reply->errors;
+    bool still = UNLIKELY(command->flags & COMMAND_STILL) && clients->thread_count > 0;
+    if (still) {
+        clients_hold(clients);
+    }
     if (UNLIKELY(clients->observing_before)) {
         tell_before(dispatch);
     }
@@ -234,6 +238,9 @@ static inline void execute(struct dispatch *dispatch, struct client *client,
         command->fn(&dispatch->call);
     } else {
         run_timed(dispatch, command);
+    }
+    if (still) {
+        clients_release(clients);
     }
     if (UNLIKELY(reply->errors != errors)) {
         command->failed++;

@@ -195,6 +195,42 @@ void output_append_run(struct output *output, const struct shared_run *run) {
     output->footprint += run->to - run->from;
 }
 
+void output_take(struct output *output, struct output *more) {
+    if (more->size == 0) {
+        return;
+    }
+    if (more->first == NULL && output_extend_run(output, &more->run)) {
+        drop_run(more);
+        more->size = 0;
+        return;
+    }
+    if (output->run.block != NULL) {
+        seal_run(output);
+    }
+    if (more->first != NULL) {
+        if (output->last == NULL) {
+            output->first = more->first;
+        } else {
+            output->last->next = more->first;
+        }
+        output->last = more->last;
+    }
+    output->run = more->run;
+    output->size += more->size;
+    output->footprint += more->footprint;
+    output_init(more);
+}
+
+void output_visit(const struct output *output, void (*visit)(void *context, struct bytes bytes),
+                  void *context) {
+    for (const struct output_block *block = output->first; block != NULL; block = block->next) {
+        visit(context, bytes_of(block->at, block->size));
+    }
+    if (output->run.block != NULL) {
+        visit(context, shared_bytes(&output->run));
+    }
+}
+
 static void consume(struct output *output, size_t sent) {
     output->size -= sent;
     while (sent > 0 && output->first != NULL) {

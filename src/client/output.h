@@ -62,6 +62,13 @@ static inline bool output_extend_run(struct output *output, const struct shared_
     return true;
 }
 
+/* Moves all of `more` behind what `output` has; `more` is empty then. */
+void output_take(struct output *output, struct output *more);
+
+/* Calls for each run of bytes, in order. */
+void output_visit(const struct output *output, void (*visit)(void *context, struct bytes bytes),
+                  void *context);
+
 /* Sends as much as the socket takes, at most `max` bytes. Returns the bytes sent (0 when it takes
  * nothing), or -errno when the connection is broken. */
 ssize_t output_send(struct output *output, struct transport *transport, size_t max);

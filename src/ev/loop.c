@@ -43,6 +43,7 @@
 #include "ev/timer_heap.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -68,6 +69,17 @@
 
 /* Signals fetched by one read. */
 #define SIGNALS_PER_READ 8
+
+/* Looks at the state for each look at the backend, which is a system call. */
+#define SPINS_PER_LOOK 32
+
+static inline void cpu_relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#else
+    atomic_thread_fence(memory_order_relaxed);
+#endif
+}
 
 enum state { AWAKE, SLEEPING, NOTIFIED };
 
@@ -99,6 +111,7 @@ struct loop {
     bool in_pass; /* the wait included */
 
     atomic_int state;
+    _Atomic int64_t spin_ns;
     struct loop_watch wake; /* an eventfd */
 
     struct loop_watch signals; /* a signalfd; fd is -1 as long as no signal was asked for */
@@ -168,6 +181,24 @@ void loop_wake(struct loop *loop) {
         } while (size < 0 && errno == EINTR);
         errno = saved;
     }
+}
+
+void loop_wait_woken(struct loop *loop) {
+    int awake = AWAKE;
+    if (atomic_compare_exchange_strong(&loop->state, &awake, SLEEPING)) {
+        struct pollfd wake = {.fd = loop->wake.fd, .events = POLLIN};
+        int count;
+        do {
+            count = poll(&wake, 1, -1);
+        } while (count < 0 && errno == EINTR);
+        check(count == 1);
+        on_wake(&loop->wake, LOOP_READ);
+    }
+    atomic_exchange(&loop->state, AWAKE);
+}
+
+void loop_set_spin(struct loop *loop, int64_t spin_us) {
+    atomic_store_explicit(&loop->spin_ns, spin_us * NS_PER_US, memory_order_relaxed);
 }
 
 void loop_post(struct loop *loop, loop_posted_fn posted, void *context) {
@@ -403,14 +434,34 @@ static int64_t time_to_wait(const struct loop *loop, int64_t now_ns, int64_t lim
     return limit_us >= 0 && limit_us < until_us ? limit_us : until_us;
 }
 
+/* Looks until something is there, somebody wakes the loop or the time is up; whether not to sleep. */
+static bool spin(struct loop *loop, int64_t spin_ns) {
+    int64_t end_ns = clock_mono_ns() + spin_ns;
+    do {
+        loop->event_count = loop->kind->wait(loop->backend, loop->events, 0);
+        for (int i = 0; i < SPINS_PER_LOOK && loop->event_count == 0; i++) {
+            if (atomic_load_explicit(&loop->state, memory_order_relaxed) == NOTIFIED) {
+                return true;
+            }
+            cpu_relax();
+        }
+    } while (loop->event_count == 0 && clock_mono_ns() < end_ns);
+    return loop->event_count > 0;
+}
+
 static void wait_for_events(struct loop *loop, int64_t wait_us) {
+    loop->event_next = 0;
+    int64_t spin_ns = atomic_load_explicit(&loop->spin_ns, memory_order_relaxed);
+    if (spin_ns > 0 && wait_us != 0 && spin(loop, spin_ns)) {
+        atomic_exchange(&loop->state, AWAKE);
+        return;
+    }
     if (wait_us != 0) {
         int awake = AWAKE;
         if (!atomic_compare_exchange_strong(&loop->state, &awake, SLEEPING)) {
             wait_us = 0;
         }
     }
-    loop->event_next = 0;
     loop->event_count = loop->kind->wait(loop->backend, loop->events, wait_us);
     atomic_exchange(&loop->state, AWAKE);
 }

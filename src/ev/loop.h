@@ -89,6 +89,12 @@ void loop_post(struct loop *loop, loop_posted_fn posted, void *context);
 /* Ends a wait. From any thread and from signal handlers. */
 void loop_wake(struct loop *loop);
 
+/* Inside a pass: waits until somebody wakes the loop, or has done so since the pass began. */
+void loop_wait_woken(struct loop *loop);
+
+/* For so long it looks again and again before it sleeps; 0, as at first: not at all. */
+void loop_set_spin(struct loop *loop, int64_t spin_us);
+
 /* Takes these signals (list ended by 0) out of normal delivery and hands them to `on_signal` in the
  * loop's thread (signalfd). Must be called before other threads start, which inherit the mask. A
  * second call adds signals and replaces the function. loop_free restores the mask. 0 or -errno. */

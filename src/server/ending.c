@@ -18,7 +18,7 @@ static int64_t on_time(struct loop_timer *timer) {
     struct clients *clients = server->context.clients;
     int64_t now_us = server->clock.mono_us;
     if (ending->state == ENDING_DRAINING) {
-        uint64_t reads = clients_metrics(clients)->total_reads_processed;
+        uint64_t reads = clients_reads(clients);
         if (reads != ending->reads && now_us < ending->deadline_us) {
             ending->reads = reads;
             return QUIET_MS;
@@ -55,7 +55,7 @@ void ending_begin(struct ending *ending, bool now) {
     }
     ending->state = ENDING_DRAINING;
     ending->deadline_us = server->clock.mono_us + DRAIN_US_MAX;
-    ending->reads = clients_metrics(server->context.clients)->total_reads_processed;
+    ending->reads = clients_reads(server->context.clients);
     listeners_close(&server->listeners);
     loop_timer_add(server->loop, &ending->timer, QUIET_MS);
 }

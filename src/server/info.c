@@ -97,12 +97,13 @@ static void server_process(void *module, struct buffer *out) {
                   "process_id:%d\r\nprocess_supervised:no\r\nrun_id:%s\r\ntcp_port:%lld\r\n"
                   "server_time_usec:%lld\r\nuptime_in_seconds:%lld\r\nuptime_in_days:%lld\r\n"
                   "hz:%lld\r\nconfigured_hz:%lld\r\nlru_clock:%u\r\nexecutable:%s\r\n"
-                  "config_file:%s\r\nio_threads_active:0\r\n",
+                  "config_file:%s\r\nio_threads_active:%d\r\n",
                   (int)getpid(), server->control.run_id, (long long)server->options.port,
                   (long long)wall_us, (long long)up_s, (long long)(up_s / SECONDS_PER_DAY),
                   (long long)server->options.hz, (long long)server->options.hz,
                   access_tick(server->clock.now_ms), server->control.executable,
-                  server->control.config_file);
+                  server->control.config_file,
+                  clients_thread_count(server->context.clients) > 0);
     listeners_print(&server->listeners, out);
 }
 
@@ -241,6 +242,10 @@ static void cpu(void *module, struct buffer *out) {
     print_cpu(out, "_main_thread", RUSAGE_THREAD);
 }
 
+static void threads(void *module, struct buffer *out) {
+    clients_print_threads(((const struct info *)module)->server->context.clients, out);
+}
+
 static void cluster(void *module, struct buffer *out) {
     (void)module;
     buffer_append_text(out, "cluster_enabled:0\r\n");
@@ -273,6 +278,7 @@ void info_init(struct info *info, struct server *server) {
         LINES(REPLICATION, replication, "Nothing is replicated."),
         LINES(CPU, cpu, "Processor time, seconds."),
         LINES(CLUSTER, cluster, "There is no cluster."),
+        LINES(THREADS, threads, "What each I/O thread has done."),
 #undef LINES
     };
     struct metrics *metrics = server->context.metrics;

@@ -134,22 +134,15 @@ static void pass_start(void *context) {
     evict_pass(&server->evict);
 }
 
-/* How long the requests of this pass took, queueing included: one record for all of them. */
-static void count_requests(struct server *server) {
-    uint64_t count = clients_metrics(server->context.clients)->total_commands_processed;
-    /* CONFIG RESETSTAT sets the counter back. */
-    uint64_t executed = count > server->requests_counted ? count - server->requests_counted : 0;
-    server->requests_counted = count;
-    if (executed > 0) {
-        histogram_record(server->requests, clock_mono_ns() - loop_ready_since_ns(server->loop),
-                         executed);
-    }
+/* How long requests took, queueing included: one record for all of a batch. */
+static void count_requests(void *context, uint64_t requests, int64_t ready_since_ns) {
+    struct server *server = context;
+    histogram_record(server->requests, clock_mono_ns() - ready_since_ns, requests);
 }
 
 static void pass_end(void *context) {
     struct server *server = context;
     clients_pass_end(server->context.clients);
-    count_requests(server);
 }
 
 static bool idle(void *context) {
@@ -227,10 +220,6 @@ static int make_loop(struct server *server) {
     if (error != NULL) {
         log_warning("Event loop: %s", error);
     }
-    if (server->options.io_threads > 1) {
-        log_warning("io-threads is %lld; this version serves all connections in one thread.",
-                    (long long)server->options.io_threads);
-    }
     int status = loop_signals(server->loop, signals, on_signal, server);
     if (status != 0) {
         log_warning("Signals cannot be received: %s", strerror(-status));
@@ -240,7 +229,8 @@ static int make_loop(struct server *server) {
     loop_on_pass_start(server->loop, pass_start, server);
     loop_on_pass_end(server->loop, pass_end, server);
     loop_on_idle(server->loop, idle, server);
-    return 0;
+    clients_on_executed(server->context.clients, count_requests, server);
+    return clients_start(server->context.clients, loop_backend(server->loop), (int)descriptors);
 }
 
 int server_start(struct server *server) {
@@ -275,6 +265,7 @@ void server_run(struct server *server) {
 void server_free(struct server *server) {
     struct context *context = &server->context;
     listeners_clear(&server->listeners);
+    clients_stop(context->clients);
     /* Frees the texts in the parts' options, so the parts must be there. */
     options_free(context->options);
     clients_free(context->clients);

@@ -79,8 +79,6 @@ enum server_gate { SERVER_GATE_NO, SERVER_GATE_YES, SERVER_GATE_LOCAL };
       "How SIGINT ends the server: default, or any of save, nosave, now, force.")                  \
     X(CUSTOM, on_sigterm, "shutdown-on-sigterm", "default", 0, 0, &on_sigterm_option, 0, NULL,     \
       "How SIGTERM ends the server: default, or any of save, nosave, now, force.")                 \
-    X(INT, io_threads, "io-threads", "1", 1, 128, NULL, OPTION_IMMUTABLE, NULL,                    \
-      "Threads that move bytes of connections. More than one are accepted, one works.")            \
     X(CHOICE, io_backend, "io-backend", "auto", 0, 0, io_backends, OPTION_IMMUTABLE, NULL,         \
       "How the event loop waits: auto takes what is best here.")
 struct server_options {
@@ -108,7 +106,6 @@ struct server {
     struct ending ending;
     struct info info;
     struct histogram *requests; /* from when each was readable to the flush of its reply */
-    uint64_t requests_counted;
     struct histogram *passes; /* of the loop, by the wall */
     struct server_options options;
     unsigned on_sigint; /* set of server_shutdown_flag */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "client/client.h"
+#include "client/connection.h"
 #include "client/input.h"
 
 #define CROWD 40
@@ -307,7 +308,7 @@ static void test_backlog(void **state) {
         session_pass(session);
     }
     struct client *client = other_client();
-    assert_true(client->flags & CLIENT_READING_PAUSED);
+    assert_true(client->state & CONNECTION_READING_PAUSED);
     assert_true(client->output.size > 0);
     assert_true(client->output.size < 3 * size);
     snprintf(head, sizeof head, "$%zu\r\n", size);
@@ -318,7 +319,7 @@ static void test_backlog(void **state) {
         snprintf(echo, sizeof echo, "\r\n$4\r\n%04d\r\n", i);
         expect_text(fd, echo);
     }
-    assert_false(client->flags & CLIENT_READING_PAUSED);
+    assert_false(client->state & CONNECTION_READING_PAUSED);
     assert_int_equal(client->output.footprint, 0);
     close(fd);
     free(value);
@@ -331,7 +332,7 @@ static void test_backlog_of_small_replies(void **state) {
     size_t sent = 0;
     for (int i = 0; i < 200000; i++) {
         if (write(fd, "PING\r\n", 6) != 6) {
-            if (other_client()->flags & CLIENT_READING_PAUSED) {
+            if (other_client()->state & CONNECTION_READING_PAUSED) {
                 break;
             }
             session_pass(session);
@@ -343,7 +344,7 @@ static void test_backlog_of_small_replies(void **state) {
     for (int i = 0; i < 5000; i++) {
         session_pass(session);
     }
-    assert_true(client->flags & CLIENT_READING_PAUSED);
+    assert_true(client->state & CONNECTION_READING_PAUSED);
     assert_true(client->output.footprint < 256 * 1024);
     for (size_t i = 0; i < sent; i++) {
         expect_text(fd, "+PONG\r\n");

@@ -1,0 +1,437 @@
+/* crew: the executing thread's side of the I/O threads: who serves which connection, executing what
+ * they hand over, letting them stand still, starting and ending them as the option io-threads says.
+ *
+ * A thread that is to end is retired first: it gets no new connections and its own are moved. A
+ * connection moves by an order to its thread, which lets go of it at a moment when no batch has it,
+ * and gives it back (batch->moved); from the order until then what is queued for it stays here. */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/cpulist.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "client/batch_int.h"
+#include "client/client_int.h"
+#include "client/connection.h"
+
+/* Requests executed in one pass, so that timers have their turn. */
+#define WORK_MAX 4096
+
+/* ---- standing still ---- */
+
+static void add_counts(struct client_metrics *to, struct client_metrics *from) {
+#define ADD(section, field, ...) to->field += from->field;
+    CLIENT_METRICS(ADD)
+#undef ADD
+    *from = (struct client_metrics){0};
+}
+
+void crew_collect(struct clients *clients) {
+    for (size_t i = 0; i < clients->thread_count; i++) {
+        add_counts(&clients->metrics, &clients->threads[i]->own_counts);
+    }
+}
+
+void clients_hold(struct clients *clients) {
+    hold_begin(&clients->hold);
+    for (size_t i = 0; i < clients->thread_count; i++) {
+        hold_wait(&clients->hold, &clients->threads[i]->member);
+    }
+    crew_collect(clients);
+}
+
+void clients_release(struct clients *clients) {
+    hold_end(&clients->hold);
+}
+
+/* ---- places ---- */
+
+static size_t staying(const struct io_thread *thread) {
+    return thread->assigned - thread->leaving;
+}
+
+static struct io_thread *least_busy(const struct clients *clients) {
+    struct io_thread *best = NULL;
+    for (size_t i = 0; i < clients->thread_count; i++) {
+        struct io_thread *thread = clients->threads[i];
+        if (!thread->retired && (best == NULL || staying(thread) < staying(best))) {
+            best = thread;
+        }
+    }
+    return best;
+}
+
+/* What was queued for another thread becomes output. */
+static void take_queue(struct client *client) {
+    if (client->queue == &client->output) {
+        return;
+    }
+    struct output *queue = client->queue;
+    output_take(&client->output, queue);
+    mem_free(MEM_CLIENT, queue, sizeof *queue);
+    client->queue = &client->output;
+    if (!output_is_empty(&client->output)) {
+        client_flush_later(client);
+    }
+}
+
+void crew_place(struct client *client) {
+    struct clients *clients = client->clients;
+    struct io_thread *thread = least_busy(clients);
+    if (thread == NULL) {
+        connection_adopt(client, &clients->inlined);
+        take_queue(client);
+        unsigned orders = client->orders;
+        client->orders = 0;
+        connection_obey(client, orders);
+        return;
+    }
+    client->thread = thread;
+    if (client->queue == &client->output) {
+        client->queue = mem_alloc(MEM_CLIENT, sizeof *client->queue);
+        output_init(client->queue);
+    }
+    thread->assigned++;
+    client_order(client, CLIENT_ORDER_ADOPT);
+}
+
+/* ---- work ---- */
+
+static void leave(struct io_thread *thread, struct client *client) {
+    thread->assigned--;
+    if (client->flags & CLIENT_MOVING) {
+        client->flags &= ~(uint32_t)CLIENT_MOVING;
+        thread->leaving--;
+    }
+}
+
+static void forget_gone(struct io_thread *thread, struct batch *batch) {
+    for (struct client *c = batch->gone; c != NULL; c = c->next_closing) {
+        c->flags |= CLIENT_CLOSING;
+        client_forget(c);
+        leave(thread, c);
+    }
+}
+
+static void place_moved(struct io_thread *thread, struct batch *batch) {
+    while (batch->moved != NULL) {
+        struct client *client = batch->moved;
+        batch->moved = client->next_closing;
+        leave(thread, client);
+        crew_place(client);
+    }
+}
+
+static void work_on(struct io_thread *thread, struct batch *batch, bool execute) {
+    struct clients *clients = thread->clients;
+    clients_flush(clients); /* so nothing is queued for those that are gone */
+    add_counts(&clients->metrics, &batch->counts);
+    forget_gone(thread, batch);
+    place_moved(thread, batch);
+    if (execute && batch->request_count > 0) {
+        batch_execute(batch);
+    }
+    handoff_push(&thread->from_main, &batch->link);
+    loop_wake(thread->loop);
+}
+
+void crew_work(struct clients *clients) {
+    size_t done = 0;
+    size_t idle = 0;
+    while (idle < clients->thread_count && done < WORK_MAX) {
+        clients->next_thread = (clients->next_thread + 1) % clients->thread_count;
+        struct io_thread *thread = clients->threads[clients->next_thread];
+        struct handoff *item = handoff_take(&thread->to_main);
+        idle = item == NULL ? idle + 1 : 0;
+        while (item != NULL) {
+            struct batch *batch = (struct batch *)item;
+            item = item->next;
+            done += batch->request_count;
+            work_on(thread, batch, true);
+        }
+    }
+}
+
+bool crew_has_work(const struct clients *clients) {
+    for (size_t i = 0; i < clients->thread_count; i++) {
+        if (!handoff_is_empty(&clients->threads[i]->to_main)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void crew_post(struct clients *clients) {
+    for (size_t i = 0; i < clients->thread_count; i++) {
+        struct io_thread *thread = clients->threads[i];
+        if (thread->open != NULL) {
+            handoff_push(&thread->from_main, &thread->open->link);
+            thread->open = NULL;
+            loop_wake(thread->loop);
+        }
+    }
+}
+
+/* ---- how many ---- */
+
+/* The processors of the thread with this number: one of io-cpulist, or all. */
+static cpu_set_t cpus_of(const struct clients *clients, int number) {
+    cpu_set_t set;
+    int count = cpulist_parse(clients->options.io_cpus, &set);
+    if (count < 1) {
+        return clients->cpus;
+    }
+    int cpu = cpulist_at(&set, (number - 1) % count);
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    return set;
+}
+
+static bool start_one(struct clients *clients) {
+    const char *error = NULL;
+    int number = clients->threads_begun + 1;
+    cpu_set_t cpus = cpus_of(clients, number);
+    struct io_thread *thread = io_thread_start(clients, number, clients->backend, clients->fd_max,
+                                               &cpus, &error);
+    if (thread == NULL) {
+        log_warning("An I/O thread cannot be started: %s", error);
+        return false;
+    }
+    clients->threads_begun++;
+    clients->threads[clients->thread_count++] = thread;
+    return true;
+}
+
+static size_t active(const struct clients *clients) {
+    size_t count = 0;
+    for (size_t i = 0; i < clients->thread_count; i++) {
+        count += !clients->threads[i]->retired;
+    }
+    return count;
+}
+
+static void retire(struct clients *clients, size_t count) {
+    for (size_t i = clients->thread_count; i-- > 0 && count > 0;) {
+        if (!clients->threads[i]->retired) {
+            clients->threads[i]->retired = true;
+            count--;
+        }
+    }
+}
+
+/* Looking for work instead of sleeping is for machines where nobody else needs the processor. */
+static int64_t crew_spin_us(const struct clients *clients) {
+    size_t threads = active(clients) + 1;
+    bool room = threads > 1 && (size_t)CPU_COUNT(&clients->cpus) > threads;
+    return room ? clients->options.io_spin_us : 0;
+}
+
+/* Those who are with a retired thread, or with one that has more than its share, go elsewhere. */
+static void move_clients(struct clients *clients) {
+    size_t threads = active(clients);
+    size_t share = threads == 0 ? 0 : (clients->count + threads - 1) / threads;
+    size_t leaving[IO_THREADS_MAX] = {0};
+    for (size_t i = 0; i < clients->thread_count; i++) {
+        const struct io_thread *thread = clients->threads[i];
+        size_t keeps = thread->retired ? 0 : share;
+        leaving[i] = staying(thread) > keeps ? staying(thread) - keeps : 0;
+    }
+    for (size_t i = 0; i < clients->thread_count; i++) {
+        struct io_thread *thread = clients->threads[i];
+        for (struct client *c = clients->first; c != NULL && leaving[i] > 0; c = c->next) {
+            if (c->thread == thread && !(c->flags & (CLIENT_MOVING | CLIENT_CLOSING))) {
+                c->flags |= CLIENT_MOVING;
+                thread->leaving++;
+                client_order(c, CLIENT_ORDER_MOVE);
+                leaving[i]--;
+            }
+        }
+    }
+    if (threads == 0) {
+        return;
+    }
+    struct io_thread *inlined = &clients->inlined;
+    while (inlined->first != NULL) {
+        struct client *client = inlined->first;
+        connection_release(client);
+        crew_place(client);
+    }
+}
+
+/* What was under way when the thread ended. */
+static void drop_handoffs(struct io_thread *thread) {
+    struct handoff *item = handoff_take(&thread->to_main);
+    for (struct handoff *next; item != NULL; item = next) {
+        next = item->next;
+        struct batch *batch = (struct batch *)item;
+        forget_gone(thread, batch);
+        place_moved(thread, batch);
+        io_thread_keep(thread, batch);
+    }
+    item = handoff_take(&thread->from_main);
+    for (struct handoff *next; item != NULL; item = next) {
+        next = item->next;
+        if (item->kind == HANDOFF_BATCH) {
+            io_thread_keep(thread, (struct batch *)item);
+        } else {
+            parcel_free((struct parcel *)item);
+        }
+    }
+}
+
+/* Tells the thread to end, and waits until it has; what it still hands over is given back to it
+ * unexecuted, for it may wait for that. */
+static void end_thread(struct io_thread *thread) {
+    if (thread->open == NULL) {
+        thread->open = parcel_new();
+    }
+    thread->open->end = true;
+    handoff_push(&thread->from_main, &thread->open->link);
+    thread->open = NULL;
+    loop_wake(thread->loop);
+    while (pthread_tryjoin_np(thread->thread, NULL) != 0) {
+        struct handoff *item = handoff_take(&thread->to_main);
+        while (item != NULL) {
+            struct batch *batch = (struct batch *)item;
+            item = item->next;
+            work_on(thread, batch, false);
+        }
+        sched_yield();
+    }
+    drop_handoffs(thread);
+    io_thread_free(thread);
+}
+
+static void end_retired(struct clients *clients) {
+    for (size_t i = clients->thread_count; i-- > 0;) {
+        struct io_thread *thread = clients->threads[i];
+        if (thread->retired && thread->assigned == 0 && handoff_is_empty(&thread->to_main)) {
+            clients->threads[i] = clients->threads[--clients->thread_count];
+            end_thread(thread);
+        }
+    }
+    clients->next_thread = 0;
+}
+
+void crew_balance(struct clients *clients) {
+    size_t wanted = (size_t)clients->options.io_threads - 1;
+    size_t before = active(clients);
+    if (before < wanted) {
+        while (active(clients) < wanted && clients->thread_count < IO_THREADS_MAX &&
+               start_one(clients)) {
+        }
+    } else {
+        retire(clients, before - wanted);
+    }
+    for (size_t i = 0; i < clients->thread_count; i++) {
+        loop_set_spin(clients->threads[i]->loop, crew_spin_us(clients));
+    }
+    loop_set_spin(clients->context->loop, crew_spin_us(clients));
+    if (clients->stopped) {
+        return;
+    }
+    move_clients(clients);
+    clients_flush(clients);
+    end_retired(clients);
+    /* Until those that are retired have given everything away. */
+    clients->balance_due = active(clients) != clients->thread_count;
+}
+
+static void pin_server(const struct clients *clients) {
+    cpu_set_t set;
+    int count = cpulist_parse(clients->options.server_cpus, &set);
+    if (count < 0) {
+        log_warning("server-cpulist is no list of processors: %s", clients->options.server_cpus);
+    } else if (count > 0 && pthread_setaffinity_np(pthread_self(), sizeof set, &set) != 0) {
+        log_warning("The server cannot run on the processors %s", clients->options.server_cpus);
+    }
+    if (cpulist_parse(clients->options.io_cpus, &set) < 0) {
+        log_warning("io-cpulist is no list of processors: %s", clients->options.io_cpus);
+    }
+}
+
+int clients_start(struct clients *clients, const char *backend, int fd_max) {
+    cpulist_usable(&clients->cpus);
+    clients->inlined.loop = clients->context->loop;
+    clients->backend = backend;
+    clients->fd_max = fd_max;
+    size_t wanted = (size_t)clients->options.io_threads - 1;
+    clients->balance_due = true;
+    crew_balance(clients);
+    pin_server(clients);
+    return active(clients) == wanted ? 0 : -1;
+}
+
+void clients_stop(struct clients *clients) {
+    for (size_t i = 0; i < clients->thread_count; i++) {
+        clients->threads[i]->retired = true; /* so nobody is given to it */
+    }
+    while (clients->thread_count > 0) {
+        end_thread(clients->threads[--clients->thread_count]);
+    }
+}
+
+size_t clients_thread_count(const struct clients *clients) {
+    return clients->thread_count;
+}
+
+/* ---- the end, and figures ---- */
+
+void clients_stop_reading(struct clients *clients) {
+    clients->stopped = true;
+    clients->inlined.stopped = true;
+    for (struct client *c = clients->inlined.first; c != NULL; c = c->next_own) {
+        connection_update_interest(c);
+    }
+    for (size_t i = 0; i < clients->thread_count; i++) {
+        struct io_thread *thread = clients->threads[i];
+        if (thread->open == NULL) {
+            thread->open = parcel_new();
+        }
+        thread->open->stop_reading = true;
+    }
+    crew_post(clients);
+}
+
+/* Whether nothing is under way between a thread, which stands still, and this one. */
+static bool is_quiet(struct io_thread *thread) {
+    return handoff_is_empty(&thread->to_main) && handoff_is_empty(&thread->from_main) &&
+           thread->to_resume == NULL && thread->filling != NULL && thread->spare != NULL &&
+           batch_is_empty(thread->filling);
+}
+
+bool clients_are_flushed(struct clients *clients) {
+    if (clients_have_work(clients)) {
+        return false;
+    }
+    clients_hold(clients);
+    bool flushed = true;
+    for (size_t i = 0; i < clients->thread_count; i++) {
+        flushed &= is_quiet(clients->threads[i]);
+    }
+    for (const struct client *c = clients->first; c != NULL && flushed; c = c->next) {
+        flushed = output_is_empty(&c->output) && output_is_empty(c->queue);
+    }
+    clients_release(clients);
+    return flushed;
+}
+
+uint64_t clients_reads(struct clients *clients) {
+    clients_hold(clients);
+    uint64_t reads = clients->metrics.total_reads_processed;
+    clients_release(clients);
+    return reads;
+}
+
+void clients_print_threads(struct clients *clients, struct buffer *out) {
+    for (size_t i = 0; i < clients->thread_count; i++) {
+        const struct io_thread *thread = clients->threads[i];
+        const struct loop_stats *stats = &thread->stats;
+        buffer_printf(out,
+                      "io_thread_%d:clients=%zu,requests=%llu,batches=%llu,passes=%llu,busy_us=%llu,"
+                      "waits=%llu\r\n",
+                      thread->number, thread->count, (unsigned long long)thread->requests,
+                      (unsigned long long)thread->batches, (unsigned long long)stats->passes,
+                      (unsigned long long)stats->busy_us, (unsigned long long)thread->waits);
+    }
+}
