@@ -280,12 +280,28 @@ bool server_is_reference(void) {
     return strstr(program_under_test(), "redis-server") != NULL;
 }
 
+/* The words of LARDER_SERVER_OPTIONS. */
+static const char *const *options_under_test(void) {
+    static char text[500];
+    static const char *words[ARGUMENTS_MAX];
+    const char *given = getenv("LARDER_SERVER_OPTIONS");
+    snprintf(text, sizeof text, "%s", given == NULL ? "" : given);
+    char *rest = NULL;
+    int count = 0;
+    for (char *word = strtok_r(text, " ", &rest); word != NULL && count < ARGUMENTS_MAX - 1;
+         word = strtok_r(NULL, " ", &rest)) {
+        words[count++] = word;
+    }
+    words[count] = NULL;
+    return words;
+}
+
 struct server *server_start(const char *const *options) {
-    return start(program_under_test(), NULL, NULL, options);
+    return start(program_under_test(), NULL, options_under_test(), options);
 }
 
 struct server *server_start_configured(const char *text, const char *const *options) {
-    return start(program_under_test(), text, NULL, options);
+    return start(program_under_test(), text, options_under_test(), options);
 }
 
 struct server *server_start_reference(const char *const *options) {

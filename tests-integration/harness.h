@@ -3,6 +3,8 @@
  *
  * The server under test is the program that the environment's LARDER_SERVER names (default:
  * build/larder-server); with LARDER_SERVER=redis-server the same tests run against the reference.
+ * LARDER_SERVER_OPTIONS are words that come in front of each test's own options, so that all tests
+ * can be run with "--io-threads 4", say.
  * What the server writes is kept; a sanitizer's finding in it, or an exit status other than 0 at
  * the end, fails the test. No process outlives its test program, however that ends.
  *

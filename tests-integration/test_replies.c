@@ -131,7 +131,7 @@ static void read_late(size_t answer, int count) {
     /* A megabyte may wait, and the reply that was being made; the rest of a read's requests is
      * kept. */
     assert_true(largest <= 2 * MIB + 2 * (int64_t)answer + 256 * 1024);
-    assert_true(probe_client(other, id, "oll") > 0);
+    harness_wait_for(waits, &id, "replies that wait");
     if (!probe_is_sanitized(server)) {
         assert_true(probe_resident(server) - resident < 16 * MIB + 4 * (int64_t)answer);
     }

@@ -17,7 +17,7 @@
 /* Room for slices at first. */
 #define SLICES_FIRST 4096
 /* Pieces handed to one writev. */
-#define SEND_PIECES 64
+#define SEND_PIECES  64
 #endif
 
 struct batch *batch_new(struct io_thread *thread) {

@@ -56,7 +56,7 @@ int client_class_named(struct bytes name);
     X(INT, io_spin_us, "io-threads-spin", "20", 0, 1000, NULL, 0, clients_apply_threads,           \
       "Microseconds that a thread without work looks for some before it sleeps, if there are "     \
       "more processors than threads.")                                                             \
-    X(TEXT, server_cpus, "server-cpulist", "", 0, 0, NULL, OPTION_IMMUTABLE, NULL,                 \
+    X(TEXT, server_cpus, "server_cpulist", "", 0, 0, NULL, OPTION_IMMUTABLE, NULL,                 \
       "Processors of the thread that executes commands, as 0-3 or 0,2 or 0-7:2; empty: all.")      \
     X(TEXT, io_cpus, "io-cpulist", "", 0, 0, NULL, OPTION_IMMUTABLE, NULL,                         \
       "Processors of the I/O threads, one for each in turn; empty: all.")                          \
@@ -157,7 +157,8 @@ struct client {
     uint8_t class_;  /* enum client_class */
     uint8_t orders;  /* for its thread: set of client_order */
     uint32_t flags;
-    struct output *queue; /* where messages go: its own when another thread serves it, else output */
+    struct output
+        *queue; /* where messages go: its own when another thread serves it, else output */
     struct client *next_flush;
     struct database *database;
     struct client_subscriptions *subscriptions; /* NULL: none and never had */

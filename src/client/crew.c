@@ -191,8 +191,8 @@ static bool start_one(struct clients *clients) {
     const char *error = NULL;
     int number = clients->threads_begun + 1;
     cpu_set_t cpus = cpus_of(clients, number);
-    struct io_thread *thread = io_thread_start(clients, number, clients->backend, clients->fd_max,
-                                               &cpus, &error);
+    struct io_thread *thread =
+        io_thread_start(clients, number, clients->backend, clients->fd_max, &cpus, &error);
     if (thread == NULL) {
         log_warning("An I/O thread cannot be started: %s", error);
         return false;
@@ -318,8 +318,7 @@ void crew_balance(struct clients *clients) {
     size_t before = active(clients);
     if (before < wanted) {
         while (active(clients) < wanted && clients->thread_count < IO_THREADS_MAX &&
-               start_one(clients)) {
-        }
+               start_one(clients)) {}
     } else {
         retire(clients, before - wanted);
     }
@@ -427,11 +426,12 @@ void clients_print_threads(struct clients *clients, struct buffer *out) {
     for (size_t i = 0; i < clients->thread_count; i++) {
         const struct io_thread *thread = clients->threads[i];
         const struct loop_stats *stats = &thread->stats;
-        buffer_printf(out,
-                      "io_thread_%d:clients=%zu,requests=%llu,batches=%llu,passes=%llu,busy_us=%llu,"
-                      "waits=%llu\r\n",
-                      thread->number, thread->count, (unsigned long long)thread->requests,
-                      (unsigned long long)thread->batches, (unsigned long long)stats->passes,
-                      (unsigned long long)stats->busy_us, (unsigned long long)thread->waits);
+        buffer_printf(
+            out,
+            "io_thread_%d:clients=%zu,requests=%llu,batches=%llu,passes=%llu,busy_us=%llu,"
+            "waits=%llu\r\n",
+            thread->number, thread->count, (unsigned long long)thread->requests,
+            (unsigned long long)thread->batches, (unsigned long long)stats->passes,
+            (unsigned long long)stats->busy_us, (unsigned long long)thread->waits);
     }
 }

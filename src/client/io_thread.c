@@ -228,10 +228,11 @@ static void pass_start(void *context) {
 static void pass_end(void *context) {
     struct io_thread *thread = context;
     take(thread);
-    if (thread->to_resume != NULL) {
-        io_thread_resume(thread);
-    }
     submit(thread);
+    if (thread->to_resume != NULL && thread->filling != NULL) {
+        io_thread_resume(thread);
+        submit(thread);
+    }
 }
 
 /* From here on to the next pass its things are not its own. */

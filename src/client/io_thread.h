@@ -81,15 +81,15 @@ struct io_thread {
     struct hold_member member;
     uint64_t batches;
     uint64_t requests;
-    uint64_t waits;          /* for a batch to come back */
-    struct loop_stats stats; /* as of the last pass */
+    uint64_t waits;           /* for a batch to come back */
+    struct loop_stats stats;  /* as of the last pass */
     _Atomic int64_t buffered; /* by its connections, as of the last round of connection_cron */
 
     /* The executing thread's. */
     struct parcel *open; /* what is to be handed over */
     size_t assigned;     /* connections, those that are leaving included */
     size_t leaving;
-    bool retired;        /* gets no new ones, ends when it has none */
+    bool retired; /* gets no new ones, ends when it has none */
 };
 
 /* The one for the executing thread's own loop, which may be set later. */

@@ -288,7 +288,6 @@ static const struct spec specs[] = {
     TEXT("replicaof", "", FIXED | OPTION_REPEATS), /* host and port, joined */
     CHOICE("sanitize-dump-payload", "no", sanitize_modes, 0),
     CUSTOM("save", "", &save, OPTION_REPEATS),
-    TEXT("server_cpulist", "", FIXED),
     NUMBER("set-max-intset-entries", "512", 0, INT64_MAX, 0),
     YES_NO("set-proc-title", "yes", FIXED),
     NUMBER("socket-mark-id", "0", 0, UINT32_MAX, FIXED),

@@ -102,8 +102,7 @@ static void server_process(void *module, struct buffer *out) {
                   (long long)wall_us, (long long)up_s, (long long)(up_s / SECONDS_PER_DAY),
                   (long long)server->options.hz, (long long)server->options.hz,
                   access_tick(server->clock.now_ms), server->control.executable,
-                  server->control.config_file,
-                  clients_thread_count(server->context.clients) > 0);
+                  server->control.config_file, clients_thread_count(server->context.clients) > 0);
     listeners_print(&server->listeners, out);
 }
 

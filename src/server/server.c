@@ -196,12 +196,12 @@ int server_listen(struct server *server) {
     if (server->loop == NULL || server->ending.state != ENDING_SERVING) {
         return 0;
     }
-    if (listeners_open_tcp(&server->listeners, (int)options->port, (int)options->backlog) != 0) {
-        return -1;
-    }
     if (options->unixsocket[0] != '\0' && server->listeners.unix_listener == NULL &&
         listeners_open_unix(&server->listeners, options->unixsocket,
                             (unsigned)options->unixsocketperm, (int)options->backlog) != 0) {
+        return -1;
+    }
+    if (listeners_open_tcp(&server->listeners, (int)options->port, (int)options->backlog) != 0) {
         return -1;
     }
     clients_set_bound(server->context.clients, !listeners_wants_default(&server->listeners));
