@@ -23,7 +23,7 @@ CLANG := $(findstring clang,$(CC))
 
 RELEASE = -O3
 LTO = $(if $(CLANG),,-flto=auto)
-MEMORY_LIBS = $(JEMALLOC_LIBS)
+MEMORY_LIBS = $(URING_LIBS) $(JEMALLOC_LIBS)
 ifneq ($(DEBUG),)
 RELEASE = -O0 -DLARDER_DEBUG
 LTO =
@@ -33,13 +33,13 @@ ifneq ($(SANITIZE),)
 SANITIZER = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer -DMEM_LIBC
 RELEASE = -O1 -DLARDER_DEBUG
 LTO =
-MEMORY_LIBS = -lm -ldl -pthread
+MEMORY_LIBS = $(URING_LIBS) -lm -ldl -pthread
 endif
 
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
     -Wcast-qual -Wwrite-strings -Wvla $(if $(WERROR),-Werror)
-COMMON = -std=gnu11 -g -pthread -D_GNU_SOURCE -Isrc $(XXHASH_CFLAGS) $(WARNINGS) $(SANITIZER) \
-    $(CFLAGS_EXTRA)
+COMMON = -std=gnu11 -g -pthread -D_GNU_SOURCE -Isrc $(XXHASH_CFLAGS) $(URING_CFLAGS) $(WARNINGS) \
+    $(SANITIZER) $(CFLAGS_EXTRA)
 SERVER_FLAGS = $(COMMON) $(RELEASE) $(LTO)
 # Unit tests: checks on, constants shrunk so that the rare paths run all the time.
 UNIT_FLAGS = $(COMMON) -Itests -O1 -DLARDER_DEBUG -DLARDER_TEST_SMALL

@@ -27,6 +27,13 @@ xxhash_header := $(call first,$(addsuffix /xxhash.h,$(xxhash_folder) $(header_fo
 XXHASH_CFLAGS = $(if $(call need,$(xxhash_header),xxHash,libxxhash-dev),$\
     $(if $(filter-out /usr/include,$(xxhash_folder)),-isystem $(xxhash_folder)))
 
+# liburing, for the io_uring backend of the event loop: optional. Linked statically, so that the server
+# runs where only the kernel is new enough.
+uring_archive := $(if $(call first,$(addsuffix /liburing.h,$(header_folders))),$\
+    $(call first,$(addsuffix /liburing.a,$(call found,liburing,--variable=libdir) $(library_folders))))
+URING_CFLAGS := $(if $(uring_archive),-DLARDER_IO_URING)
+URING_LIBS := $(uring_archive)
+
 # For tests and benchmarks only.
 hiredis_header := $(call first,$(addsuffix /hiredis/hiredis.h,$(header_folders)))
 HIREDIS_LIBS = $(if $(call need,$(hiredis_header),hiredis,libhiredis-dev),$\

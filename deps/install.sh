@@ -12,7 +12,8 @@
 # be started on port 6379, and is not.
 set -u
 
-# profiles, package, what must exist: a command, a file (an absolute pattern), or a shell test
+# profiles, package (with ? when the build can do without it), what must exist: a command, a file
+# (an absolute pattern), or a shell test
 rows='
 build|gcc|command gcc-ar
 build|make|command make
@@ -20,6 +21,7 @@ build|pkg-config|command pkg-config
 build|libc6-dev|file /usr/include/stdio.h
 build|libjemalloc-dev|file /usr/lib/*/libjemalloc.a /usr/lib/libjemalloc.a /usr/local/lib/libjemalloc.a
 build|libxxhash-dev|file /usr/include/xxhash.h /usr/local/include/xxhash.h
+build|liburing-dev?|file /usr/include/liburing.h /usr/local/include/liburing.h
 test bench|libhiredis-dev|file /usr/include/hiredis/hiredis.h /usr/local/include/hiredis/hiredis.h
 test|libcmocka-dev|file /usr/include/cmocka.h /usr/local/include/cmocka.h
 test bench|redis-server|command redis-server
@@ -53,6 +55,7 @@ present() {
 }
 
 missing=()
+optional=()
 profiles=" ${*:-build} "
 for profile in $profiles; do
     case $profile in
@@ -69,23 +72,36 @@ while IFS='|' read -r wanted package test; do
         if [[ $profiles == *" $profile "* ]]; then
             # The patterns of a test are meant to expand.
             # shellcheck disable=SC2086
-            present $test || missing+=("$package")
+            if present $test; then
+                break
+            elif [ "${package%\?}" = "$package" ]; then
+                missing+=("$package")
+            else
+                optional+=("${package%\?}")
+            fi
             break
         fi
     done
 done <<<"$rows"
-[ ${#missing[@]} -eq 0 ] && exit 0
+[ $((${#missing[@]} + ${#optional[@]})) -eq 0 ] && exit 0
+
+# What to do where nothing can be installed: without optional packages it goes on.
+give_up() {
+    [ ${#missing[@]} -gt 0 ] && exit 1
+    echo "deps/install.sh: going on without ${optional[*]}"
+    exit 0
+}
 
 if ! type -P apt-get >/dev/null; then
-    echo "deps/install.sh: missing: ${missing[*]} (names of Debian packages)" >&2
-    exit 1
+    echo "deps/install.sh: missing: ${missing[*]} ${optional[*]} (names of Debian packages)" >&2
+    give_up
 fi
 root=()
 if [ "$(id -u)" -ne 0 ]; then
     if ! sudo -n true 2>/dev/null; then
         echo "Some packages are missing. Install them with:" >&2
-        echo "  sudo apt-get install --no-install-recommends ${missing[*]}" >&2
-        exit 1
+        echo "  sudo apt-get install --no-install-recommends ${missing[*]} ${optional[*]}" >&2
+        give_up
     fi
     root=(sudo -n)
 fi
@@ -109,13 +125,13 @@ redis_is_new=no
 
 install_missing() {
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
-        --no-install-recommends "${missing[@]}"
+        --no-install-recommends "${missing[@]}" "${optional[@]}"
 }
-echo "deps/install.sh: installing ${missing[*]}"
+echo "deps/install.sh: installing ${missing[*]} ${optional[*]}"
 if ! install_missing >/dev/null 2>&1; then
     # The lists of packages may be old or absent.
-    "${root[@]}" apt-get update -q || exit 1
-    install_missing || exit 1
+    "${root[@]}" apt-get update -q || give_up
+    install_missing || give_up
 fi
 if [ $redis_is_new = yes ] && type -P systemctl >/dev/null; then
     # Nor shall it start with the next boot.

@@ -36,7 +36,17 @@ struct backend_kind {
     /* 0 or -errno. `interest` may be 0 in both. */
     int (*add)(void *backend, struct loop_watch *watch, unsigned interest);
     int (*change)(void *backend, struct loop_watch *watch, unsigned interest);
-    void (*remove)(void *backend, struct loop_watch *watch);
+    /* `kept` may be NULL, and is all zero otherwise. */
+    void (*remove)(void *backend, struct loop_watch *watch, struct loop_kept *kept);
+    /* Of a stream that was just added: takes over what `kept` holds. NULL when the backend has no
+     * place for it. */
+    void (*give)(void *backend, struct loop_watch *watch, const struct loop_kept *kept);
+    /* These four as the loop's functions of the same names. */
+    ssize_t (*receive)(void *backend, struct loop_watch *watch, const struct iovec *pieces,
+                       int count);
+    int (*accept)(void *backend, struct loop_watch *watch);
+    void (*send)(void *backend, struct loop_send *send);
+    void (*commit)(void *backend);
     /* Waits until something is ready, for `wait_us` at most: 0 looks only, -1 has no end. May wait
      * longer by the backend's resolution, never shorter unless interrupted. Fills in at most
      * BACKEND_EVENTS_MAX events and returns how many, 0 when time is up or a signal came. */
@@ -44,5 +54,7 @@ struct backend_kind {
 };
 
 const struct backend_kind *backend_epoll(void);
+/* NULL when it was not built in. */
+const struct backend_kind *backend_uring(void);
 
 #endif

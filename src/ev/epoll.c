@@ -9,11 +9,14 @@
  * more for each call (239 against 147 ns when nothing waits), and timers are set in milliseconds
  * anyway.
  *
+ * Streams are received from and sent to at once, when the loop is asked to.
+ *
  * Costs: one system call a wait and one for each change of interest; 12 bytes copied for an event,
  * whose watch is prefetched while the next one is looked at. */
 #include "base/check.h"
 #include "base/mem.h"
 #include "ev/backend.h"
+#include "ev/direct.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -69,8 +72,29 @@ static int add(void *backend, struct loop_watch *watch, unsigned interest) {
 
 /* A failure means that the owner closed the descriptor first, and then the kernel has removed it.
  * */
-static void remove_watch(void *backend, struct loop_watch *watch) {
+static void remove_watch(void *backend, struct loop_watch *watch, struct loop_kept *kept) {
+    (void)kept; /* what arrives stays in the socket until it is asked for */
     (void)change(backend, watch, 0);
+}
+
+static ssize_t receive(void *backend, struct loop_watch *watch, const struct iovec *pieces,
+                       int count) {
+    (void)backend;
+    return direct_receive(watch->fd, pieces, count);
+}
+
+static int accept_one(void *backend, struct loop_watch *watch) {
+    (void)backend;
+    return direct_accept(watch->fd);
+}
+
+static void send_now(void *backend, struct loop_send *send) {
+    (void)backend;
+    send->result = direct_send(send->fd, send->pieces, send->count);
+}
+
+static void commit(void *backend) {
+    (void)backend; /* all is sent */
 }
 
 /* What epoll_wait takes: never shorter than asked, and no longer than an int can say (the loop then
@@ -118,6 +142,10 @@ const struct backend_kind *backend_epoll(void) {
         .add = add,
         .change = change,
         .remove = remove_watch,
+        .receive = receive,
+        .accept = accept_one,
+        .send = send_now,
+        .commit = commit,
         .wait = wait_for_events,
     };
     return &kind;

@@ -126,15 +126,16 @@ struct loop {
 
 /* The backends by name; "auto" takes the first. */
 typedef const struct backend_kind *(*backend_fn)(void);
-static const backend_fn backends[] = {backend_epoll};
+static const backend_fn backends[] = {backend_epoll, backend_uring};
 
 static const struct backend_kind *backend_by_name(const char *name) {
     if (strcmp(name, "auto") == 0) {
         return backends[0]();
     }
     for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
-        if (strcmp(backends[i]()->name, name) == 0) {
-            return backends[i]();
+        const struct backend_kind *kind = backends[i]();
+        if (kind != NULL && strcmp(kind->name, name) == 0) {
+            return kind;
         }
     }
     return NULL;
@@ -267,7 +268,7 @@ int loop_watch_add(struct loop *loop, struct loop_watch *watch, unsigned interes
     watch->backend = NULL;
     int result = loop->kind->add(loop->backend, watch, interest);
     if (result == 0) {
-        watch->interest = interest;
+        watch->interest = (uint16_t)interest;
     }
     return result;
 }
@@ -278,19 +279,71 @@ int loop_watch_change(struct loop *loop, struct loop_watch *watch, unsigned inte
     }
     int result = loop->kind->change(loop->backend, watch, interest);
     if (result == 0) {
-        watch->interest = interest;
+        watch->interest = (uint16_t)interest;
     }
     return result;
 }
 
-void loop_watch_remove(struct loop *loop, struct loop_watch *watch) {
-    loop->kind->remove(loop->backend, watch);
+static void remove_watch(struct loop *loop, struct loop_watch *watch, struct loop_kept *kept) {
+    loop->kind->remove(loop->backend, watch, kept);
     watch->interest = 0;
     for (int i = loop->event_next; i < loop->event_count; i++) {
         if (loop->events[i].watch == watch) {
             loop->events[i].watch = NULL;
         }
     }
+}
+
+void loop_watch_remove(struct loop *loop, struct loop_watch *watch) {
+    remove_watch(loop, watch, NULL);
+}
+
+/* Streams. */
+
+void loop_watch_remove_kept(struct loop *loop, struct loop_watch *watch, struct loop_kept *kept) {
+    *kept = (struct loop_kept){0};
+    remove_watch(loop, watch, kept);
+}
+
+int loop_watch_add_kept(struct loop *loop, struct loop_watch *watch, unsigned interest,
+                        struct loop_kept *kept) {
+    bool is_empty = kept->size == 0 && kept->end == 0;
+    int result = -EXDEV;
+    if (is_empty || loop->kind->give != NULL) {
+        result = loop_watch_add(loop, watch, interest);
+    }
+    if (result == 0 && !is_empty) {
+        loop->kind->give(loop->backend, watch, kept);
+        *kept = (struct loop_kept){0};
+    }
+    loop_kept_clear(kept);
+    return result;
+}
+
+void loop_kept_clear(struct loop_kept *kept) {
+    mem_free(MEM_BUFFER, kept->bytes, kept->size);
+    *kept = (struct loop_kept){0};
+}
+
+bool loop_receives_ahead(const struct loop *loop) {
+    return loop->kind->give != NULL;
+}
+
+ssize_t loop_receive(struct loop *loop, struct loop_watch *watch, const struct iovec *pieces,
+                     int count) {
+    return loop->kind->receive(loop->backend, watch, pieces, count);
+}
+
+int loop_accept(struct loop *loop, struct loop_watch *watch) {
+    return loop->kind->accept(loop->backend, watch);
+}
+
+void loop_send(struct loop *loop, struct loop_send *send) {
+    loop->kind->send(loop->backend, send);
+}
+
+void loop_send_commit(struct loop *loop) {
+    loop->kind->commit(loop->backend);
 }
 
 static void run_watches(struct loop *loop) {

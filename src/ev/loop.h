@@ -2,10 +2,11 @@
  * signals. One pass is: wait, call the watches that are ready, run the timers that are due, run
  * what was posted, call the end-of-pass hooks.
  *
- * Two backends stand behind this interface: epoll (always there) and io_uring. It speaks of
- * readiness, and bytes move through net/transport.h, which asks the loop's backend: with epoll a
- * transport reads and writes at once; a completion backend hands over what it has received
- * already, and queues what is to be sent until the end of the pass.
+ * Two backends stand behind this interface: epoll (always there) and io_uring (where the kernel
+ * allows it). It speaks of readiness, with either. A watch of a stream may leave receiving to the
+ * loop: io_uring has received already when it reports, and loop_receive hands over the bytes; epoll
+ * receives when asked. What a pass has to send goes out with loop_send and loop_send_commit:
+ * io_uring makes one system call of it.
  *
  * Ownership: a watch and a timer are embedded in their owner's struct; the loop keeps pointers to
  * them from add to remove. Removing is allowed at any time, from inside callbacks too: events of
@@ -16,9 +17,16 @@
 #define LARDER_EV_LOOP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
 
 enum loop_interest { LOOP_READ = 1, LOOP_WRITE = 2 };
+
+/* Who reads what a watch reports as readable: its owner, from the descriptor; or through the loop,
+ * with loop_receive or loop_accept, and then never from the descriptor. */
+enum loop_use { LOOP_POLLED, LOOP_STREAM, LOOP_LISTENER };
 
 struct loop;
 struct loop_watch;
@@ -29,7 +37,8 @@ typedef void (*loop_watch_fn)(struct loop_watch *watch, unsigned ready);
 
 struct loop_watch {
     int fd;
-    unsigned interest; /* what is on now; read-only for the owner */
+    uint16_t interest; /* what is on now; read-only for the owner */
+    uint16_t use;      /* enum loop_use, set before the watch is added */
     loop_watch_fn on_ready;
     void *backend; /* the backend's own */
 };
@@ -47,6 +56,23 @@ struct loop_timer {
 typedef void (*loop_hook_fn)(void *context);
 typedef void (*loop_signal_fn)(void *context, int signal);
 typedef void (*loop_posted_fn)(void *context);
+
+/* What a loop had received for a stream, or had found out about it, and nobody has taken: goes with
+ * the stream to the next loop. All zero: nothing. */
+struct loop_kept {
+    char *bytes; /* from mem_alloc(MEM_BUFFER, size); NULL when size is 0 */
+    size_t size;
+    int end; /* 1: the peer has closed behind these bytes; -errno: broken; 0: neither */
+};
+
+/* One send of a pass. The caller fills in all but `result`; the struct, the pieces and the bytes
+ * must stay until loop_send_commit has returned. */
+struct loop_send {
+    int fd;
+    int count; /* of pieces, 1 to IOV_MAX */
+    const struct iovec *pieces;
+    ssize_t result; /* > 0 bytes sent, perhaps not all; -EAGAIN the socket is full; other -errno */
+};
 
 /* What can be told of a loop. Times in microseconds. */
 struct loop_stats {
@@ -68,7 +94,37 @@ const char *loop_backend(const struct loop *loop);
 /* 0 or -errno. */
 int loop_watch_add(struct loop *loop, struct loop_watch *watch, unsigned interest);
 int loop_watch_change(struct loop *loop, struct loop_watch *watch, unsigned interest);
+/* The watch's memory may be freed and its descriptor closed at once. What the loop has received for
+ * a stream and nobody has taken is lost. */
 void loop_watch_remove(struct loop *loop, struct loop_watch *watch);
+
+/* To move a stream to another loop: removes the watch, and puts what had been received into *kept;
+ * when it returns, the loop receives no more from that descriptor. The watch's owner then hands
+ * both over to the other loop's thread, which calls loop_watch_add_kept; that takes the bytes over,
+ * also when it fails. May wait for the kernel, but not for the peer. Bytes that io_uring has
+ * received cannot be given to a loop with epoll: that fails with -EXDEV. */
+void loop_watch_remove_kept(struct loop *loop, struct loop_watch *watch, struct loop_kept *kept);
+int loop_watch_add_kept(struct loop *loop, struct loop_watch *watch, unsigned interest,
+                        struct loop_kept *kept);
+void loop_kept_clear(struct loop_kept *kept);
+
+/* Whether the loop receives before it is asked to. If not, its streams may as well be read from
+ * their descriptors, which saves a call. */
+bool loop_receives_ahead(const struct loop *loop);
+
+/* What has arrived on a stream, as far as the pieces have room: > 0 bytes; 0 the peer has closed;
+ * -EAGAIN nothing is there; other -errno the connection is broken. A stream from which not all was
+ * taken is reported again by the next pass. May be called without LOOP_READ being on. */
+ssize_t loop_receive(struct loop *loop, struct loop_watch *watch, const struct iovec *pieces,
+                     int count);
+
+/* The next connection of a listener: a descriptor, nonblocking and close-on-exec; -EAGAIN nobody
+ * is waiting; other -errno as accept4 has it. */
+int loop_accept(struct loop *loop, struct loop_watch *watch);
+
+/* Sends without blocking. Results are there when loop_send_commit has returned, and not before. */
+void loop_send(struct loop *loop, struct loop_send *send);
+void loop_send_commit(struct loop *loop);
 
 /* Adds a timer, or moves one that is there. `after_ms` >= 0. It never runs early, nor in the pass
  * that set it; late by up to a millisecond and by the length of the pass before. */

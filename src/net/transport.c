@@ -1,10 +1,9 @@
-/* transport: plain sockets, TCP and unix alike. Signals that interrupt a call are hidden; a broken
- * pipe is an error and no signal. */
+/* transport: plain sockets, TCP and unix alike, and streams of a loop. */
 #include "base/check.h"
+#include "ev/direct.h"
 #include "net/transport.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -25,35 +24,12 @@ static ssize_t transmit(int fd, const void *at, size_t size) {
     return moved >= 0 ? moved : -errno;
 }
 
-/* The kernel takes no more pieces than IOV_MAX at once; the rest is the caller's next call, as
- * after any transfer that moved less than all. */
-static struct msghdr message_of(const struct iovec *pieces, int count) {
-    check(count > 0);
-    /* The kernel does not write to the array, but the struct is shared by both directions. */
-    union {
-        const struct iovec *given;
-        struct iovec *taken;
-    } array = {.given = pieces};
-    size_t limited = count < IOV_MAX ? (size_t)count : IOV_MAX;
-    return (struct msghdr){.msg_iov = array.taken, .msg_iovlen = limited};
-}
-
 static ssize_t plain_readv(struct transport *transport, const struct iovec *pieces, int count) {
-    struct msghdr message = message_of(pieces, count);
-    ssize_t moved;
-    do {
-        moved = recvmsg(transport->fd, &message, 0);
-    } while (moved < 0 && errno == EINTR);
-    return moved >= 0 ? moved : -errno;
+    return direct_receive(transport->fd, pieces, count);
 }
 
 static ssize_t plain_writev(struct transport *transport, const struct iovec *pieces, int count) {
-    struct msghdr message = message_of(pieces, count);
-    ssize_t moved;
-    do {
-        moved = sendmsg(transport->fd, &message, MSG_NOSIGNAL);
-    } while (moved < 0 && errno == EINTR);
-    return moved >= 0 ? moved : -errno;
+    return direct_send(transport->fd, pieces, count);
 }
 
 static void plain_close(struct transport *transport) {
@@ -78,6 +54,27 @@ const struct transport_kind *transport_plain(void) {
     return &plain;
 }
 
+/* Streams: as plain sockets, but for reading. */
+
+static ssize_t stream_readv(struct transport *transport, const struct iovec *pieces, int count) {
+    return loop_receive(transport->loop, transport->watch, pieces, count);
+}
+
+static const struct transport_kind stream = {
+    .name = "stream",
+    .readv = stream_readv,
+    .writev = plain_writev,
+    .close = plain_close,
+    .has_pending = plain_has_pending,
+};
+
+struct transport transport_stream(struct loop *loop, struct loop_watch *watch) {
+    bool is_ahead = loop_receives_ahead(loop);
+    watch->use = is_ahead ? LOOP_STREAM : LOOP_POLLED;
+    return (struct transport){
+        .kind = is_ahead ? &stream : &plain, .fd = watch->fd, .loop = loop, .watch = watch};
+}
+
 ssize_t transport_read(struct transport *transport, void *at, size_t size) {
     debug_check(size > 0);
     if (LIKELY(transport->kind == &plain)) {
@@ -89,7 +86,7 @@ ssize_t transport_read(struct transport *transport, void *at, size_t size) {
 
 ssize_t transport_write(struct transport *transport, const void *at, size_t size) {
     debug_check(size > 0);
-    if (LIKELY(transport->kind == &plain)) {
+    if (LIKELY(transport->kind == &plain || transport->kind == &stream)) {
         return transmit(transport->fd, at, size);
     }
     union {

@@ -21,7 +21,8 @@ static const struct option_choice gates[] = {
 };
 
 /* A value is the index of its row. */
-static const struct option_choice io_backends[] = {{"auto", 0}, {"epoll", 1}, {NULL, 0}};
+static const struct option_choice io_backends[] = {
+    {"auto", 0}, {"epoll", 1}, {"io_uring", 2}, {NULL, 0}};
 
 const char *server_backend_name(const struct server *server) {
     return io_backends[server->options.io_backend].name;

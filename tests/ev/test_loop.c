@@ -20,6 +20,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ev/backends.h"
+
 /* How many passes a test makes before it gives up on what it waits for. */
 #define PASSES_MAX 2000
 
@@ -72,7 +74,7 @@ static void pair_free(struct pair *pair) {
 
 static int set_up(void **state) {
     const char *error = NULL;
-    struct loop *loop = loop_new("epoll", 1024, &error);
+    struct loop *loop = loop_new(backend, 1024, &error);
     assert_non_null(loop);
     assert_null(error);
     *state = loop;
@@ -119,7 +121,7 @@ static void test_gives_back_all_memory_and_descriptors(void **state) {
     size_t before = mem_used();
     int lowest = dup(0);
     close(lowest);
-    struct loop *loop = loop_new("epoll", 16, &error);
+    struct loop *loop = loop_new(backend, 16, &error);
     struct loop_timer timer = {0};
     loop_timer_add(loop, &timer, 1000);
     loop_post(loop, never_called, NULL); /* dropped, not called */
@@ -605,7 +607,7 @@ static void test_freeing_gives_the_signals_back(void **state) {
     struct signals_seen seen;
     const int signals[] = {SIGUSR1, 0};
     sigset_t mask;
-    struct loop *loop = loop_new("epoll", 16, &error);
+    struct loop *loop = loop_new(backend, 16, &error);
     assert_int_equal(loop_signals(loop, signals, on_signal, &seen), 0);
     pthread_sigmask(SIG_SETMASK, NULL, &mask);
     assert_true(sigismember(&mask, SIGUSR1));
@@ -753,7 +755,7 @@ static void test_time_without_the_core_is_not_a_long_pass(void **state) {
 
 #define LOOP_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
-int main(void) {
+static int group(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_backends_by_name),
         cmocka_unit_test(test_gives_back_all_memory_and_descriptors),
@@ -784,5 +786,9 @@ int main(void) {
         LOOP_TEST(test_the_longest_pass_is_never_reported_too_short),
         LOOP_TEST(test_time_without_the_core_is_not_a_long_pass),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name(backend, tests, NULL, NULL);
+}
+
+int main(void) {
+    return run_over_backends(group);
 }

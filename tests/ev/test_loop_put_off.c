@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "ev/backends.h"
+
 #define WATCHES 3
 
 struct pair {
@@ -29,7 +31,7 @@ static void on_ready(struct loop_watch *watch, unsigned ready) {
 static int set_up(void **state) {
     (void)state;
     const char *error;
-    loop = loop_new("auto", 100, &error);
+    loop = loop_new(backend, 100, &error);
     assert_non_null(loop);
     for (int i = 0; i < WATCHES; i++) {
         int ends[2];
@@ -91,12 +93,16 @@ static void test_waiting_counts(void **state) {
     assert_true(loop_ready_since_ns(loop) > since_ns);
 }
 
-int main(void) {
+static int group(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_each_has_its_turn),
         TEST(test_removed_while_it_waits),
         TEST(test_waiting_counts),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name(backend, tests, NULL, NULL);
+}
+
+int main(void) {
+    return run_over_backends(group);
 }

@@ -25,6 +25,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "ev/backends.h"
+
 enum { BACKLOG = 511, ACCEPTED_MAX = 1024, PASSES_MAX = 2000 };
 
 struct guests {
@@ -50,7 +52,7 @@ static void on_accept(void *context, int fd, bool is_unix) {
 static int set_up(void **state) {
     struct guests *guests = calloc(1, sizeof *guests);
     const char *error;
-    guests->loop = loop_new("epoll", 1024, &error);
+    guests->loop = loop_new(backend, 1024, &error);
     snprintf(guests->path, sizeof guests->path, "/tmp/larder-listener-%d.sock", getpid());
     *state = guests;
     return 0;
@@ -412,7 +414,7 @@ static void test_freed_during_its_pause(void **state) {
 
 #define LISTENER_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
-int main(void) {
+static int group(void) {
     const struct CMUnitTest tests[] = {
         LISTENER_TEST(test_port_0_and_names),
         LISTENER_TEST(test_all_addresses_of_both_families_share_a_port),
@@ -426,5 +428,9 @@ int main(void) {
         LISTENER_TEST(test_no_descriptors_left),
         LISTENER_TEST(test_freed_during_its_pause),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name(backend, tests, NULL, NULL);
+}
+
+int main(void) {
+    return run_over_backends(group);
 }
