@@ -42,13 +42,13 @@ COMMON = -std=gnu11 -g -pthread -D_GNU_SOURCE -Isrc $(XXHASH_CFLAGS) $(URING_CFL
     $(SANITIZER) $(CFLAGS_EXTRA)
 SERVER_FLAGS = $(COMMON) $(RELEASE) $(LTO)
 # Unit tests: checks on, constants shrunk so that the rare paths run all the time.
-UNIT_FLAGS = $(COMMON) -Itests -O1 -DLARDER_DEBUG -DLARDER_TEST_SMALL
+UNIT_FLAGS = $(COMMON) -Itests -Ibench -O1 -DLARDER_DEBUG -DLARDER_TEST_SMALL
 INTEGRATION_FLAGS = $(COMMON) -Itests-integration -O1
 
 ROOMS ?= $(notdir $(patsubst %/,%,$(wildcard src/*/)))
 MAIN := src/server/main.c
 SOURCES := $(filter-out $(MAIN),$(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c)))
-TESTS ?= $(patsubst tests/%.c,%,$(foreach room,$(ROOMS),$(wildcard tests/$(room)/test_*.c)))
+TESTS ?= $(patsubst tests/%.c,%,$(foreach room,$(ROOMS) bench,$(wildcard tests/$(room)/test_*.c)))
 TEST_HELPERS := $(filter-out tests/fuzz/%,$(foreach file,$(wildcard tests/*.c tests/*/*.c),$\
     $(if $(filter test_%,$(notdir $(file))),,$(file))))
 SUITES ?= $(patsubst tests-integration/%.c,%,$(wildcard tests-integration/test_*.c)) \
@@ -62,8 +62,10 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.
 FUZZ_SOURCES := $(wildcard src/base/*.c src/proto/*.c)
 
 SERVER := $(OUT)/larder-server
+BENCHMARK := $(OUT)/bench/larder-benchmark
 OBJECTS := $(SOURCES:%.c=$(OUT)/%.o)
-UNIT_OBJECTS := $(SOURCES:%.c=$(OUT)/unit/%.o) $(TEST_HELPERS:%.c=$(OUT)/unit/%.o)
+UNIT_OBJECTS := $(SOURCES:%.c=$(OUT)/unit/%.o) $(TEST_HELPERS:%.c=$(OUT)/unit/%.o) \
+    $(patsubst %.c,$(OUT)/unit/%.o,$(wildcard bench/load/*.c))
 UNIT_PROGRAMS := $(TESTS:%=$(OUT)/unit/tests/%)
 WITH_SERVER := $(OUT)/tests-integration/with_server
 INTEGRATION := $(patsubst %,$(OUT)/tests-integration/%,$(filter-out %.sh,$(SUITES)))
@@ -72,7 +74,7 @@ ALL_OBJECTS := $(OBJECTS) $(UNIT_OBJECTS) $(UNIT_PROGRAMS:%=%.o) $(INTEGRATION:%
     $(patsubst %.c,$(OUT)/%.o,$(HARNESS) $(MAIN) $(wildcard tests-integration/with_server.c)) \
     $(patsubst %.c,$(OUT)/%.o,$(wildcard bench/*.c bench/*/*.c))
 RUN = env BUILD=$(BUILD) LARDER_SERVER=$(or $(LARDER_SERVER),$(SERVER)) WITH_SERVER=$(WITH_SERVER) \
-    utils/run-tests
+    LARDER_BENCHMARK=$(BENCHMARK) utils/run-tests
 AGAIN = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 Q = $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@')
@@ -80,7 +82,7 @@ say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@')
 all: $(if $(wildcard $(MAIN)),$(SERVER),$(OUT)/liblarder.a)
 library: $(OUT)/liblarder.a
 unit-build: $(UNIT_PROGRAMS)
-integration-build: all $(INTEGRATION) $(WITH_SERVER)
+integration-build: all $(INTEGRATION) $(WITH_SERVER) $(BENCHMARK)
 
 run:
 	@deps/install.sh build
@@ -109,8 +111,9 @@ fuzz: $(FUZZERS)
 soak:
 	@$(AGAIN) SANITIZE=address,undefined all
 	@utils/soak $(BUILD)/address-undefined/larder-server $(SOAK_MINUTES)
-install: all
+install: all $(BENCHMARK)
 	install -D -m 755 $(SERVER) $(DESTDIR)$(PREFIX)/bin/larder-server
+	install -D -m 755 $(BENCHMARK) $(DESTDIR)$(PREFIX)/bin/larder-benchmark
 	$(if $(wildcard utils/larder.conf),$\
 	    install -D -m 644 utils/larder.conf $(DESTDIR)$(PREFIX)/share/larder/larder.conf)
 clean:
@@ -153,7 +156,7 @@ $(OUT)/tests-integration/%: $(OUT)/tests-integration/%.o $(HARNESS:%.c=$(OUT)/%.
 	$(call say,LINK)
 	$(Q)$(CC) $(INTEGRATION_FLAGS) -o $@ $^ $(CMOCKA_LIBS) $(HIREDIS_LIBS)
 $(OUT)/bench/%.o: private COMMON += -Ibench
-$(OUT)/bench/larder-benchmark: $(LOAD)
+$(BENCHMARK): $(LOAD)
 $(OUT)/bench/micro: $(PIECES)
 $(OUT)/bench/%: $(OUT)/bench/%.o $(OUT)/liblarder.a
 	$(call say,LINK)

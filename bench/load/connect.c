@@ -1,4 +1,5 @@
-/* connect: by name or by path. Connecting itself blocks: it is over before anything is measured. */
+/* connect: by name or by path. Connecting and logging in block: they are over before anything is
+ * measured. */
 #include "load/connect.h"
 
 #include <errno.h>
@@ -8,9 +9,13 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "base/buffer.h"
+#include "load/control.h"
 
 static int connect_path(const char *path) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -60,10 +65,53 @@ static int connect_host(const char *host, const char *port) {
     return fd;
 }
 
-int connect_to(const char *host, const char *port, const char *path) {
-    int fd = path != NULL ? connect_path(path) : connect_host(host, port);
-    if (fd >= 0) {
-        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+/* Asks for one thing of the login. The words end with NULL. */
+static int introduce(int fd, const char *const *words) {
+    struct buffer reply;
+    buffer_init(&reply, MEM_OTHER);
+    int status = control_ask(fd, words, &reply);
+    if (status != 0) {
+        fprintf(stderr, "%s: %s\n", words[0], buffer_text(&reply));
+    }
+    buffer_clear(&reply);
+    return status;
+}
+
+static int log_in(int fd, const struct login *login) {
+    char database[16];
+    snprintf(database, sizeof database, "%d", login->database);
+    const char *user = login->user == NULL ? "default" : login->user;
+    const char *auth[] = {"AUTH", login->password, NULL};
+    const char *auth_user[] = {"AUTH", user, login->password, NULL};
+    const char *hello[] = {"HELLO", "3", NULL};
+    const char *select[] = {"SELECT", database, NULL};
+    if (login->password != NULL && introduce(fd, login->user == NULL ? auth : auth_user) != 0) {
+        return -1;
+    }
+    if (login->resp3 && introduce(fd, hello) != 0) {
+        return -1;
+    }
+    return login->database == 0 ? 0 : introduce(fd, select);
+}
+
+int connect_to(const struct endpoint *endpoint, const struct login *login) {
+    int fd = endpoint->path != NULL ? connect_path(endpoint->path)
+                                    : connect_host(endpoint->host, endpoint->port);
+    if (fd >= 0 && log_in(fd, login) != 0) {
+        close(fd);
+        fd = -1;
     }
     return fd;
+}
+
+void connect_unblock(int fd) {
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
+void connect_raise_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }

@@ -1,54 +1,98 @@
-/* keys: the three orders. Zipf's law is drawn by the method of Gray et al. (Quickly generating
- * billion-record synthetic databases, 1994): one power for each number, nothing kept by number. */
+/* keys: the three orders. Zipf's law is drawn by rejection-inversion (Hoermann and Derflinger,
+ * Rejection-inversion to generate variates from monotone discrete distributions, 1996): exact for
+ * any exponent, two or three logarithms and exponentials for each number, nothing prepared.
+ *
+ * The bars k^-e, k = 1 .. count, lie below the curve x^-e. A point is drawn evenly from the area
+ * below the curve between 1.5 (with the first bar put in front) and count + 0.5, the inverse of the
+ * area gives its x, and the nearest bar is taken unless the point lies above it. That is rare: for
+ * a point near enough to its bar's middle it is known without looking (`surely`). */
 #include "load/keys.h"
 
 #include <math.h>
 
 #include "base/hash.h"
 
-/* Always the same, so that two runs send the same requests. */
-#define SEED 20240229
+#define GOLDEN 0.6180339887498949
 
-void keys_init(struct keys *keys, uint64_t count, double theta, bool in_sequence) {
-    *keys = (struct keys){.count = count, .in_sequence = in_sequence, .theta = theta};
-    random_init(&keys->random, SEED);
-    if (theta <= 0 || count < 3) {
-        keys->theta = 0;
-        return;
-    }
-    for (uint64_t i = 1; i <= count; i++) {
-        keys->zeta += pow(1 / (double)i, theta);
-    }
-    double zeta_2 = 1 + pow(0.5, theta);
-    keys->alpha = 1 / (1 - theta);
-    keys->eta = (1 - pow(2 / (double)count, 1 - theta)) / (1 - zeta_2 / keys->zeta);
+static double curve(const struct keys *keys, double x) {
+    return exp(-keys->plan.exponent * log(x));
 }
 
-/* 0 is the likeliest. */
-static uint64_t zipf_rank(struct keys *keys) {
-    double u = (double)(random_next(&keys->random) >> 11) * 0x1p-53;
-    double scaled = u * keys->zeta;
-    if (scaled < 1) {
-        return 0;
+/* The area below the curve from 1 to x: (x^(1-e) - 1) / (1-e), and log x where e is 1. */
+static double area(const struct keys *keys, double x) {
+    double power = 1 - keys->plan.exponent;
+    double scaled = power * log(x);
+    return fabs(scaled) < 1e-8 ? log(x) * (1 + scaled / 2) : expm1(scaled) / power;
+}
+
+static double area_inverse(const struct keys *keys, double value) {
+    double power = 1 - keys->plan.exponent;
+    double scaled = fmax(value * power, -1);
+    return exp(fabs(scaled) < 1e-8 ? value * (1 - scaled / 2) : log1p(scaled) / power);
+}
+
+static uint64_t common_divisor(uint64_t a, uint64_t b) {
+    while (b != 0) {
+        uint64_t rest = a % b;
+        a = b;
+        b = rest;
     }
-    if (scaled < 1 + pow(0.5, keys->theta)) {
-        return 1;
+    return a;
+}
+
+static void zipf_init(struct keys *keys) {
+    uint64_t count = keys->plan.count;
+    keys->area_first = area(keys, 1.5) - 1;
+    keys->area_last = area(keys, (double)count + 0.5);
+    keys->surely = 2 - area_inverse(keys, area(keys, 2.5) - curve(keys, 2));
+    /* Multiplying by what has no divisor in common with count exchanges the keys among themselves,
+     * so that each rank has a key of its own and neighbours in rank are far apart. */
+    keys->multiplier = (uint64_t)((double)count * GOLDEN) | 1;
+    while (common_divisor(keys->multiplier, count) != 1) {
+        keys->multiplier += 2;
     }
-    double rank = (double)keys->count * pow(keys->eta * u - keys->eta + 1, keys->alpha);
-    return rank < (double)keys->count ? (uint64_t)rank : keys->count - 1;
+}
+
+void keys_init(struct keys *keys, const struct keys_plan *plan, int part, int parts) {
+    *keys = (struct keys){.plan = *plan, .end = plan->count};
+    random_init(&keys->random, hash_mix(plan->seed + (uint64_t)part));
+    if (plan->order == KEYS_SEQUENCE && plan->count >= (uint64_t)parts) {
+        keys->first = (uint64_t)((__uint128_t)plan->count * (uint64_t)part / (uint64_t)parts);
+        keys->end = (uint64_t)((__uint128_t)plan->count * (uint64_t)(part + 1) / (uint64_t)parts);
+    }
+    keys->next = keys->first;
+    if (plan->order == KEYS_ZIPF) {
+        zipf_init(keys);
+    }
+}
+
+uint64_t keys_zipf_rank(struct keys *keys) {
+    double last = (double)keys->plan.count;
+    for (;;) {
+        double share = (double)(random_next(&keys->random) >> 11) * 0x1p-53;
+        double point = keys->area_last + share * (keys->area_first - keys->area_last);
+        double x = area_inverse(keys, point);
+        double rank = fmin(fmax(floor(x + 0.5), 1), last);
+        if (rank - x <= keys->surely || point >= area(keys, rank + 0.5) - curve(keys, rank)) {
+            return (uint64_t)rank;
+        }
+    }
 }
 
 uint64_t keys_next(struct keys *keys) {
-    if (keys->in_sequence) {
-        uint64_t key = keys->next++;
-        if (keys->next == keys->count) {
-            keys->next = 0;
+    uint64_t key;
+    switch (keys->plan.order) {
+    case KEYS_SEQUENCE:
+        key = keys->next++;
+        if (keys->next == keys->end) {
+            keys->next = keys->first;
         }
         return key;
+    case KEYS_ZIPF:
+        key = keys_zipf_rank(keys) - 1;
+        return (uint64_t)((__uint128_t)key * keys->multiplier % keys->plan.count);
+    case KEYS_UNIFORM:
+        break;
     }
-    if (keys->theta > 0) {
-        /* Scattered: keys that were stored one after another shall not be the likely ones. */
-        return hash_mix(zipf_rank(keys) + 1) % keys->count;
-    }
-    return random_below(&keys->random, keys->count);
+    return keys->plan.count == 1 ? 0 : random_below(&keys->random, keys->plan.count);
 }

@@ -8,22 +8,36 @@
 
 #include "base/random.h"
 
-struct keys {
-    uint64_t count;
-    uint64_t next; /* in sequence */
-    bool in_sequence;
-    struct random random;
-    /* Zipf's law; theta 0 means that all are equally likely. */
-    double theta;
-    double alpha;
-    double zeta;
-    double eta;
+enum keys_order { KEYS_UNIFORM, KEYS_SEQUENCE, KEYS_ZIPF };
+
+struct keys_plan {
+    enum keys_order order;
+    uint64_t count;  /* at least 1 */
+    double exponent; /* of Zipf's law, > 0: rank k is k^-exponent as likely as the first */
+    uint64_t seed;   /* the same seed gives the same keys */
 };
 
-/* `count` at least 1; `theta` in [0, 1), of no effect in sequence. With theta > 0 this takes
- * `count` steps. */
-void keys_init(struct keys *keys, uint64_t count, double theta, bool in_sequence);
+struct keys {
+    struct keys_plan plan;
+    struct random random;
+    /* In sequence: from first, before end. */
+    uint64_t next;
+    uint64_t first;
+    uint64_t end;
+    /* Zipf's law; see keys.c. */
+    double area_first;
+    double area_last;
+    double surely;
+    uint64_t multiplier;
+};
+
+/* One of `parts` users of the same plan, each with a sequence of its own. In sequence they share
+ * the keys out; when there are fewer keys than parts, each has all. Takes no notable time. */
+void keys_init(struct keys *keys, const struct keys_plan *plan, int part, int parts);
 
 uint64_t keys_next(struct keys *keys);
+
+/* A rank by Zipf's law, 1 .. count; 1 is the likeliest. */
+uint64_t keys_zipf_rank(struct keys *keys);
 
 #endif

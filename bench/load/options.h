@@ -9,19 +9,33 @@
 
 #include "load/run.h"
 
+#define SERVERS_MAX   8
+#define PIPELINES_MAX 8
+#define ROUNDS_MAX    100
+
+enum output { OUTPUT_TEXT, OUTPUT_QUIET, OUTPUT_JSON, OUTPUT_CSV };
+
 struct options_given {
-    struct run_plan plan;
-    size_t value_size;
-    uint64_t key_count;
-    double zipf;       /* 0: all keys alike */
+    struct run_plan plan; /* its pipeline is one of those below */
+    struct endpoint servers[SERVERS_MAX];
+    int server_count;
+    bool compares;
+    int pipelines[PIPELINES_MAX];
+    int pipeline_count;
+    int rounds;
+    struct shape shape;
+    const char *sizes; /* as given, for reports */
     const char *tests; /* names with commas between */
-    bool quiet;
-    bool json;
+    const char *mix;   /* as given; NULL: tests or a command */
+    bool loads;        /* stores what the tests read first */
+    const char *svg;   /* path of the chart; NULL: none */
+    enum output output;
     char *const *command; /* words of a command of the user's own */
     int command_size;     /* 0: there is none */
 };
 
-/* 0 to go on; 1 when all was said already (--help); -1 after a word on standard error. */
+/* 0 to go on; 1 when all was said already (--help, --version); -1 after a word on standard error.
+ * The texts are those of argv, or live as long as the program. */
 int options_read(struct options_given *options, int argc, char **argv);
 
 #endif

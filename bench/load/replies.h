@@ -17,11 +17,24 @@ struct replies {
     char line[REPLIES_LINE_MAX];
 };
 
-/* Sums over all streams. */
+/* How an element begins that was seen before, and how long such a one is: most replies are like one
+ * of the last, and are told by one comparison. All zero: none yet. */
+struct replies_form {
+    uint64_t first; /* up to eight bytes, the others 0 */
+    uint64_t mask;  /* 0xff for each of them */
+    size_t size;    /* of the element; 0: no form */
+    uint64_t nulls; /* 1 when it stands for no value */
+};
+/* A value and a status, as in a mix of reads and writes. */
+#define REPLIES_FORMS 2
+
+/* Sums over the streams of one thread. All zero to begin with. */
 struct replies_tally {
     uint64_t errors;
     uint64_t nulls;
     char first_error[REPLIES_LINE_MAX]; /* "" when there was none */
+    struct replies_form forms[REPLIES_FORMS];
+    unsigned learned;
 };
 
 void replies_init(struct replies *replies);
@@ -29,5 +42,8 @@ void replies_init(struct replies *replies);
 /* How many replies end within the bytes; -1 when they are no replies. */
 int64_t replies_count(struct replies *replies, const char *at, size_t size,
                       struct replies_tally *tally);
+
+/* Adds sums; the first error is the one that is there first. */
+void replies_tally_add(struct replies_tally *tally, const struct replies_tally *from);
 
 #endif

@@ -1,302 +1,305 @@
-/* run: one thread, one epoll, and for each connection a buffer that holds a pipeline's worth of
- * requests from the start: sending writes new digits into it and hands it to the kernel.
- *
- *     warming up --> measuring --> draining        by time
- *                    measuring                     by number
- *
- * Draining: nothing new is sent, what is under way is awaited, so that the next run finds the
- * server idle. */
+/* run: connects, starts the threads, reads the CPU clocks where measuring begins and ends, and adds
+ * up. The calling thread sleeps meanwhile, but for the line that tells how far it is. */
 #include "load/run.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "load/connect.h"
+#include "load/control.h"
+#include "load/worker.h"
 
-/* A server that says nothing for so long is given up. */
-#define SILENCE_MS_MAX 30000
-#define EVENTS_MAX     256
-/* Replies of a pipeline of some hundred requests in one read. */
-#define READ_SIZE ((size_t)256 * 1024)
-/* Share of the time that is spent before measuring. */
-#define WARM_UP 0.1
-
-enum phase { WARMING_UP, MEASURING, DRAINING };
-
-struct connection {
-    int fd;
-    bool writing; /* the socket did not take all */
-    char *out;    /* the pipeline's requests */
-    size_t size;
-    size_t sent;
-    uint64_t asked;   /* requests in the buffer */
-    uint64_t awaited; /* replies not come yet */
-    int64_t asked_at; /* ns */
-    struct replies replies;
-};
+/* How often the line is renewed and an interruption looked for. */
+#define TICK_NS 250000000
 
 struct run {
-    const struct run_plan *plan;
-    const struct template *template;
-    struct keys *keys;
-    struct run_result *result;
-    struct connection *connections;
-    int epoll;
-    char *in;
-    enum phase phase;
-    int64_t phase_end; /* ns; by time only */
-    int64_t started;   /* ns; when measuring began */
-    int64_t server_started;
-    uint64_t asked;
-    uint64_t answered;
-    uint64_t answered_before; /* when measuring began */
+    struct worker_task task;
+    const struct endpoint *endpoint;
+    struct worker *workers;
+    pthread_t *threads;
+    int worker_count; /* that worker_free must free */
+    int control;      /* for questions to the server; -1: none */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int working; /* under the lock: threads that have not ended */
+    int64_t own_before;
+    int64_t server_before;
 };
 
-/* CPU time of a process so far, ns, -1 when the system does not tell. */
-static int64_t process_cpu_ns(int pid) {
-    clockid_t clock;
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number) {
+    interrupted = 1;
+    /* The next one does what it would have done without us. */
+    signal(number, SIG_DFL);
+}
+
+void run_catch_interrupts(void) {
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+bool run_interrupted(void) {
+    return interrupted != 0;
+}
+
+/* ---- CPU time ---- */
+
+static int64_t clock_ns(clockid_t clock) {
     struct timespec time;
-    if (pid == 0 || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0) {
+    if (clock_gettime(clock, &time) != 0) {
         return -1;
     }
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
-/* ---- sending ---- */
-
-static int watch(struct run *run, struct connection *connection, int operation) {
-    struct epoll_event event = {.events = EPOLLIN | (connection->writing ? EPOLLOUT : 0),
-                                .data.ptr = connection};
-    return epoll_ctl(run->epoll, operation, connection->fd, &event);
+static int64_t server_cpu_ns(const struct run *run) {
+    clockid_t clock;
+    if (run->task.plan->server_pid > 0) {
+        return clock_getcpuclockid(run->task.plan->server_pid, &clock) == 0 ? clock_ns(clock) : -1;
+    }
+    return run->control >= 0 ? control_cpu_ns(run->control) : -1;
 }
 
-static int send_rest(struct run *run, struct connection *connection) {
-    bool was_writing = connection->writing;
-    while (connection->sent < connection->size) {
-        ssize_t n = send(connection->fd, connection->out + connection->sent,
-                         connection->size - connection->sent, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0 && errno != EAGAIN) {
-            fprintf(stderr, "Sending failed: %s\n", strerror(errno));
-            return -1;
-        }
-        if (n < 0) {
+/* ---- connecting ---- */
+
+static int connect_worker(struct run *run, int part, int *fds) {
+    const struct run_plan *plan = run->task.plan;
+    int first = (int)((int64_t)plan->connections * part / plan->threads);
+    int end = (int)((int64_t)plan->connections * (part + 1) / plan->threads);
+    int count = 0;
+    for (int i = first; i < end && !run_interrupted(); i++) {
+        int fd = connect_to(run->endpoint, &plan->login);
+        if (fd < 0) {
             break;
         }
-        connection->sent += (size_t)n;
+        connect_unblock(fd);
+        fds[count++] = fd;
     }
-    connection->writing = connection->sent < connection->size;
-    if (connection->writing != was_writing) {
-        return watch(run, connection, EPOLL_CTL_MOD);
-    }
-    return 0;
-}
-
-/* Sends the next pipeline of requests, if there are any to be sent. */
-static int ask(struct run *run, struct connection *connection, int64_t now) {
-    uint64_t count = (uint64_t)run->plan->pipeline;
-    if (run->plan->requests > 0 && run->plan->requests - run->asked < count) {
-        count = run->plan->requests - run->asked;
-    }
-    if (count == 0 || run->phase == DRAINING) {
-        return 0;
-    }
-    size_t size = run->template->bytes.size;
-    for (uint64_t i = 0; i < count; i++) {
-        template_number(run->template, connection->out + i * size, run->keys);
-    }
-    run->asked += count;
-    connection->asked = connection->awaited = count;
-    connection->asked_at = now;
-    connection->size = (size_t)count * size;
-    connection->sent = 0;
-    return send_rest(run, connection);
-}
-
-/* ---- receiving ---- */
-
-static int take_replies(struct run *run, struct connection *connection) {
-    ssize_t n = recv(connection->fd, run->in, READ_SIZE, 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return 0;
-    }
-    if (n <= 0) {
-        fprintf(stderr, "The server closed a connection%s%s\n", n < 0 ? ": " : "",
-                n < 0 ? strerror(errno) : "");
+    if (count < end - first) {
+        for (int i = 0; i < count; i++) {
+            close(fds[i]);
+        }
         return -1;
     }
-    int64_t count = replies_count(&connection->replies, run->in, (size_t)n, &run->result->tally);
-    if (count < 0 || (uint64_t)count > connection->awaited) {
-        fputs("The server sent what is not a reply to the requests\n", stderr);
-        return -1;
+    run->worker_count++;
+    struct worker *worker = &run->workers[part];
+    int status = worker_init(worker, &run->task, part, fds, count);
+    if (status != 0) {
+        fprintf(stderr, "%s\n", worker->problem);
     }
-    run->answered += (uint64_t)count;
-    connection->awaited -= (uint64_t)count;
-    if (connection->awaited > 0) {
-        return 0;
-    }
-    int64_t now = clock_mono_ns();
-    if (run->phase == MEASURING) {
-        histogram_record(run->result->latency, now - connection->asked_at, connection->asked);
-    }
-    return ask(run, connection, now);
+    return status;
 }
 
-/* ---- phases ---- */
-
-static void begin_measuring(struct run *run, int64_t now) {
-    run->phase = MEASURING;
-    run->started = now;
-    run->answered_before = run->answered;
-    run->phase_end = now + (int64_t)(run->plan->seconds * 1e9);
-    run->server_started = process_cpu_ns(run->plan->server_pid);
-}
-
-static void end_measuring(struct run *run, int64_t now) {
-    struct run_result *result = run->result;
-    int64_t server_now = process_cpu_ns(run->plan->server_pid);
-    run->phase = DRAINING;
-    result->requests = run->answered - run->answered_before;
-    result->elapsed_ns = now - run->started;
-    result->server_ns =
-        server_now < 0 || run->server_started < 0 ? -1 : server_now - run->server_started;
-}
-
-static void see_phase(struct run *run) {
-    int64_t now = clock_mono_ns();
-    if (run->plan->requests > 0) {
-        if (run->phase == MEASURING && run->answered == run->plan->requests) {
-            end_measuring(run, now);
-        }
-    } else if (run->phase == WARMING_UP && now >= run->phase_end) {
-        begin_measuring(run, now);
-    } else if (run->phase == MEASURING && now >= run->phase_end) {
-        end_measuring(run, now);
-    }
-}
-
-static int serve(struct run *run) {
-    struct epoll_event events[EVENTS_MAX];
-    while (run->phase != DRAINING || run->answered < run->asked) {
-        int n = epoll_wait(run->epoll, events, EVENTS_MAX, SILENCE_MS_MAX);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            fputs("The server does not answer\n", stderr);
+static int connect_all(struct run *run) {
+    const struct run_plan *plan = run->task.plan;
+    connect_raise_limit();
+    if (plan->server_pid == 0) {
+        run->control = connect_to(run->endpoint, &plan->login);
+        if (run->control < 0) {
             return -1;
         }
-        for (int i = 0; i < n; i++) {
-            struct connection *connection = events[i].data.ptr;
-            if (connection->writing && events[i].events & EPOLLOUT &&
-                send_rest(run, connection) != 0) {
-                return -1;
+    }
+    size_t size = (size_t)plan->connections * sizeof(int);
+    int *fds = mem_alloc(MEM_OTHER, size);
+    int status = 0;
+    for (int part = 0; part < plan->threads && status == 0; part++) {
+        status = connect_worker(run, part, fds);
+    }
+    mem_free(MEM_OTHER, fds, size);
+    return status;
+}
+
+/* ---- threads ---- */
+
+struct thread_start {
+    struct run *run;
+    struct worker *worker;
+};
+
+static void *work(void *argument) {
+    struct thread_start *start = argument;
+    struct run *run = start->run;
+    worker_run(start->worker);
+    mem_free(MEM_OTHER, start, sizeof *start);
+    pthread_mutex_lock(&run->lock);
+    run->working--;
+    pthread_cond_signal(&run->changed);
+    pthread_mutex_unlock(&run->lock);
+    return NULL;
+}
+
+/* Waits until the time, or until all threads have ended; whether they have. */
+static bool sleep_until(struct run *run, int64_t time) {
+    struct timespec limit = {.tv_sec = time / 1000000000, .tv_nsec = time % 1000000000};
+    pthread_mutex_lock(&run->lock);
+    int status = 0;
+    while (run->working > 0 && status == 0) {
+        status = pthread_cond_clockwait(&run->changed, &run->lock, CLOCK_MONOTONIC, &limit);
+    }
+    bool ended = run->working == 0;
+    pthread_mutex_unlock(&run->lock);
+    return ended;
+}
+
+static uint64_t answered_all(const struct run *run) {
+    uint64_t sum = 0;
+    for (int i = 0; i < run->worker_count; i++) {
+        sum += atomic_load_explicit(&run->workers[i].answered, memory_order_relaxed);
+    }
+    return sum;
+}
+
+static void show_progress(const struct run *run, int64_t now, uint64_t *shown, int64_t *shown_at) {
+    const struct run_plan *plan = run->task.plan;
+    if (plan->progress == NULL || now - *shown_at < TICK_NS / 2) {
+        return;
+    }
+    uint64_t answered = answered_all(run);
+    double rate = (double)(answered - *shown) * 1e9 / (double)(now - *shown_at);
+    fprintf(stderr, "\r\033[K%s: %s%.1f s, %" PRIu64 " replies, %.0f requests per second",
+            plan->progress, now < run->task.from ? "warming up, " : "",
+            (double)(now - run->task.start) / 1e9, answered, rate);
+    *shown = answered;
+    *shown_at = now;
+}
+
+/* Reads the clocks when measuring begins and ends, and lets the threads work meanwhile. */
+static void watch_over(struct run *run, struct run_result *result) {
+    const struct worker_task *task = &run->task;
+    bool began = task->from == task->start;
+    bool measured = false;
+    uint64_t shown = 0;
+    int64_t shown_at = task->start;
+    int64_t next = task->from;
+    while (!sleep_until(run, next)) {
+        int64_t now = clock_mono_ns();
+        if (!began && now >= task->from) {
+            began = true;
+            run->own_before = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+            run->server_before = server_cpu_ns(run);
+        } else if (!measured && now >= task->end) {
+            measured = true;
+            result->own_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - run->own_before;
+            result->server_ns = server_cpu_ns(run);
+        }
+        if (run_interrupted()) {
+            atomic_store(&run->task.stop, true);
+            result->interrupted = true;
+        }
+        show_progress(run, now, &shown, &shown_at);
+        next = now + TICK_NS;
+        next = !began && task->from < next ? task->from : next;
+        next = !measured && task->end < next && task->end > now ? task->end : next;
+    }
+    if (!measured) {
+        result->own_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - run->own_before;
+        result->server_ns = server_cpu_ns(run);
+    }
+    bool known = run->server_before >= 0 && result->server_ns >= 0;
+    result->server_ns = known ? result->server_ns - run->server_before : -1;
+    if (run->task.plan->progress != NULL) {
+        fputs("\r\033[K", stderr);
+    }
+}
+
+/* ---- the whole ---- */
+
+static int start_threads(struct run *run) {
+    const struct run_plan *plan = run->task.plan;
+    run->task.start = clock_mono_ns();
+    run->task.from = run->task.start + (int64_t)(plan->warmup * 1e9);
+    run->task.end = INT64_MAX;
+    if (plan->requests == 0) {
+        run->task.end = run->task.from + (int64_t)(plan->seconds * 1e9);
+    }
+    for (int i = 0; i < plan->threads; i++) {
+        struct thread_start *start = mem_alloc(MEM_OTHER, sizeof *start);
+        *start = (struct thread_start){run, &run->workers[i]};
+        run->working++;
+        int status = pthread_create(&run->threads[i], NULL, work, start);
+        if (status != 0) {
+            fprintf(stderr, "A thread cannot be started: %s\n", strerror(status));
+            atomic_store(&run->task.stop, true);
+            run->working--;
+            mem_free(MEM_OTHER, start, sizeof *start);
+            for (int j = 0; j < i; j++) {
+                pthread_join(run->threads[j], NULL);
             }
-            if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR) &&
-                take_replies(run, connection) != 0) {
-                return -1;
-            }
+            return -1;
         }
-        see_phase(run);
     }
     return 0;
 }
 
-/* ---- beginning and end ---- */
-
-/* As many descriptors as the system allows. */
-static void raise_limit(void) {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
+/* Adds up what the threads have; -1 when one of them had a problem. */
+static int gather(struct run *run, struct run_result *result) {
+    int64_t finished = run->task.from;
+    for (int i = 0; i < run->worker_count; i++) {
+        const struct worker *worker = &run->workers[i];
+        if (worker->problem[0] != '\0') {
+            fprintf(stderr, "%s: %s\n", run->endpoint->name, worker->problem);
+            return -1;
+        }
+        result->requests += worker->measured;
+        result->unsent += worker->unsent;
+        durations_merge(result->latency, worker->latency);
+        durations_merge(result->lateness, worker->lateness);
+        replies_tally_add(&result->tally, &worker->tally);
+        finished = worker->finished > finished ? worker->finished : finished;
     }
+    bool whole = run->task.end != INT64_MAX && !result->interrupted;
+    int64_t end =
+        whole && (run->task.plan->rate == 0 || run->task.end > finished) ? run->task.end : finished;
+    result->elapsed_ns = end - run->task.from;
+    return 0;
 }
 
-static size_t out_size(const struct run *run) {
-    return run->template->bytes.size * (size_t)run->plan->pipeline;
-}
-
-static int open_connection(struct run *run, struct connection *connection) {
-    const struct buffer *bytes = &run->template->bytes;
-    connection->fd = connect_to(run->plan->host, run->plan->port, run->plan->socket);
-    if (connection->fd < 0) {
+static int run_threads(struct run *run, struct run_result *result) {
+    /* Without a warm-up, measuring begins before the first request. */
+    run->own_before = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    run->server_before = server_cpu_ns(run);
+    if (start_threads(run) != 0) {
         return -1;
     }
-    connection->out = mem_alloc(MEM_OTHER, out_size(run));
-    for (int i = 0; i < run->plan->pipeline; i++) {
-        memcpy(connection->out + (size_t)i * bytes->size, bytes->at, bytes->size);
+    watch_over(run, result);
+    for (int i = 0; i < run->task.plan->threads; i++) {
+        pthread_join(run->threads[i], NULL);
     }
-    replies_init(&connection->replies);
-    return watch(run, connection, EPOLL_CTL_ADD);
+    return gather(run, result);
 }
 
-static int open_all(struct run *run) {
-    raise_limit();
-    run->epoll = epoll_create1(EPOLL_CLOEXEC);
-    for (int i = 0; i < run->plan->connections; i++) {
-        if (open_connection(run, &run->connections[i]) != 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static void close_all(struct run *run) {
-    for (int i = 0; i < run->plan->connections; i++) {
-        struct connection *connection = &run->connections[i];
-        if (connection->fd >= 0) {
-            close(connection->fd);
-        }
-        mem_free(MEM_OTHER, connection->out, out_size(run));
-    }
-    close(run->epoll);
-}
-
-static int ask_first(struct run *run) {
-    int64_t now = clock_mono_ns();
-    run->phase_end = now + (int64_t)(run->plan->seconds * WARM_UP * 1e9);
-    if (run->plan->requests > 0) {
-        begin_measuring(run, now);
-    }
-    for (int i = 0; i < run->plan->connections; i++) {
-        if (ask(run, &run->connections[i], now) != 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-int run_load(const struct run_plan *plan, const struct template *template, struct keys *keys,
+int run_load(const struct run_plan *plan, const struct endpoint *endpoint, const struct mix *mix,
              struct run_result *result) {
-    *result = (struct run_result){.latency = histogram_new()};
-    struct run run = {.plan = plan, .template = template, .keys = keys, .result = result};
-    size_t size = (size_t)plan->connections * sizeof *run.connections;
-    run.connections = mem_zalloc(MEM_OTHER, size);
-    for (int i = 0; i < plan->connections; i++) {
-        run.connections[i].fd = -1;
-    }
-    run.in = mem_alloc(MEM_OTHER, READ_SIZE);
-    int status = open_all(&run);
+    *result = (struct run_result){.latency = durations_new(), .lateness = durations_new()};
+    struct run run = {.task = {.plan = plan, .mix = mix}, .endpoint = endpoint, .control = -1};
+    size_t threads = (size_t)plan->threads;
+    run.workers = mem_zalloc(MEM_OTHER, threads * sizeof *run.workers);
+    run.threads = mem_zalloc(MEM_OTHER, threads * sizeof *run.threads);
+    pthread_mutex_init(&run.lock, NULL);
+    pthread_cond_init(&run.changed, NULL);
+    int status = connect_all(&run);
     if (status == 0) {
-        status = ask_first(&run);
+        status = run_threads(&run, result);
     }
-    if (status == 0) {
-        status = serve(&run);
+    for (int i = 0; i < run.worker_count; i++) {
+        worker_free(&run.workers[i]);
     }
-    close_all(&run);
-    mem_free(MEM_OTHER, run.in, READ_SIZE);
-    mem_free(MEM_OTHER, run.connections, size);
+    if (run.control >= 0) {
+        close(run.control);
+    }
+    mem_free(MEM_OTHER, run.workers, threads * sizeof *run.workers);
+    mem_free(MEM_OTHER, run.threads, threads * sizeof *run.threads);
+    pthread_mutex_destroy(&run.lock);
+    pthread_cond_destroy(&run.changed);
     if (status != 0) {
         run_result_free(result);
     }
@@ -304,6 +307,7 @@ int run_load(const struct run_plan *plan, const struct template *template, struc
 }
 
 void run_result_free(struct run_result *result) {
-    histogram_free(result->latency);
-    result->latency = NULL;
+    durations_free(result->latency);
+    durations_free(result->lateness);
+    *result = (struct run_result){0};
 }

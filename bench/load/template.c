@@ -1,49 +1,79 @@
-/* template: building requests and numbering their copies. Copies lie ready in each connection's
- * buffer, so that a request costs the generator twelve digits and no copying. */
+/* template: building requests and numbering their copies. Where sizes are fixed, copies lie ready
+ * in each connection's buffer, so that a request costs its digits and no copying. */
 #include "load/template.h"
 
 #include <string.h>
 
-#define PLACE "__rand_int__"
-#define VALUE "__value__"
-_Static_assert(sizeof PLACE - 1 == TEMPLATE_DIGITS, "a number takes the place of the word");
+#include "base/num.h"
 
-static int find_places(struct template *template, size_t from) {
-    for (size_t i = from; i + TEMPLATE_DIGITS <= template->bytes.size; i++) {
-        if (memcmp(template->bytes.at + i, PLACE, TEMPLATE_DIGITS) != 0) {
-            continue;
-        }
-        if (template->place_count == TEMPLATE_PLACES_MAX) {
+#define NUMBER "__rand_int__"
+#define KEY    "__key__"
+#define VALUE  "__value__"
+/* What values are made of. */
+#define FILL 'x'
+_Static_assert(sizeof NUMBER - 1 == TEMPLATE_DIGITS, "a number takes the place of the word");
+
+static int add_place(struct template *template, size_t at, int digits) {
+    if (template->place_count == TEMPLATE_PLACES_MAX) {
+        return -1;
+    }
+    template->places[template->place_count++] = (struct template_place){at, digits};
+    return 0;
+}
+
+static void append_fill(struct buffer *bytes, char fill, size_t size) {
+    memset(buffer_reserve(bytes, size + 1), fill, size);
+    bytes->size += size;
+}
+
+static int append_word(struct template *template, const char *word) {
+    struct buffer *bytes = &template->bytes;
+    buffer_printf(bytes, "$%zu\r\n", strlen(word));
+    size_t start = bytes->size;
+    buffer_append_text(bytes, word);
+    for (const char *at = word; (at = strstr(at, NUMBER)) != NULL; at += TEMPLATE_DIGITS) {
+        if (add_place(template, start + (size_t)(at - word), TEMPLATE_DIGITS) != 0) {
             return -1;
         }
-        template->places[template->place_count++] = i;
-        i += TEMPLATE_DIGITS - 1;
     }
     return 0;
 }
 
-int template_init(struct template *template, const char *const *words, int count,
-                  size_t value_size) {
-    *template = (struct template){0};
+static int append_key(struct template *template, const struct shape *shape) {
     struct buffer *bytes = &template->bytes;
-    buffer_init(bytes, MEM_OTHER);
-    buffer_printf(bytes, "*%d\r\n", count);
+    size_t zeros = (size_t)shape->key_zeros;
+    size_t digits = (size_t)shape->key_digits;
+    buffer_printf(bytes, "$%zu\r\n%s", strlen(shape->key_prefix) + zeros + digits,
+                  shape->key_prefix);
+    append_fill(bytes, '0', zeros + digits);
+    return add_place(template, bytes->size - digits, shape->key_digits);
+}
+
+static int append_value(struct template *template, const struct shape *shape) {
+    struct buffer *bytes = &template->bytes;
+    if (shape->sizes.kind != SIZES_FIXED) {
+        template->varies = true;
+        return add_place(template, bytes->size, 0);
+    }
+    buffer_printf(bytes, "$%zu\r\n", shape->sizes.least);
+    append_fill(bytes, FILL, shape->sizes.least);
+    return 0;
+}
+
+int template_init(struct template *template, const char *const *words, int count,
+                  const struct shape *shape) {
+    *template = (struct template){0};
+    buffer_init(&template->bytes, MEM_OTHER);
+    buffer_printf(&template->bytes, "*%d\r\n", count);
     for (int i = 0; i < count; i++) {
-        bool is_value = strcmp(words[i], VALUE) == 0;
-        size_t size = is_value ? value_size : strlen(words[i]);
-        buffer_printf(bytes, "$%zu\r\n", size);
-        size_t start = bytes->size;
-        if (is_value) {
-            memset(buffer_reserve(bytes, size + 1), 'x', size);
-            bytes->size += size;
-        } else {
-            buffer_append(bytes, words[i], size);
-            if (find_places(template, start) != 0) {
-                template_free(template);
-                return -1;
-            }
+        int status = strcmp(words[i], KEY) == 0     ? append_key(template, shape)
+                     : strcmp(words[i], VALUE) == 0 ? append_value(template, shape)
+                                                    : append_word(template, words[i]);
+        if (status != 0) {
+            template_free(template);
+            return -1;
         }
-        buffer_append(bytes, "\r\n", 2);
+        buffer_append(&template->bytes, "\r\n", 2);
     }
     return 0;
 }
@@ -58,15 +88,61 @@ void template_free(struct template *template) {
     buffer_clear(&template->bytes);
 }
 
-static void write_digits(char *at, uint64_t number) {
-    for (int i = TEMPLATE_DIGITS - 1; i >= 0; i--) {
-        at[i] = (char)('0' + number % 10);
-        number /= 10;
+/* Pairs, since a division costs more than a look into 200 bytes. */
+static void write_digits(char *at, int digits, uint64_t number) {
+    static const char pairs[] = "0001020304050607080910111213141516171819"
+                                "2021222324252627282930313233343536373839"
+                                "4041424344454647484950515253545556575859"
+                                "6061626364656667686970717273747576777879"
+                                "8081828384858687888990919293949596979899";
+    while (digits >= 2) {
+        digits -= 2;
+        memcpy(at + digits, pairs + number % 100 * 2, 2);
+        number /= 100;
+        if (number == 0) {
+            break;
+        }
+    }
+    if (digits > 0 && number > 0) {
+        at[--digits] = (char)('0' + number % 10);
+    }
+    while (digits > 0) {
+        at[--digits] = '0';
     }
 }
 
 void template_number(const struct template *template, char *copy, struct keys *keys) {
     for (int i = 0; i < template->place_count; i++) {
-        write_digits(copy + template->places[i], keys_next(keys));
+        const struct template_place *place = &template->places[i];
+        write_digits(copy + place->at, place->digits, keys_next(keys));
     }
+}
+
+static void append_drawn_value(struct buffer *out, const struct sizes *sizes, struct keys *keys) {
+    size_t size = sizes_next(sizes, &keys->random);
+    char head[NUM_I64_SIZE + 3] = "$";
+    size_t head_size = 1 + num_format_u64(head + 1, size);
+    buffer_append(out, head, head_size);
+    buffer_append(out, "\r\n", 2);
+    append_fill(out, FILL, size);
+}
+
+void template_append(const struct template *template, struct buffer *out, struct keys *keys,
+                     const struct sizes *sizes) {
+    const char *bytes = template->bytes.at;
+    size_t from = 0;
+    for (int i = 0; i < template->place_count; i++) {
+        const struct template_place *place = &template->places[i];
+        buffer_append(out, bytes + from, place->at - from);
+        from = place->at;
+        if (place->digits == 0) {
+            append_drawn_value(out, sizes, keys);
+            continue;
+        }
+        size_t digits = (size_t)place->digits;
+        write_digits(buffer_reserve(out, digits), place->digits, keys_next(keys));
+        out->size += digits;
+        from += digits;
+    }
+    buffer_append(out, bytes + from, template->bytes.size - from);
 }

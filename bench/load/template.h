@@ -1,37 +1,60 @@
-/* template: the bytes of one request, and the places in it where a number is filled in.
+/* template: the bytes of one request, and the places in it that differ from request to request.
  *
  *     *3 $3 SET $16 key:000000000000 $64 xxxx...      as protocol bytes
- *                       ^ place
+ *                       ^ number     ^ value, where sizes differ
  *
- * In the words of a command, `__rand_int__` is such a place: twelve decimal digits, just as long as
- * the word itself. `__value__` is a value of the size that was asked for. */
+ * Words of a command: `__rand_int__` anywhere in a word is a number of twelve digits, just as long
+ * as the word itself; `__key__` alone is a key of the shape that was asked for; `__value__` alone
+ * is a value. A value whose size is always the same is part of the bytes; of others nothing is
+ * there, and template_append puts them in. */
 #ifndef LARDER_LOAD_TEMPLATE_H
 #define LARDER_LOAD_TEMPLATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buffer.h"
 #include "load/keys.h"
+#include "load/sizes.h"
 
 #define TEMPLATE_DIGITS     12
 #define TEMPLATE_PLACES_MAX 64
 
+/* What keys and values look like. */
+struct shape {
+    const char *key_prefix;
+    int key_zeros;  /* between the prefix and the number, for long keys */
+    int key_digits; /* of the number, 1 .. TEMPLATE_DIGITS */
+    struct sizes sizes;
+};
+
+struct template_place {
+    size_t at;
+    int digits; /* 0: a value goes here */
+};
+
 struct template {
     struct buffer bytes;
-    size_t places[TEMPLATE_PLACES_MAX];
+    struct template_place places[TEMPLATE_PLACES_MAX];
     int place_count;
+    bool varies; /* some value has no size of its own; the shape's sizes are needed */
 };
 
 /* The request of these words. 0, or -1 when it has too many places. Freed with template_free. */
 int template_init(struct template *template, const char *const *words, int count,
-                  size_t value_size);
+                  const struct shape *shape);
 
 /* The bytes as they are, with no protocol around them: an inline request. */
 void template_init_raw(struct template *template, const char *bytes);
 
 void template_free(struct template *template);
 
-/* Writes numbers into the places of a copy of the bytes, which begins at `copy`. */
+/* Writes numbers into the places of a copy of the bytes, which begins at `copy`. For templates that
+ * do not vary. */
 void template_number(const struct template *template, char *copy, struct keys *keys);
+
+/* Appends a request. */
+void template_append(const struct template *template, struct buffer *out, struct keys *keys,
+                     const struct sizes *sizes);
 
 #endif

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "base/bytes.h"
-#include "load/template.h"
+#include "load/mix.h"
 
 /* Run when none are named. */
 #define TESTS_DEFAULT "ping,set,get,incr,mset,hset"
@@ -15,6 +15,7 @@ struct test {
     const char *name;
     const char *raw;   /* the bytes of an inline request; NULL: words */
     const char *words; /* with spaces between */
+    const char *load;  /* name of the test that stores what this one reads; NULL: none */
     bool fills; /* stores each key once, in sequence, whatever number of requests is asked for */
 };
 
@@ -24,6 +25,10 @@ const struct test *tests_find(struct bytes name);
 void tests_print_names(FILE *out);
 
 /* The test's request. Freed with template_free. */
-void test_template(const struct test *test, size_t value_size, struct template *template);
+void test_template(const struct test *test, const struct shape *shape, struct template *template);
+
+/* Adds to the mix what the text says: `80/20` is reads and writes, GET and SET; otherwise names of
+ * tests with weights, `get:80,set:15,del:5`. -1 when it says neither. */
+int tests_read_mix(const char *text, const struct shape *shape, struct mix *mix);
 
 #endif

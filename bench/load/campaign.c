@@ -1,0 +1,304 @@
+/* campaign: tests, then pipelines, then rounds, then servers, the innermost last. The order of the
+ * servers turns round from round to round. */
+#include "load/campaign.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "load/chart.h"
+#include "load/outcome.h"
+#include "load/report.h"
+#include "load/tests.h"
+
+#define TESTS_MAX          64
+#define STATUS_INTERRUPTED 130
+#define LOAD_PIPELINE      100
+#define LOAD_CONNECTIONS   10
+
+struct campaign {
+    const struct options_given *options;
+    char versions[SERVERS_MAX][CONTROL_NAME_MAX];
+    struct outcome *outcomes; /* of all tests, each with one for each server */
+    size_t outcomes_size;
+    int tests;                      /* in outcomes */
+    struct bytes loaded[TESTS_MAX]; /* names of the fills that were done */
+    int loaded_count;
+};
+
+/* Progress is for people, and only where nothing else is on the line. */
+static bool shows_progress(const struct options_given *options) {
+    return isatty(STDERR_FILENO) && options->output != OUTPUT_CSV && options->output != OUTPUT_JSON;
+}
+
+static int status_now(void) {
+    return run_interrupted() ? STATUS_INTERRUPTED : 0;
+}
+
+/* ---- one load ---- */
+
+static void prepare_fill(struct run_plan *plan) {
+    plan->keys.order = KEYS_SEQUENCE;
+    plan->requests = plan->keys.count;
+    plan->rate = 0;
+    plan->warmup = 0;
+    if ((uint64_t)plan->threads > plan->keys.count) {
+        plan->threads = (int)plan->keys.count;
+    }
+}
+
+static int measure(const struct campaign *campaign, struct outcome *outcome, const struct mix *mix,
+                   bool fills) {
+    const struct options_given *options = campaign->options;
+    struct run_plan plan = options->plan;
+    plan.pipeline = outcome->pipeline;
+    plan.progress = shows_progress(options) ? outcome->test : NULL;
+    if (fills) {
+        prepare_fill(&plan);
+    }
+    struct run_result result;
+    if (run_load(&plan, outcome->server, mix, &result) != 0) {
+        return run_interrupted() ? STATUS_INTERRUPTED : 1;
+    }
+    outcome_add(outcome, &result);
+    run_result_free(&result);
+    return outcome->tally.errors > 0 ? 1 : status_now();
+}
+
+/* ---- one test ---- */
+
+static int measure_rounds(struct campaign *campaign, struct outcome *outcomes,
+                          const struct mix *mix, bool fills) {
+    int servers = campaign->options->server_count;
+    int status = 0;
+    for (int round = 0; round < campaign->options->rounds && status == 0; round++) {
+        for (int turn = 0; turn < servers && status == 0; turn++) {
+            int server = round % 2 == 0 ? turn : servers - 1 - turn;
+            status = measure(campaign, &outcomes[server], mix, fills);
+        }
+    }
+    return status;
+}
+
+/* Reports the servers that were measured at all, which are the first ones unless a round was cut
+ * short. */
+static void report_measured(const struct campaign *campaign, const struct outcome *outcomes) {
+    int count = 0;
+    while (count < campaign->options->server_count && outcomes[count].rounds > 0) {
+        count++;
+    }
+    if (count > 0) {
+        report_test(campaign->options, outcomes, count);
+    }
+}
+
+static int run_test(struct campaign *campaign, const char *name, const struct mix *mix,
+                    bool fills) {
+    const struct options_given *options = campaign->options;
+    int status = 0;
+    for (int i = 0; i < options->pipeline_count && status == 0; i++) {
+        if (campaign->tests == TESTS_MAX) {
+            fprintf(stderr, "More than %d tests\n", TESTS_MAX);
+            return 1;
+        }
+        size_t first = (size_t)campaign->tests++ * (size_t)options->server_count;
+        struct outcome *outcomes = &campaign->outcomes[first];
+        for (int server = 0; server < options->server_count; server++) {
+            outcome_init(&outcomes[server], name, options->pipelines[i], &options->servers[server],
+                         campaign->versions[server]);
+        }
+        status = measure_rounds(campaign, outcomes, mix, fills);
+        report_measured(campaign, outcomes);
+    }
+    return status;
+}
+
+/* ---- storing what is read ---- */
+
+static int load_server(const struct campaign *campaign, const struct endpoint *server,
+                       const struct mix *mix) {
+    const struct options_given *options = campaign->options;
+    struct run_plan plan = options->plan;
+    prepare_fill(&plan);
+    plan.pipeline = LOAD_PIPELINE;
+    plan.connections = LOAD_CONNECTIONS;
+    plan.threads = plan.threads < plan.connections ? plan.threads : plan.connections;
+    plan.progress = shows_progress(options) ? "storing keys" : NULL;
+    struct run_result result;
+    if (run_load(&plan, server, mix, &result) != 0) {
+        return 1;
+    }
+    if (result.tally.errors > 0) {
+        fprintf(stderr, "%s: storing keys: the server answers: %s\n", server->name,
+                result.tally.first_error);
+    }
+    int status = result.tally.errors > 0 ? 1 : status_now();
+    run_result_free(&result);
+    return status;
+}
+
+/* Once for all tests that read the same. */
+static int load_for(struct campaign *campaign, const struct test *test) {
+    const struct options_given *options = campaign->options;
+    if (!options->loads || test->load == NULL) {
+        return 0;
+    }
+    struct bytes name = bytes_text(test->load);
+    for (int i = 0; i < campaign->loaded_count; i++) {
+        if (bytes_equal(campaign->loaded[i], name)) {
+            return 0;
+        }
+    }
+    if (campaign->loaded_count < TESTS_MAX) {
+        campaign->loaded[campaign->loaded_count++] = name;
+    }
+    struct mix mix;
+    struct template template;
+    mix_init(&mix, &options->shape.sizes);
+    test_template(tests_find(name), &options->shape, &template);
+    mix_add(&mix, &template, 1);
+    int status = 0;
+    for (int i = 0; i < options->server_count && status == 0; i++) {
+        status = load_server(campaign, &options->servers[i], &mix);
+    }
+    mix_free(&mix);
+    return status;
+}
+
+/* ---- the three sorts of requests ---- */
+
+static int run_command(struct campaign *campaign) {
+    const struct options_given *options = campaign->options;
+    const char *words[TEMPLATE_PLACES_MAX];
+    if (options->command_size > TEMPLATE_PLACES_MAX) {
+        fprintf(stderr, "A command may have %d words\n", TEMPLATE_PLACES_MAX);
+        return 1;
+    }
+    for (int i = 0; i < options->command_size; i++) {
+        words[i] = options->command[i];
+    }
+    struct template template;
+    if (template_init(&template, words, options->command_size, &options->shape) != 0) {
+        fprintf(stderr, "A command may have %d numbers\n", TEMPLATE_PLACES_MAX);
+        return 1;
+    }
+    struct mix mix;
+    mix_init(&mix, &options->shape.sizes);
+    mix_add(&mix, &template, 1);
+    int status = load_for(campaign, tests_find(bytes_text("get")));
+    if (status == 0) {
+        status = run_test(campaign, words[0], &mix, false);
+    }
+    mix_free(&mix);
+    return status;
+}
+
+static int run_mix(struct campaign *campaign) {
+    const struct options_given *options = campaign->options;
+    struct mix mix;
+    mix_init(&mix, &options->shape.sizes);
+    int status = tests_read_mix(options->mix, &options->shape, &mix);
+    if (status != 0) {
+        fprintf(stderr, "--mix does not take %s (--help shows the options)\n", options->mix);
+        mix_free(&mix);
+        return 1;
+    }
+    status = load_for(campaign, tests_find(bytes_text("get")));
+    if (status == 0) {
+        status = run_test(campaign, options->mix, &mix, false);
+    }
+    mix_free(&mix);
+    return status;
+}
+
+/* All names of the list are known before the first is run. */
+static int check_names(const char *list) {
+    while (*list != '\0') {
+        struct bytes name = bytes_of(list, strcspn(list, ","));
+        if (tests_find(name) == NULL) {
+            fprintf(stderr, "There is no test %.*s; there are: ", (int)name.size, name.at);
+            tests_print_names(stderr);
+            fputc('\n', stderr);
+            return 1;
+        }
+        list += name.size;
+        list += *list == ',';
+    }
+    return 0;
+}
+
+/* Runs the tests of a list one after another, and stops at the first that fails. */
+static int run_tests(struct campaign *campaign) {
+    const struct options_given *options = campaign->options;
+    const char *at = options->tests;
+    int status = check_names(at);
+    while (status == 0 && *at != '\0') {
+        struct bytes name = bytes_of(at, strcspn(at, ","));
+        const struct test *test = tests_find(name);
+        at += name.size;
+        at += *at == ',';
+        status = load_for(campaign, test);
+        if (status == 0) {
+            struct mix mix;
+            struct template template;
+            mix_init(&mix, &options->shape.sizes);
+            test_template(test, &options->shape, &template);
+            mix_add(&mix, &template, 1);
+            status = run_test(campaign, test->name, &mix, test->fills);
+            mix_free(&mix);
+        }
+    }
+    return status;
+}
+
+/* ---- the whole ---- */
+
+/* Also tells early that a server is not there. */
+static int ask_versions(struct campaign *campaign) {
+    const struct options_given *options = campaign->options;
+    for (int i = 0; i < options->server_count; i++) {
+        int fd = connect_to(&options->servers[i], &options->plan.login);
+        if (fd < 0) {
+            return 1;
+        }
+        control_version(fd, campaign->versions[i]);
+        close(fd);
+    }
+    return 0;
+}
+
+/* How many of the tests have an outcome of each server: what can be drawn. */
+static int whole_tests(const struct campaign *campaign) {
+    int servers = campaign->options->server_count;
+    for (int i = 0; i < campaign->tests * servers; i++) {
+        if (campaign->outcomes[i].rounds == 0) {
+            return i / servers;
+        }
+    }
+    return campaign->tests;
+}
+
+int campaign_run(const struct options_given *options) {
+    struct campaign campaign = {.options = options};
+    campaign.outcomes_size = TESTS_MAX * (size_t)options->server_count * sizeof *campaign.outcomes;
+    campaign.outcomes = mem_zalloc(MEM_OTHER, campaign.outcomes_size);
+    run_catch_interrupts();
+    int status = ask_versions(&campaign);
+    if (status == 0) {
+        report_begin(options);
+        status = options->command_size > 0 ? run_command(&campaign)
+                 : options->mix != NULL    ? run_mix(&campaign)
+                                           : run_tests(&campaign);
+    }
+    int drawn = whole_tests(&campaign);
+    if (options->svg != NULL && drawn > 0 &&
+        chart_write(options->svg, options, campaign.outcomes, drawn) != 0) {
+        status = status == 0 ? 1 : status;
+    }
+    for (int i = 0; i < campaign.tests * options->server_count; i++) {
+        outcome_free(&campaign.outcomes[i]);
+    }
+    mem_free(MEM_OTHER, campaign.outcomes, campaign.outcomes_size);
+    return status;
+}

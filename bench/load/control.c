@@ -1,0 +1,130 @@
+/* control: blocking questions. */
+#include "load/control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "load/replies.h"
+
+/* A server that says nothing for so long is given up. */
+#define ANSWER_SECONDS_MAX 10
+#define READ_SIZE          16384
+
+static int say(struct buffer *reply, const char *text) {
+    buffer_clear(reply);
+    buffer_append_text(reply, text);
+    return -1;
+}
+
+static int send_words(int fd, const char *const *words) {
+    struct buffer out;
+    buffer_init(&out, MEM_OTHER);
+    int count = 0;
+    while (words[count] != NULL) {
+        count++;
+    }
+    buffer_printf(&out, "*%d\r\n", count);
+    for (int i = 0; i < count; i++) {
+        buffer_printf(&out, "$%zu\r\n%s\r\n", strlen(words[i]), words[i]);
+    }
+    /* Short enough for any socket that has nothing else to send. */
+    ssize_t sent = send(fd, out.at, out.size, MSG_NOSIGNAL);
+    int status = sent == (ssize_t)out.size ? 0 : -1;
+    buffer_clear(&out);
+    return status;
+}
+
+/* Error texts are one line. */
+static int check_error(struct buffer *reply) {
+    if (reply->at[0] != '-') {
+        return 0;
+    }
+    char text[REPLIES_LINE_MAX];
+    snprintf(text, sizeof text, "the server answers: %.*s",
+             (int)strcspn(buffer_text(reply) + 1, "\r\n"), buffer_text(reply) + 1);
+    return say(reply, text);
+}
+
+int control_ask(int fd, const char *const *words, struct buffer *reply) {
+    struct timeval limit = {.tv_sec = ANSWER_SECONDS_MAX};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    if (send_words(fd, words) != 0) {
+        return say(reply, strerror(errno));
+    }
+    struct replies replies;
+    struct replies_tally tally = {0};
+    replies_init(&replies);
+    for (;;) {
+        char *at = buffer_reserve(reply, READ_SIZE);
+        ssize_t got = recv(fd, at, READ_SIZE, 0);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return say(reply, got == 0 ? "the connection was closed"
+                              : errno == EAGAIN || errno == EWOULDBLOCK ? "no answer in time"
+                                                                        : strerror(errno));
+        }
+        reply->size += (size_t)got;
+        int64_t count = replies_count(&replies, at, (size_t)got, &tally);
+        if (count < 0) {
+            return say(reply, "what came is no reply");
+        }
+        if (count > 0) {
+            return check_error(reply);
+        }
+    }
+}
+
+/* What stands behind `name:` in the reply to INFO, or NULL. */
+static const char *field(struct buffer *info, const char *name) {
+    const char *at = buffer_text(info);
+    size_t size = strlen(name);
+    while ((at = strstr(at, name)) != NULL) {
+        if (at != info->at && at[-1] == '\n' && at[size] == ':') {
+            return at + size + 1;
+        }
+        at += size;
+    }
+    return NULL;
+}
+
+int64_t control_cpu_ns(int fd) {
+    struct buffer info;
+    buffer_init(&info, MEM_OTHER);
+    const char *words[] = {"INFO", "cpu", NULL};
+    int64_t ns = -1;
+    if (control_ask(fd, words, &info) == 0) {
+        const char *user = field(&info, "used_cpu_user");
+        const char *system = field(&info, "used_cpu_sys");
+        if (user != NULL && system != NULL) {
+            ns = (int64_t)((strtod(user, NULL) + strtod(system, NULL)) * 1e9);
+        }
+    }
+    buffer_clear(&info);
+    return ns;
+}
+
+void control_version(int fd, char *out) {
+    static const char *const names[] = {"larder", "valkey", "dragonfly", "redis"};
+    struct buffer info;
+    buffer_init(&info, MEM_OTHER);
+    const char *words[] = {"INFO", "server", NULL};
+    out[0] = '\0';
+    bool known = control_ask(fd, words, &info) == 0;
+    for (size_t i = 0; known && out[0] == '\0' && i < sizeof names / sizeof names[0]; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s_version", names[i]);
+        const char *version = field(&info, name);
+        if (version != NULL) {
+            snprintf(out, CONTROL_NAME_MAX, "%s %.*s", names[i], (int)strcspn(version, "\r\n"),
+                     version);
+        }
+    }
+    buffer_clear(&info);
+}
