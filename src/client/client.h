@@ -150,15 +150,16 @@ struct client {
     struct clients *clients;
     struct io_thread *thread; /* that serves it; both halves read it */
     struct output output;     /* what the socket has not taken */
-    uint32_t state;           /* set of connection_state */
-    uint8_t limit_class;      /* enum client_class, as of its last batch */
+    /* The halves' small fields lie in words of their own: a compiler may read neighbours together. */
+    uint32_t state;      /* set of connection_state */
+    uint8_t limit_class; /* enum client_class, as of its last batch */
     /* The other half. */
+    struct output
+        *queue; /* where messages go: its own when another thread serves it, else output */
+    uint32_t flags;
     uint8_t version; /* of the protocol: 2 or 3 */
     uint8_t class_;  /* enum client_class */
     uint8_t orders;  /* for its thread: set of client_order */
-    uint32_t flags;
-    struct output
-        *queue; /* where messages go: its own when another thread serves it, else output */
     struct client *next_flush;
     struct database *database;
     struct client_subscriptions *subscriptions; /* NULL: none and never had */

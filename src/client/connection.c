@@ -148,8 +148,8 @@ static void begin_closing(struct client *client) {
     }
 }
 
-void connection_adopt(struct client *client, struct io_thread *thread) {
-    client->thread = thread;
+void connection_adopt(struct client *client) {
+    struct io_thread *thread = client->thread;
     client->watch.on_ready = on_ready;
     int error = loop_watch_add(thread->loop, &client->watch, LOOP_READ);
     client->next_own = NULL;

@@ -45,8 +45,9 @@ enum client_order {
     CLIENT_ORDER_MOVE = 1 << 3,   /* let go of it */
 };
 
-/* Watches the connection in `thread`, which serves it from now on; closes it if that is not to be. */
-void connection_adopt(struct client *client, struct io_thread *thread);
+/* Watches the connection in client->thread, which serves it from now on; closes it if that is not to
+ * be. */
+void connection_adopt(struct client *client);
 /* The thread no longer knows it: neither watched nor in any list. It must not be in flight. */
 void connection_release(struct client *client);
 

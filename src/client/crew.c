@@ -79,7 +79,8 @@ void crew_place(struct client *client) {
     struct clients *clients = client->clients;
     struct io_thread *thread = least_busy(clients);
     if (thread == NULL) {
-        connection_adopt(client, &clients->inlined);
+        client->thread = &clients->inlined;
+        connection_adopt(client);
         take_queue(client);
         unsigned orders = client->orders;
         client->orders = 0;

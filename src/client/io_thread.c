@@ -51,10 +51,10 @@ void parcel_free(struct parcel *parcel) {
 
 /* ---- what comes from the executing thread ---- */
 
-static void open_mail(struct io_thread *thread, struct mail *mail) {
+static void open_mail(struct mail *mail) {
     struct client *client = mail->client;
     if (mail->orders & CLIENT_ORDER_ADOPT) {
-        connection_adopt(client, thread);
+        connection_adopt(client);
     }
     if (!output_is_empty(&mail->output)) {
         if (client->state & (CONNECTION_CLOSING | CONNECTION_CLOSE_SENT)) {
@@ -73,7 +73,7 @@ static void open_mail(struct io_thread *thread, struct mail *mail) {
 
 static void open_parcel(struct io_thread *thread, struct parcel *parcel) {
     for (size_t i = 0; i < parcel->count; i++) {
-        open_mail(thread, &parcel->mail[i]);
+        open_mail(&parcel->mail[i]);
     }
     if (parcel->stop_reading) {
         thread->stopped = true;

@@ -47,8 +47,9 @@ static inline struct blob *blob_hold(struct blob *blob) {
 /* Gives one reference back; the last one frees. */
 void blob_release(struct blob *blob);
 
+/* Who sees that it is not may write: whatever others did with it was before. */
 static inline bool blob_is_shared(const struct blob *blob) {
-    return atomic_load_explicit(&blob->references, memory_order_relaxed) > 1;
+    return atomic_load_explicit(&blob->references, memory_order_acquire) > 1;
 }
 
 /* Makes room for `capacity` bytes in a blob that is not shared; the content is kept, the blob may
