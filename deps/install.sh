@@ -39,6 +39,7 @@ check|libclang-rt-14-dev|file /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.
 check|clang-format|command clang-format
 check|clang-tidy|command clang-tidy
 check|cppcheck|command cppcheck
+check|shellcheck|command shellcheck
 '
 
 present() {

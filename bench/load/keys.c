@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "base/hash.h"
+#include "base/num.h"
 
 #define GOLDEN 0.6180339887498949
 
@@ -55,6 +56,7 @@ static void zipf_init(struct keys *keys) {
 
 void keys_init(struct keys *keys, const struct keys_plan *plan, int part, int parts) {
     *keys = (struct keys){.plan = *plan, .end = plan->count};
+    keys->digits = (int)num_digits_i64((int64_t)plan->count - 1);
     random_init(&keys->random, hash_mix(plan->seed + (uint64_t)part));
     if (plan->order == KEYS_SEQUENCE && plan->count >= (uint64_t)parts) {
         keys->first = (uint64_t)((__uint128_t)plan->count * (uint64_t)part / (uint64_t)parts);

@@ -20,6 +20,7 @@ struct keys_plan {
 struct keys {
     struct keys_plan plan;
     struct random random;
+    int digits; /* of the largest number */
     /* In sequence: from first, before end. */
     uint64_t next;
     uint64_t first;

@@ -153,9 +153,12 @@ static int read_arrivals(struct run_plan *plan, const char *text) {
 }
 
 static int read_compare(struct options_given *options, const char *text) {
-    char *own = strdup(text);
     options->compares = true;
-    options->server_count = own == NULL ? -1 : servers_read(own, options->servers, SERVERS_MAX);
+    if (strlen(text) >= sizeof options->server_list) {
+        return complain("--compare", text);
+    }
+    memcpy(options->server_list, text, strlen(text) + 1);
+    options->server_count = servers_read(options->server_list, options->servers, SERVERS_MAX);
     return options->server_count > 0 ? 0 : complain("--compare", text);
 }
 

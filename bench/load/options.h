@@ -9,14 +9,16 @@
 
 #include "load/run.h"
 
-#define SERVERS_MAX   8
-#define PIPELINES_MAX 8
-#define ROUNDS_MAX    100
+#define SERVERS_MAX     8
+#define SERVER_LIST_MAX 4096
+#define PIPELINES_MAX   8
+#define ROUNDS_MAX      100
 
 enum output { OUTPUT_TEXT, OUTPUT_QUIET, OUTPUT_JSON, OUTPUT_CSV };
 
 struct options_given {
-    struct run_plan plan; /* its pipeline is one of those below */
+    struct run_plan plan;              /* its pipeline is one of those below */
+    char server_list[SERVER_LIST_MAX]; /* texts of the servers below */
     struct endpoint servers[SERVERS_MAX];
     int server_count;
     bool compares;
@@ -35,7 +37,7 @@ struct options_given {
 };
 
 /* 0 to go on; 1 when all was said already (--help, --version); -1 after a word on standard error.
- * The texts are those of argv, or live as long as the program. */
+ * The texts are those of argv, or within the options, which must stay where they are. */
 int options_read(struct options_given *options, int argc, char **argv);
 
 #endif

@@ -32,7 +32,9 @@ static int append_word(struct template *template, const char *word) {
     size_t start = bytes->size;
     buffer_append_text(bytes, word);
     for (const char *at = word; (at = strstr(at, NUMBER)) != NULL; at += TEMPLATE_DIGITS) {
-        if (add_place(template, start + (size_t)(at - word), TEMPLATE_DIGITS) != 0) {
+        size_t place = start + (size_t)(at - word);
+        memset(bytes->at + place, '0', TEMPLATE_DIGITS);
+        if (add_place(template, place, TEMPLATE_DIGITS) != 0) {
             return -1;
         }
     }
@@ -88,33 +90,57 @@ void template_free(struct template *template) {
     buffer_clear(&template->bytes);
 }
 
-/* Pairs, since a division costs more than a look into 200 bytes. */
-static void write_digits(char *at, int digits, uint64_t number) {
+/* Writes so many digits of a number before `end`. Pairs, since a division costs more than a look
+ * into 200 bytes. */
+static void write_digits(char *end, int digits, uint64_t number) {
     static const char pairs[] = "0001020304050607080910111213141516171819"
                                 "2021222324252627282930313233343536373839"
                                 "4041424344454647484950515253545556575859"
                                 "6061626364656667686970717273747576777879"
                                 "8081828384858687888990919293949596979899";
     while (digits >= 2) {
+        end -= 2;
         digits -= 2;
-        memcpy(at + digits, pairs + number % 100 * 2, 2);
+        memcpy(end, pairs + number % 100 * 2, 2);
         number /= 100;
-        if (number == 0) {
-            break;
+    }
+    if (digits > 0) {
+        end[-1] = (char)('0' + number % 10);
+    }
+}
+
+/* Eight digits at once, the first in the lowest byte: halves of four, of two, of one, by
+ * multiplying with rounded-up reciprocals that are exact for so few digits. */
+static uint64_t eight_digits(uint64_t number) {
+    uint64_t fours = number / 10000 | number % 10000 << 32;
+    uint64_t hundreds = (fours * 10486 >> 20) & 0x0000007f0000007f;
+    uint64_t twos = hundreds | (fours - hundreds * 100) << 16;
+    uint64_t tens = (twos * 103 >> 10) & 0x000f000f000f000f;
+    return (tens | (twos - tens * 10) << 8) + 0x3030303030303030;
+}
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the lowest byte is stored first");
+
+/* What stands before the digits that a key can have is zero, and stays. */
+static void number_place(char *copy, const struct template_place *place, struct keys *keys) {
+    int digits = keys->digits < place->digits ? keys->digits : place->digits;
+    char *end = copy + place->at + place->digits;
+    uint64_t number = keys_next(keys);
+    if (place->digits >= 8) {
+        uint64_t low = eight_digits(number % 100000000);
+        memcpy(end - 8, &low, 8);
+        if (digits <= 8) {
+            return;
         }
+        end -= 8;
+        digits -= 8;
+        number /= 100000000;
     }
-    if (digits > 0 && number > 0) {
-        at[--digits] = (char)('0' + number % 10);
-    }
-    while (digits > 0) {
-        at[--digits] = '0';
-    }
+    write_digits(end, digits, number);
 }
 
 void template_number(const struct template *template, char *copy, struct keys *keys) {
     for (int i = 0; i < template->place_count; i++) {
-        const struct template_place *place = &template->places[i];
-        write_digits(copy + place->at, place->digits, keys_next(keys));
+        number_place(copy, &template->places[i], keys);
     }
 }
 
@@ -129,20 +155,27 @@ static void append_drawn_value(struct buffer *out, const struct sizes *sizes, st
 
 void template_append(const struct template *template, struct buffer *out, struct keys *keys,
                      const struct sizes *sizes) {
-    const char *bytes = template->bytes.at;
+    const struct buffer *bytes = &template->bytes;
+    if (!template->varies) {
+        memcpy(buffer_reserve(out, bytes->size), bytes->at, bytes->size);
+        template_number(template, out->at + out->size, keys);
+        out->size += bytes->size;
+        return;
+    }
     size_t from = 0;
+    size_t start = out->size;
     for (int i = 0; i < template->place_count; i++) {
         const struct template_place *place = &template->places[i];
-        buffer_append(out, bytes + from, place->at - from);
-        from = place->at;
+        size_t end = place->at + (size_t)place->digits;
+        buffer_append(out, bytes->at + from, end - from);
+        from = end;
         if (place->digits == 0) {
+            size_t before = out->size;
             append_drawn_value(out, sizes, keys);
-            continue;
+            start += out->size - before;
+        } else {
+            number_place(out->at + start, place, keys);
         }
-        size_t digits = (size_t)place->digits;
-        write_digits(buffer_reserve(out, digits), place->digits, keys_next(keys));
-        out->size += digits;
-        from += digits;
     }
-    buffer_append(out, bytes + from, template->bytes.size - from);
+    buffer_append(out, bytes->at + from, bytes->size - from);
 }

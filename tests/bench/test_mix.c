@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,6 +101,37 @@ static void test_renewed(void **state) {
     buffer_clear(&out);
 }
 
+/* Numbers of every length, in places of every width that has room for them. */
+static void test_digits(void **state) {
+    (void)state;
+    static const char *const words[] = {"__key__"};
+    struct random random;
+    random_init(&random, 1);
+    for (int digits = 1; digits <= TEMPLATE_DIGITS; digits++) {
+        struct shape shape = {.key_prefix = "", .key_digits = digits};
+        struct template template;
+        uint64_t count = 1;
+        for (int i = 0; i < digits; i++) {
+            count *= 10;
+        }
+        assert_int_equal(template_init(&template, words, 1, &shape), 0);
+        for (int i = 0; i < 5000; i++) {
+            struct keys keys;
+            struct buffer out;
+            char wanted[64];
+            uint64_t number = i < 2000 ? (uint64_t)i % count : random_below(&random, count);
+            sequence(&keys, number, i % 2 == 0 ? count : number + 1);
+            buffer_init(&out, MEM_OTHER);
+            template_append(&template, &out, &keys, &shape.sizes);
+            snprintf(wanted, sizeof wanted, "*1\r\n$%d\r\n%0*llu\r\n", digits, digits,
+                     (unsigned long long)number);
+            assert_bytes(&out, wanted);
+            buffer_clear(&out);
+        }
+        template_free(&template);
+    }
+}
+
 static void test_varying_values(void **state) {
     (void)state;
     static const char *const words[] = {"SET", "__key__", "__value__"};
@@ -191,10 +223,10 @@ static void test_mix_texts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words),           cmocka_unit_test(test_key_shapes),
-        cmocka_unit_test(test_renewed),         cmocka_unit_test(test_varying_values),
-        cmocka_unit_test(test_too_many_places), cmocka_unit_test(test_shares),
-        cmocka_unit_test(test_mix_texts),
+        cmocka_unit_test(test_words),   cmocka_unit_test(test_key_shapes),
+        cmocka_unit_test(test_renewed), cmocka_unit_test(test_varying_values),
+        cmocka_unit_test(test_digits),  cmocka_unit_test(test_too_many_places),
+        cmocka_unit_test(test_shares),  cmocka_unit_test(test_mix_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
