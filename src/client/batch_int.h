@@ -1,5 +1,5 @@
 /* batch_int: what the parts of a batch share. Reading and parsing (batch_read.c) fill it; planning and
- * executing (batch_execute.c) put replies into it; flushing (batch.c) empties it. client/batch.h
+ * executing (batch_execute.c) put replies into it; flushing (batch_flush.c) empties it. client/batch.h
  * draws the picture.
  *
  *     requests  [a][a][a][b][c][c]        in order of execution, one client's together
@@ -106,6 +106,7 @@ struct batch {
     size_t current_size;    /* ... and as bytes */
     bool holding;           /* the rest of this client's requests is not executed */
     bool full;              /* nor is that of the others */
+    struct sends *sends;    /* made together; NULL: each at once */
 };
 
 /* Makes room for one more element in an array that doubles. */
@@ -131,5 +132,6 @@ static inline char fault_got(const struct request *request) {
 /* Sends what turns before `end` have to send, and tells their connections; the replies stay where
  * they are. */
 void batch_flush_turns(struct batch *batch, size_t end);
+void batch_free_sends(struct batch *batch);
 
 #endif

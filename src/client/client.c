@@ -299,7 +299,6 @@ static struct client *new_client(struct clients *clients) {
     client->created_ms = clients->context->clock->now_ms;
     client->last_ms = client->created_ms;
     client->watch.fd = -1;
-    client->transport.fd = -1;
     client->thread = &clients->inlined;
     client->queue = &client->output;
     output_init(&client->output);
@@ -341,7 +340,6 @@ void clients_accept(struct clients *clients, int fd, bool is_unix) {
     struct client *client = new_client(clients);
     client->id = clients->next_id++;
     client->flags |= is_unix ? CLIENT_UNIX : 0;
-    client->transport = (struct transport){.kind = transport_plain(), .fd = fd};
     client->watch.fd = fd;
     if (!is_unix) {
         socket_set_keepalive(fd, (int)clients->options.keepalive_seconds);

@@ -175,7 +175,8 @@ struct client {
     struct client *next; /* in the registry, by id */
     struct client *previous;
     /* The connection's again. */
-    struct input *input; /* what has arrived of a request; NULL when nothing has */
+    struct input *input;    /* what has arrived of a request; NULL when nothing has */
+    struct loop_kept *kept; /* what the loop before had received; NULL usually */
     int64_t last_ms;     /* when bytes last moved */
     uint64_t bytes_in;
     uint64_t bytes_out;

@@ -48,7 +48,8 @@ enum client_order {
 /* Watches the connection in client->thread, which serves it from now on; closes it if that is not to
  * be. */
 void connection_adopt(struct client *client);
-/* The thread no longer knows it: neither watched nor in any list. It must not be in flight. */
+/* The thread no longer knows it: neither watched nor in any list. It must be neither in flight nor
+ * closing. What its loop had received goes with it. */
 void connection_release(struct client *client);
 
 /* Not watched any more; given to the executing thread to be forgotten, then freed. */

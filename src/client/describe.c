@@ -34,7 +34,7 @@ void client_peer_name(const struct client *client, char *name) {
     if (client->flags & CLIENT_INTERNAL) {
         strcpy(name, "?:0");
     } else {
-        socket_peer_name(client->transport.fd, name);
+        socket_peer_name(client->watch.fd, name);
     }
 }
 
@@ -42,7 +42,7 @@ void client_own_name(const struct client *client, char *name) {
     if (client->flags & CLIENT_INTERNAL) {
         strcpy(name, "?:0");
     } else {
-        socket_own_name(client->transport.fd, name);
+        socket_own_name(client->watch.fd, name);
     }
 }
 
@@ -132,7 +132,7 @@ void client_describe(const struct client *client, struct buffer *out) {
     size_t blobs = input == NULL ? 0 : input_footprint(input) - mem_class(sizeof *input);
     bool waits = !output_is_empty(&client->output);
     buffer_printf(out, "id=%" PRIu64 " addr=%s laddr=%s fd=%d name=%s", client->id, peer, own,
-                  client->flags & CLIENT_INTERNAL ? -1 : client->transport.fd,
+                  client->flags & CLIENT_INTERNAL ? -1 : client->watch.fd,
                   text_or_empty(client->name));
     buffer_printf(out, " age=%" PRId64 " idle=%" PRId64 " flags=%s db=%d",
                   (now_ms - client->created_ms) / 1000, (now_ms - client->last_ms) / 1000, flags,

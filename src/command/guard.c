@@ -7,7 +7,7 @@
 
 static bool is_local(const struct client *client) {
     return (client->flags & (CLIENT_UNIX | CLIENT_INTERNAL)) ||
-           socket_peer_is_local(client->transport.fd);
+           socket_peer_is_local(client->watch.fd);
 }
 
 bool guard_allows(const struct call *call, const char *option) {
