@@ -24,8 +24,6 @@
 #define BAR_WIDTH    500
 #define BAR_HEIGHT   18
 #define GROUP_GAP    14
-#define PANEL_WIDTH  406
-#define PANEL_HEIGHT 250
 #define PANEL_LEFT   58 /* the plot within its panel */
 #define PANEL_TOP    34
 #define PANEL_RIGHT  14
@@ -33,8 +31,20 @@
 #define PANEL_GAP    16
 /* Points of a curve. */
 #define CURVE_STEPS 160
-/* 99.999 percent: beyond it there is too little to draw. */
-#define NINES_MAX 5
+/* A line more when there is a note. */
+#define NOTE_HEIGHT 18
+
+/* Few tests have large panels; many have small ones, which end a power of ten earlier: at 99.999 or
+ * 99.99 percent, beyond which there is little to draw. */
+struct layout {
+    int columns;
+    int width; /* of a panel */
+    int height;
+    int nines_max;
+};
+static const struct layout large = {.columns = 2, .width = 406, .height = 250, .nines_max = 5};
+static const struct layout small = {.columns = 3, .width = 265, .height = 200, .nines_max = 4};
+#define TESTS_LARGE 4
 
 /* Of middling lightness, so that they stand out from white and from black; the first server, that
  * which the others are compared with, is grey. A picture of one server has the second colour. */
@@ -47,6 +57,7 @@ struct chart {
     const struct outcome *outcomes;
     int servers;
     int tests;
+    const struct layout *layout;
 };
 
 static const char *colour(const struct chart *chart, int server) {
@@ -139,16 +150,21 @@ static void put_head(const struct chart *chart) {
                  plan->rate);
     }
     put_text(chart, MARGIN, 43, "", text);
+    double y = 54;
+    if (chart->options->note != NULL) {
+        put_text(chart, MARGIN, y + 7, "", chart->options->note);
+        y += NOTE_HEIGHT;
+    }
     double x = MARGIN;
     for (int server = 0; server < chart->servers; server++) {
         const struct outcome *outcome = outcome_at(chart, 0, server);
         fprintf(chart->out,
-                "<rect x=\"%.1f\" y=\"54\" width=\"12\" height=\"12\" rx=\"2\" fill=\"%s\"/>\n", x,
-                colour(chart, server));
+                "<rect x=\"%.1f\" y=\"%.1f\" width=\"12\" height=\"12\" rx=\"2\" fill=\"%s\"/>\n",
+                x, y, colour(chart, server));
         bool named = outcome->version[0] != '\0';
         snprintf(text, sizeof text, "%s%s%s%s", outcome->server->name, named ? " (" : "",
                  outcome->version, named ? ")" : "");
-        put_text(chart, x + 18, 64.5, "", text);
+        put_text(chart, x + 18, y + 10.5, "", text);
         x += 18 + 7.2 * (double)strlen(text) + 18;
     }
 }
@@ -185,6 +201,7 @@ static void put_group(const struct chart *chart, int test, double y) {
 
 /* What a panel shows: from 0 to `nines` on the x axis, from `low` to `high` us on the other. */
 struct panel {
+    const struct layout *layout;
     double x;
     double y;
     double nines;
@@ -193,13 +210,14 @@ struct panel {
 };
 
 static double plot_x(const struct panel *panel, double nines) {
-    return panel->x + PANEL_LEFT + nines / panel->nines * (PANEL_WIDTH - PANEL_LEFT - PANEL_RIGHT);
+    return panel->x + PANEL_LEFT +
+           nines / panel->nines * (panel->layout->width - PANEL_LEFT - PANEL_RIGHT);
 }
 
 static double plot_y(const struct panel *panel, double us) {
     double share = log(fmax(us, panel->low) / panel->low) / log(panel->high / panel->low);
-    return panel->y + PANEL_HEIGHT - PANEL_BOTTOM -
-           share * (PANEL_HEIGHT - PANEL_TOP - PANEL_BOTTOM);
+    return panel->y + panel->layout->height - PANEL_BOTTOM -
+           share * (panel->layout->height - PANEL_TOP - PANEL_BOTTOM);
 }
 
 /* The nearest of 1, 2 and 5 times a power of ten that is not above `us`, or not below it. */
@@ -229,7 +247,7 @@ static void measure_panel(const struct chart *chart, int test, struct panel *pan
     while (panel->high < high || panel->high <= panel->low) {
         panel->high = next_tick(panel->high);
     }
-    panel->nines = fmax(1, fmin(NINES_MAX, floor(log10(fmax(count, 10)))));
+    panel->nines = fmax(1, fmin(panel->layout->nines_max, floor(log10(fmax(count, 10)))));
 }
 
 static void put_axes(const struct chart *chart, const struct panel *panel) {
@@ -276,7 +294,7 @@ static void put_curve(const struct chart *chart, const struct panel *panel, int 
 }
 
 static void put_panel(const struct chart *chart, int test, double x, double y) {
-    struct panel panel = {.x = x, .y = y};
+    struct panel panel = {.layout = chart->layout, .x = x, .y = y};
     char name[128];
     char text[160];
     measure_panel(chart, test, &panel);
@@ -302,10 +320,14 @@ int chart_write(const char *path, const struct options_given *options,
                           .options = options,
                           .outcomes = outcomes,
                           .servers = options->server_count,
-                          .tests = tests};
+                          .tests = tests,
+                          .layout = tests > TESTS_LARGE ? &small : &large};
+    const struct layout *layout = chart.layout;
     int group = chart.servers * BAR_HEIGHT + GROUP_GAP;
-    int panels_top = HEAD_HEIGHT + tests * group;
-    int height = panels_top + (tests + 1) / 2 * (PANEL_HEIGHT + PANEL_GAP);
+    int bars_top = HEAD_HEIGHT + (options->note != NULL ? NOTE_HEIGHT : 0);
+    int panels_top = bars_top + tests * group;
+    int rows = (tests + layout->columns - 1) / layout->columns;
+    int height = panels_top + rows * (layout->height + PANEL_GAP);
     fprintf(out,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
             "viewBox=\"0 0 %d %d\">\n",
@@ -313,11 +335,11 @@ int chart_write(const char *path, const struct options_given *options,
     put_style(&chart);
     put_head(&chart);
     for (int test = 0; test < tests; test++) {
-        put_group(&chart, test, HEAD_HEIGHT + test * group);
+        put_group(&chart, test, bars_top + test * group);
     }
     for (int test = 0; test < tests; test++) {
-        put_panel(&chart, test, MARGIN + test % 2 * (PANEL_WIDTH + PANEL_GAP),
-                  panels_top + test / 2 * (PANEL_HEIGHT + PANEL_GAP));
+        put_panel(&chart, test, MARGIN + test % layout->columns * (layout->width + PANEL_GAP),
+                  panels_top + test / layout->columns * (layout->height + PANEL_GAP));
     }
     fputs("</svg>\n", out);
     if (fclose(out) != 0) {

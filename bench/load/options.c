@@ -48,6 +48,7 @@ enum {
     LONG_JSON,
     LONG_CSV,
     LONG_SVG,
+    LONG_NOTE,
     LONG_SERVER_PID,
     LONG_HELP,
     LONG_VERSION
@@ -73,6 +74,7 @@ static const struct option long_options[] = {
     {"json", no_argument, NULL, LONG_JSON},
     {"csv", no_argument, NULL, LONG_CSV},
     {"svg", required_argument, NULL, LONG_SVG},
+    {"note", required_argument, NULL, LONG_NOTE},
     {"server-pid", required_argument, NULL, LONG_SERVER_PID},
     {"help", no_argument, NULL, LONG_HELP},
     {"version", no_argument, NULL, LONG_VERSION},
@@ -225,6 +227,9 @@ static int read_requests(struct options_given *options, struct wishes *wishes, i
         break;
     case LONG_SVG:
         options->svg = value;
+        break;
+    case LONG_NOTE:
+        options->note = value;
         break;
     case LONG_SERVER_PID:
         return read_int("--server-pid", value, 1, INT32_MAX, &options->plan.server_pid);

@@ -31,6 +31,7 @@ struct options_given {
     const char *mix;   /* as given; NULL: tests or a command */
     bool loads;        /* stores what the tests read first */
     const char *svg;   /* path of the chart; NULL: none */
+    const char *note;  /* a line in the chart; NULL: none */
     enum output output;
     char *const *command; /* words of a command of the user's own */
     int command_size;     /* 0: there is none */

@@ -54,6 +54,7 @@ void usage_print(FILE *out) {
         "  --json               one JSON object a line for each test and server\n"
         "  --csv                one row for each\n"
         "  --svg file           a chart of requests per second and of latency by percentile\n"
+        "  --note text          a line in the chart: the machine, the day\n"
         "  --server-pid number  the server's process, for its CPU time; otherwise INFO is asked\n"
         "  --help, --version\n"
         "\n"

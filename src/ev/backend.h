@@ -12,6 +12,7 @@
 #ifndef LARDER_EV_BACKEND_H
 #define LARDER_EV_BACKEND_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "ev/loop.h"
@@ -25,6 +26,13 @@
 struct backend_event {
     struct loop_watch *watch;
     unsigned ready; /* set of loop_interest, never 0 */
+};
+
+/* What a loop had received for a stream, or had found out about it, and nobody has taken. */
+struct loop_kept {
+    char *bytes; /* from mem_alloc(MEM_BUFFER, size); NULL when size is 0 */
+    size_t size;
+    int end; /* 1: the peer has closed behind these bytes; -errno: broken; 0: neither */
 };
 
 struct backend_kind {

@@ -300,29 +300,40 @@ void loop_watch_remove(struct loop *loop, struct loop_watch *watch) {
 
 /* Streams. */
 
-void loop_watch_remove_kept(struct loop *loop, struct loop_watch *watch, struct loop_kept *kept) {
-    *kept = (struct loop_kept){0};
-    remove_watch(loop, watch, kept);
+void loop_watch_remove_kept(struct loop *loop, struct loop_watch *watch) {
+    struct loop_kept kept = {0};
+    remove_watch(loop, watch, &kept);
+    watch->backend = NULL;
+    if (kept.size > 0 || kept.end != 0) {
+        struct loop_kept *place = mem_alloc(MEM_BUFFER, sizeof *place);
+        *place = kept;
+        watch->backend = place;
+    }
 }
 
-int loop_watch_add_kept(struct loop *loop, struct loop_watch *watch, unsigned interest,
-                        struct loop_kept *kept) {
-    bool is_empty = kept->size == 0 && kept->end == 0;
-    int result = -EXDEV;
-    if (is_empty || loop->kind->give != NULL) {
-        result = loop_watch_add(loop, watch, interest);
+int loop_watch_add_kept(struct loop *loop, struct loop_watch *watch, unsigned interest) {
+    struct loop_kept *kept = watch->backend;
+    int result =
+        kept == NULL || loop->kind->give != NULL ? loop_watch_add(loop, watch, interest) : -EXDEV;
+    if (kept != NULL) {
+        if (result == 0) {
+            loop->kind->give(loop->backend, watch, kept);
+        } else {
+            mem_free(MEM_BUFFER, kept->bytes, kept->size);
+            watch->backend = NULL;
+        }
+        mem_free(MEM_BUFFER, kept, sizeof *kept);
     }
-    if (result == 0 && !is_empty) {
-        loop->kind->give(loop->backend, watch, kept);
-        *kept = (struct loop_kept){0};
-    }
-    loop_kept_clear(kept);
     return result;
 }
 
-void loop_kept_clear(struct loop_kept *kept) {
-    mem_free(MEM_BUFFER, kept->bytes, kept->size);
-    *kept = (struct loop_kept){0};
+void loop_watch_drop_kept(struct loop_watch *watch) {
+    struct loop_kept *kept = watch->backend;
+    if (kept != NULL) {
+        mem_free(MEM_BUFFER, kept->bytes, kept->size);
+        mem_free(MEM_BUFFER, kept, sizeof *kept);
+        watch->backend = NULL;
+    }
 }
 
 bool loop_receives_ahead(const struct loop *loop) {
@@ -487,7 +498,8 @@ static int64_t time_to_wait(const struct loop *loop, int64_t now_ns, int64_t lim
     return limit_us >= 0 && limit_us < until_us ? limit_us : until_us;
 }
 
-/* Looks until something is there, somebody wakes the loop or the time is up; whether not to sleep. */
+/* Looks until something is there, somebody wakes the loop or the time is up; whether not to sleep.
+ * */
 static bool spin(struct loop *loop, int64_t spin_ns) {
     int64_t end_ns = clock_mono_ns() + spin_ns;
     do {

@@ -40,7 +40,7 @@ struct loop_watch {
     uint16_t interest; /* what is on now; read-only for the owner */
     uint16_t use;      /* enum loop_use, set before the watch is added */
     loop_watch_fn on_ready;
-    void *backend; /* the backend's own */
+    void *backend; /* the loop's own */
 };
 
 /* Called when the time has come. Returns the milliseconds until the next call, or -1 to end (the
@@ -57,16 +57,9 @@ typedef void (*loop_hook_fn)(void *context);
 typedef void (*loop_signal_fn)(void *context, int signal);
 typedef void (*loop_posted_fn)(void *context);
 
-/* What a loop had received for a stream, or had found out about it, and nobody has taken: goes with
- * the stream to the next loop. All zero: nothing. */
-struct loop_kept {
-    char *bytes; /* from mem_alloc(MEM_BUFFER, size); NULL when size is 0 */
-    size_t size;
-    int end; /* 1: the peer has closed behind these bytes; -errno: broken; 0: neither */
-};
-
 /* One send of a pass. The caller fills in all but `result`; the struct, the pieces and the bytes
- * must stay until loop_send_commit has returned. */
+ * must stay until loop_send_commit has returned. A descriptor has one send at most between two
+ * commits: whether a second one may be made depends on how much of the first was sent. */
 struct loop_send {
     int fd;
     int count; /* of pieces, 1 to IOV_MAX */
@@ -98,15 +91,14 @@ int loop_watch_change(struct loop *loop, struct loop_watch *watch, unsigned inte
  * a stream and nobody has taken is lost. */
 void loop_watch_remove(struct loop *loop, struct loop_watch *watch);
 
-/* To move a stream to another loop: removes the watch, and puts what had been received into *kept;
- * when it returns, the loop receives no more from that descriptor. The watch's owner then hands
- * both over to the other loop's thread, which calls loop_watch_add_kept; that takes the bytes over,
- * also when it fails. May wait for the kernel, but not for the peer. Bytes that io_uring has
- * received cannot be given to a loop with epoll: that fails with -EXDEV. */
-void loop_watch_remove_kept(struct loop *loop, struct loop_watch *watch, struct loop_kept *kept);
-int loop_watch_add_kept(struct loop *loop, struct loop_watch *watch, unsigned interest,
-                        struct loop_kept *kept);
-void loop_kept_clear(struct loop_kept *kept);
+/* To move a stream to another loop: removes the watch, and keeps in it what had been received and
+ * not taken; when it returns, the loop receives no more from that descriptor. The other loop's
+ * thread then calls loop_watch_add_kept, which takes that over, also when it fails; or, if nothing
+ * comes of it, somebody calls loop_watch_drop_kept. May wait for the kernel, but not for the peer.
+ * Bytes that io_uring has received cannot be given to a loop with epoll: that fails with -EXDEV. */
+void loop_watch_remove_kept(struct loop *loop, struct loop_watch *watch);
+int loop_watch_add_kept(struct loop *loop, struct loop_watch *watch, unsigned interest);
+void loop_watch_drop_kept(struct loop_watch *watch);
 
 /* Whether the loop receives before it is asked to. If not, its streams may as well be read from
  * their descriptors, which saves a call. */

@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ev/loop.h"
+#include "ev/backend.h"
 
 struct io_uring;
 struct io_uring_buf_ring;

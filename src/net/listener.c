@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "ev/direct.h"
 #include "net/listener.h"
 #include "net/socket.h"
 
@@ -87,16 +88,11 @@ static void look_away(struct listener *listener) {
     }
 }
 
-static int accept_one(struct listener *listener) {
-    int fd = accept4(listener->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    return fd >= 0 ? fd : -errno;
-}
-
 static void turn_one_away(struct listener *listener) {
     if (listener->reserve >= 0) {
         close(listener->reserve);
         listener->reserve = -1;
-        int fd = accept_one(listener);
+        int fd = direct_accept(listener->watch.fd);
         if (fd >= 0) {
             close(fd);
         }
@@ -147,7 +143,7 @@ static void on_readable(struct loop_watch *watch, unsigned ready) {
         (struct listener *)(void *)((char *)watch - offsetof(struct listener, watch));
     listener->is_accepting = true;
     for (int i = 0; i < LISTENER_ACCEPTS_PER_PASS && !listener->is_freed; i++) {
-        int fd = accept_one(listener);
+        int fd = loop_accept(listener->loop, &listener->watch);
         if (fd == -EAGAIN) {
             break;
         }
@@ -175,7 +171,7 @@ static struct listener *listener_new(struct loop *loop, int fd, bool is_unix,
                                      listener_accept_fn on_accept, void *context, int *code,
                                      const char **error) {
     struct listener *listener = mem_zalloc(MEM_OTHER, sizeof *listener);
-    listener->watch = (struct loop_watch){.fd = fd, .on_ready = on_readable};
+    listener->watch = (struct loop_watch){.fd = fd, .use = LOOP_LISTENER, .on_ready = on_readable};
     listener->pause = (struct loop_timer){.on_time = pause_ends, .position = -1};
     listener->loop = loop;
     listener->on_accept = on_accept;

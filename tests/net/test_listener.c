@@ -212,7 +212,10 @@ static void test_a_storm_is_taken_in_portions(void **state) {
         clients[i] = client_tcp(listener_port(listener));
     }
     loop_run_once(guests->loop, 1000);
-    assert_int_equal(guests->count, LISTENER_ACCEPTS_PER_PASS);
+    /* io_uring may have accepted fewer in one wait. */
+    bool is_ahead = loop_receives_ahead(guests->loop);
+    assert_in_range(guests->count, is_ahead ? 1 : LISTENER_ACCEPTS_PER_PASS,
+                    LISTENER_ACCEPTS_PER_PASS);
     run_until(guests, STORM);
     for (int i = 0; i < STORM; i++) {
         close(clients[i]);
@@ -347,13 +350,13 @@ static void test_no_descriptors_left(void **state) {
     struct rlimit low = {.rlim_cur = LIMIT, .rlim_max = before.rlim_max};
     log_open("", LOG_NOTHING);
 
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
     struct listener *listener = listen_tcp(guests, "127.0.0.1", 0, &code);
     int port = listener_port(listener);
     int served = client_tcp(port);
     run_until(guests, 1);
     int refused = socket(AF_INET, SOCK_STREAM, 0);
     int waiting = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
     int filled = use_up_descriptors(fillers, LIMIT);
 
     assert_int_equal(connect_tcp(refused, port), 0);
@@ -396,9 +399,9 @@ static void test_freed_during_its_pause(void **state) {
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     struct rlimit low = {.rlim_cur = LIMIT, .rlim_max = before.rlim_max};
     log_open("", LOG_NOTHING);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
     struct listener *listener = listen_tcp(guests, "127.0.0.1", 0, &code);
     int client = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
     int filled = use_up_descriptors(fillers, LIMIT);
     assert_int_equal(connect_tcp(client, listener_port(listener)), 0);
     loop_run_once(guests->loop, 1000);

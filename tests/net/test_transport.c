@@ -14,6 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ev/backends.h"
+
 struct ends {
     struct transport here;
     int there;
@@ -140,9 +142,71 @@ static void test_other_kinds_go_through_their_functions(void **state) {
     assert_int_equal(seen_size, 4);
 }
 
+/* Streams of a loop, over each backend. */
+
+struct guest {
+    struct loop_watch watch; /* first: its function gets this address */
+    struct transport transport;
+    char bytes[32];
+    size_t size;
+    ssize_t last;
+};
+
+static void on_ready(struct loop_watch *watch, unsigned ready) {
+    struct guest *guest = (struct guest *)(void *)watch;
+    assert_int_equal(ready, LOOP_READ);
+    guest->last = transport_read(&guest->transport, guest->bytes + guest->size,
+                                 sizeof guest->bytes - guest->size);
+    guest->size += guest->last > 0 ? (size_t)guest->last : 0;
+}
+
+static void run_until(struct loop *loop, const struct guest *guest, size_t size, ssize_t last) {
+    for (int i = 0; i < 1000 && (guest->size < size || guest->last != last); i++) {
+        loop_run_once(loop, 1000);
+    }
+    assert_int_equal(guest->size, size);
+    assert_int_equal(guest->last, last);
+}
+
+static void test_streams(void **state) {
+    (void)state;
+    const char *error;
+    int fds[2];
+    struct loop *loop = loop_new(backend, 64, &error);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    struct guest guest = {.watch = {.fd = fds[0], .on_ready = on_ready}, .last = -1};
+    guest.transport = transport_stream(loop, &guest.watch);
+    bool is_ahead = loop_receives_ahead(loop);
+    assert_int_equal(guest.watch.use, is_ahead ? LOOP_STREAM : LOOP_POLLED);
+    assert_true((guest.transport.kind == transport_plain()) == !is_ahead);
+    assert_int_equal(loop_watch_add(loop, &guest.watch, LOOP_READ), 0);
+
+    assert_int_equal(transport_read(&guest.transport, guest.bytes, 4), -EAGAIN);
+    assert_int_equal(write(fds[1], "abc", 3), 3);
+    run_until(loop, &guest, 3, 3);
+    assert_memory_equal(guest.bytes, "abc", 3);
+
+    char in[8];
+    assert_int_equal(transport_write(&guest.transport, "x\r\n", 3), 3);
+    char yz[] = "yz";
+    struct iovec pieces[2] = {{.iov_base = yz, .iov_len = 1}, {.iov_base = yz + 1, .iov_len = 1}};
+    assert_int_equal(transport_writev(&guest.transport, pieces, 2), 2);
+    assert_int_equal(read(fds[1], in, sizeof in), 5);
+    assert_memory_equal(in, "x\r\nyz", 5);
+    assert_false(guest.transport.kind->has_pending(&guest.transport));
+
+    close(fds[1]);
+    run_until(loop, &guest, 3, 0);
+    assert_int_equal(transport_write(&guest.transport, "x", 1), -EPIPE);
+    loop_watch_remove(loop, &guest.watch);
+    transport_close(&guest.transport);
+    assert_int_equal(guest.transport.fd, -1);
+    loop_free(loop);
+}
+
 #define ENDS_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
-int main(void) {
+static int group(void) {
     const struct CMUnitTest tests[] = {
         ENDS_TEST(test_bytes_go_through),
         ENDS_TEST(test_pieces),
@@ -150,6 +214,11 @@ int main(void) {
         ENDS_TEST(test_full_socket_takes_part_then_nothing),
         ENDS_TEST(test_closed_peer),
         cmocka_unit_test(test_other_kinds_go_through_their_functions),
+        cmocka_unit_test(test_streams),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name(backend, tests, NULL, NULL);
+}
+
+int main(void) {
+    return run_over_backends(group);
 }
