@@ -153,6 +153,7 @@ struct client {
     /* The halves' small fields lie in words of their own: a compiler may read neighbours together. */
     uint32_t state;      /* set of connection_state */
     uint8_t limit_class; /* enum client_class, as of its last batch */
+    bool moved;          /* out of one loop, and not in another yet */
     /* The other half. */
     struct output
         *queue; /* where messages go: its own when another thread serves it, else output */
@@ -175,8 +176,7 @@ struct client {
     struct client *next; /* in the registry, by id */
     struct client *previous;
     /* The connection's again. */
-    struct input *input;    /* what has arrived of a request; NULL when nothing has */
-    struct loop_kept *kept; /* what the loop before had received; NULL usually */
+    struct input *input; /* what has arrived of a request; NULL when nothing has */
     int64_t last_ms;     /* when bytes last moved */
     uint64_t bytes_in;
     uint64_t bytes_out;

@@ -7,7 +7,6 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "client/client_int.h"
 #include "client/input.h"
 #include "client/io_thread.h"
@@ -149,25 +148,13 @@ static void begin_closing(struct client *client) {
     }
 }
 
-static void forget_kept(struct client *client) {
-    if (client->kept != NULL) {
-        loop_kept_clear(client->kept);
-        mem_free(MEM_BUFFER, client->kept, sizeof *client->kept);
-        client->kept = NULL;
-    }
-}
-
 void connection_adopt(struct client *client) {
     struct io_thread *thread = client->thread;
     client->watch.on_ready = on_ready;
     client->transport = transport_stream(thread->loop, &client->watch);
-    int error;
-    if (client->kept == NULL) {
-        error = loop_watch_add(thread->loop, &client->watch, LOOP_READ);
-    } else {
-        error = loop_watch_add_kept(thread->loop, &client->watch, LOOP_READ, client->kept);
-        forget_kept(client);
-    }
+    int error = client->moved ? loop_watch_add_kept(thread->loop, &client->watch, LOOP_READ)
+                              : loop_watch_add(thread->loop, &client->watch, LOOP_READ);
+    client->moved = false;
     client->next_own = NULL;
     client->previous_own = thread->last;
     if (thread->last != NULL) {
@@ -218,14 +205,10 @@ static void leave_resume_list(struct client *client) {
 }
 
 void connection_release(struct client *client) {
-    struct loop_kept kept = {0};
     debug_check(!(client->state & (CONNECTION_IN_FLIGHT | CONNECTION_CLOSING)));
     leave_resume_list(client);
-    loop_watch_remove_kept(client->thread->loop, &client->watch, &kept);
-    if (kept.size > 0 || kept.end != 0) {
-        client->kept = mem_alloc(MEM_BUFFER, sizeof kept);
-        *client->kept = kept;
-    }
+    loop_watch_remove_kept(client->thread->loop, &client->watch);
+    client->moved = true;
     unlink_own(client);
 }
 
@@ -256,7 +239,6 @@ void connection_free(struct client *client) {
         loop_watch_remove(client->thread->loop, &client->watch);
     }
     unlink_own(client);
-    forget_kept(client);
     transport_close(&client->transport);
     if (client->input != NULL) {
         input_free(client->input);
