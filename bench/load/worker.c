@@ -358,10 +358,9 @@ void worker_run(struct worker *worker) {
         now = clock_mono_ns();
         status = events < 0 && worker->problem[0] != '\0' ? -1 : 0;
         if (status == 0 && is_open(worker)) {
-            if (now >= task->end) {
+            status = feed(worker, now);
+            if (status == 0 && now >= task->end) {
                 note_unsent(worker, now);
-            } else {
-                status = feed(worker, now);
             }
         }
         if (status == 0 && worker->under_way > 0 && now - worker->heard_at > SILENCE_NS_MAX) {
