@@ -179,7 +179,7 @@ static void watch_over(struct run *run, struct run_result *result) {
     bool measured = false;
     uint64_t shown = 0;
     int64_t shown_at = task->start;
-    int64_t next = task->from;
+    int64_t next = task->start;
     while (!sleep_until(run, next)) {
         int64_t now = clock_mono_ns();
         if (!began && now >= task->from) {
