@@ -22,7 +22,8 @@
 
 #include "ev/backends.h"
 
-/* A test gives up after so many passes without progress, each of which waits for so long at most. */
+/* A test gives up after so many passes without progress, each of which waits for so long at
+ * most. */
 enum { PASSES_MAX = 500, WAIT_MS = 10 };
 enum { PIECE_MAX = 65536 };
 
