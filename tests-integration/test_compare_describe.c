@@ -429,6 +429,12 @@ static void info_fields(void **state) {
 
 /* Defaults that are ours on purpose, and what the harness gives each server. */
 static const char *const with_other_value[] = {"io-threads",
+                                               "activedefrag",
+                                               "active-defrag-ignore-bytes",
+                                               "active-defrag-threshold-lower",
+                                               "active-defrag-threshold-upper",
+                                               "active-defrag-cycle-min",
+                                               "active-defrag-cycle-max",
                                                "port",
                                                "dir",
                                                "lazyfree-lazy-eviction",

@@ -61,6 +61,11 @@ static int measure(const struct campaign *campaign, struct outcome *outcome, con
     if (run_load(&plan, outcome->server, mix, &result) != 0) {
         return run_interrupted() ? STATUS_INTERRUPTED : 1;
     }
+    if (result.interrupted && result.requests == 0) {
+        fputs("Interrupted before anything was measured\n", stderr);
+        run_result_free(&result);
+        return STATUS_INTERRUPTED;
+    }
     outcome_add(outcome, &result);
     run_result_free(&result);
     return outcome->tally.errors > 0 ? 1 : status_now();

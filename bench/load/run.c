@@ -179,7 +179,7 @@ static void watch_over(struct run *run, struct run_result *result) {
     bool measured = false;
     uint64_t shown = 0;
     int64_t shown_at = task->start;
-    int64_t next = task->from;
+    int64_t next = task->start;
     while (!sleep_until(run, next)) {
         int64_t now = clock_mono_ns();
         if (!began && now >= task->from) {
@@ -221,15 +221,14 @@ static int start_threads(struct run *run) {
     if (plan->requests == 0) {
         run->task.end = run->task.from + (int64_t)(plan->seconds * 1e9);
     }
+    run->working = plan->threads; /* before there is anybody to share it with */
     for (int i = 0; i < plan->threads; i++) {
         struct thread_start *start = mem_alloc(MEM_OTHER, sizeof *start);
         *start = (struct thread_start){run, &run->workers[i]};
-        run->working++;
         int status = pthread_create(&run->threads[i], NULL, work, start);
         if (status != 0) {
             fprintf(stderr, "A thread cannot be started: %s\n", strerror(status));
             atomic_store(&run->task.stop, true);
-            run->working--;
             mem_free(MEM_OTHER, start, sizeof *start);
             for (int j = 0; j < i; j++) {
                 pthread_join(run->threads[j], NULL);

@@ -58,6 +58,15 @@ static int fail(struct worker *worker, const char *what, const char *why) {
     return -1;
 }
 
+/* A server that sends a client away often says why first. */
+static int fail_lost(struct worker *worker, const char *why) {
+    char text[WORKER_PROBLEM_MAX];
+    const char *error = worker->tally.first_error;
+    snprintf(text, sizeof text, "%s%s%s", why,
+             error[0] == '\0' ? "" : "; it had answered: ", error);
+    return fail(worker, "The connection was lost", text);
+}
+
 static bool is_open(const struct worker *worker) {
     return worker->task->plan->rate > 0;
 }
@@ -82,7 +91,7 @@ static int send_rest(struct worker *worker, struct connection *connection) {
             continue;
         }
         if (n < 0 && errno != EAGAIN) {
-            return fail(worker, "The connection was lost", strerror(errno));
+            return fail_lost(worker, strerror(errno));
         }
         if (n < 0) {
             break;
@@ -126,12 +135,22 @@ static int ask(struct worker *worker, struct connection *connection, int64_t now
     return send_rest(worker, connection);
 }
 
-/* By time, what ends within it counts; by number, what was asked since measuring began. */
+/* Whether replies that came now count. By time, what ends within it does; by number, what was asked
+ * since measuring began. In an open loop each request knows by itself; this is for what is not told
+ * by request. */
+static bool measures(const struct worker *worker, const struct connection *connection,
+                     int64_t now) {
+    const struct worker_task *task = worker->task;
+    if (is_open(worker)) {
+        return now >= task->from;
+    }
+    bool by_time = task->end != INT64_MAX;
+    return by_time ? now >= task->from && now < task->end : connection->asked_at >= task->from;
+}
+
 static void note_closed(struct worker *worker, struct connection *connection, uint64_t count,
                         int64_t now) {
-    const struct worker_task *task = worker->task;
-    bool by_time = task->end != INT64_MAX;
-    if (by_time ? now >= task->from && now < task->end : connection->asked_at >= task->from) {
+    if (measures(worker, connection, now)) {
         durations_record(worker->latency, now - connection->asked_at, count);
         worker->measured += count;
         worker->finished = now;
@@ -246,15 +265,18 @@ static int take_replies(struct worker *worker, struct connection *connection) {
         return 0;
     }
     if (n <= 0) {
-        return fail(worker, "The connection was lost",
-                    n == 0 ? "the server closed it" : strerror(errno));
+        return fail_lost(worker, n == 0 ? "the server closed it" : strerror(errno));
     }
+    uint64_t nulls = worker->tally.nulls;
     int64_t count = replies_count(&connection->replies, worker->in, (size_t)n, &worker->tally);
     if (count < 0 || (uint64_t)count > connection->awaited) {
         return fail(worker, "The server sent what is not a reply to the requests", "");
     }
     int64_t now = clock_mono_ns();
     worker->heard_at = now;
+    if (!measures(worker, connection, now)) {
+        worker->tally.nulls = nulls;
+    }
     if (count == 0) {
         return 0;
     }
@@ -358,10 +380,9 @@ void worker_run(struct worker *worker) {
         now = clock_mono_ns();
         status = events < 0 && worker->problem[0] != '\0' ? -1 : 0;
         if (status == 0 && is_open(worker)) {
-            if (now >= task->end) {
+            status = feed(worker, now);
+            if (status == 0 && now >= task->end) {
                 note_unsent(worker, now);
-            } else {
-                status = feed(worker, now);
             }
         }
         if (status == 0 && worker->under_way > 0 && now - worker->heard_at > SILENCE_NS_MAX) {

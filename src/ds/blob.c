@@ -71,3 +71,12 @@ struct blob *blob_try_grow(struct blob *blob, size_t capacity) {
     }
     return grown;
 }
+
+struct blob *blob_settle(struct blob *blob, struct sparse_tally *tally) {
+    /* With one reference nobody else can let go or hold: whoever could has the last one. The
+     * acquiring load makes what others have read of the bytes come before the move. */
+    if (atomic_load_explicit(&blob->references, memory_order_acquire) > 1) {
+        return blob;
+    }
+    return sparse_settle(blob, sizeof *blob + blob->capacity, tally);
+}

@@ -20,6 +20,7 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "base/sparse.h"
 
 struct blob {
     _Atomic uint32_t references;
@@ -55,6 +56,9 @@ static inline bool blob_is_shared(const struct blob *blob) {
 /* Makes room for `capacity` bytes in a blob that is not shared; the content is kept, the blob may
  * move. NULL when there is no memory: the old one is untouched then. */
 struct blob *blob_try_grow(struct blob *blob, size_t capacity);
+
+/* Moves a blob that only the caller refers to, if it lies in a sparse slab. Returns it. */
+struct blob *blob_settle(struct blob *blob, struct sparse_tally *tally);
 
 static inline struct bytes blob_bytes(const struct blob *blob) {
     return bytes_of(blob->bytes, blob->size);

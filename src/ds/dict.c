@@ -82,6 +82,17 @@ static inline uint64_t slot_make(uint16_t tag, const struct entry *entry) {
     return (uint64_t)tag << 48 | (uintptr_t)entry;
 }
 
+_Static_assert(ENTRY_HAS_WORD >> 1 == DICT_SLOT_WORD, "the hint is a shifted flag");
+
+/* The slot of an entry of a dict by key. */
+static inline uint64_t slot_make_hinted(uint16_t tag, const struct entry *entry) {
+    return slot_make(tag, entry) | (entry->flags & ENTRY_HAS_WORD) >> 1;
+}
+
+static inline uint64_t slot_retag(uint64_t slot, uint16_t tag) {
+    return (slot & ~((uint64_t)UINT16_MAX << 48)) | (uint64_t)tag << 48;
+}
+
 static inline struct dict_bucket *bucket_next(const struct dict_bucket *bucket) {
     return (struct dict_bucket *)(uintptr_t)bucket->link;
 }
@@ -233,7 +244,8 @@ static void retag(struct dict *dict, struct dict_bucket *bucket, unsigned shift)
     for (; bucket != NULL; bucket = bucket_next(bucket)) {
         for (unsigned i = 0; i < DICT_BUCKET_SLOTS && bucket->slots[i] != 0; i++) {
             struct entry *entry = dict_slot_entry(bucket->slots[i]);
-            bucket->slots[i] = slot_make((uint16_t)(entry_hash(dict, entry) >> shift), entry);
+            bucket->slots[i] =
+                slot_retag(bucket->slots[i], (uint16_t)(entry_hash(dict, entry) >> shift));
         }
     }
 }
@@ -268,7 +280,7 @@ static void split(struct dict *dict) {
             bool moves = slot_tag(slot) >> (depth - shift) & 1;
             if (shift_after != shift) {
                 uint64_t hash = entry_hash(dict, dict_slot_entry(slot));
-                slot = slot_make((uint16_t)(hash >> shift_after), dict_slot_entry(slot));
+                slot = slot_retag(slot, (uint16_t)(hash >> shift_after));
             }
             if (moves) {
                 chain_append(dict, target, slot);
@@ -372,7 +384,7 @@ uint64_t *dict_find_entry(const struct dict *dict, uint64_t hash, const struct e
     uint64_t wanted = slot_make(tag_at(dict, index, hash), entry);
     for (struct dict_bucket *b = bucket_at(dict, index); b != NULL; b = bucket_next(b)) {
         for (unsigned i = 0; i < DICT_BUCKET_SLOTS; i++) {
-            if (b->slots[i] == wanted) {
+            if ((b->slots[i] & ~(uint64_t)DICT_SLOT_WORD) == wanted) {
                 return &b->slots[i];
             }
         }
@@ -385,12 +397,14 @@ void dict_insert(struct dict *dict, uint64_t hash, struct entry *entry) {
         split(dict);
     }
     uint32_t index = bucket_index(dict, hash);
-    chain_append(dict, bucket_at(dict, index), slot_make(tag_at(dict, index, hash), entry));
+    uint16_t tag = tag_at(dict, index, hash);
+    chain_append(dict, bucket_at(dict, index),
+                 dict->by_address ? slot_make(tag, entry) : slot_make_hinted(tag, entry));
     dict->size++;
 }
 
 void dict_replace(uint64_t *slot, struct entry *entry) {
-    *slot = slot_make(slot_tag(*slot), entry);
+    *slot = slot_make_hinted(slot_tag(*slot), entry);
 }
 
 struct entry *dict_remove(struct dict *dict, uint64_t hash, uint64_t *slot) {
@@ -573,6 +587,60 @@ size_t dict_drain(struct dict *dict, struct entry **out, size_t max) {
     return count;
 }
 
+/* The used slots of a chain, which may move its overflow buckets. */
+static size_t chain_slots(struct dict_bucket *bucket, uint64_t **slots, size_t max,
+                          struct sparse_tally *tally) {
+    size_t count = 0;
+    for (;;) {
+        for (unsigned i = 0; i < DICT_BUCKET_SLOTS && bucket->slots[i] != 0 && count < max; i++) {
+            slots[count++] = &bucket->slots[i];
+        }
+        struct dict_bucket *next = bucket_next(bucket);
+        if (next == NULL) {
+            return count;
+        }
+        bucket->link = (uintptr_t)sparse_settle(next, sizeof *next, tally);
+        bucket = bucket_next(bucket);
+    }
+}
+
+size_t dict_slots(struct dict *dict, uint32_t *bucket, uint64_t **slots, size_t max,
+                  struct sparse_tally *tally) {
+    size_t count = 0;
+    while (*bucket < dict->bucket_count) {
+        struct dict_bucket *first = bucket_at(dict, *bucket);
+        if (count > 0 && count + chain_size(first) > max) {
+            return count;
+        }
+        count += chain_slots(first, slots + count, max - count, tally);
+        ++*bucket;
+    }
+    *bucket = 0;
+    return count;
+}
+
+void dict_settle(uint64_t *const *slots, size_t count, const struct dict_mover *mover,
+                 struct sparse_tally *tally) {
+    void *entries[SPARSE_BATCH_MAX];
+    bool sparse[SPARSE_BATCH_MAX];
+    for (size_t i = 0; i < count; i++) {
+        entries[i] = dict_slot_entry(*slots[i]);
+    }
+    sparse_find(entries, count, sparse, tally);
+    for (size_t i = 0; i < count; i++) {
+        struct entry *old = entries[i];
+        if (sparse[i] && (mover->stays == NULL || !mover->stays(mover->context, old))) {
+            size_t size = entry_size(old);
+            struct entry *entry = sparse_copy(old, size, tally);
+            if (entry != NULL) {
+                dict_replace(slots[i], entry);
+                mover->moved(mover->context, old, entry);
+                sparse_free(old, size);
+            }
+        }
+    }
+}
+
 size_t dict_footprint(const struct dict *dict) {
     size_t total = (size_t)dict->overflow_count * mem_class(sizeof(struct dict_bucket));
     if (dict->segment_capacity > 0) {
@@ -607,7 +675,8 @@ void dict_validate(const struct dict *dict) {
                     continue;
                 }
                 check(!ended);
-                check((slot & 15) == 0);
+                bool hinted = !dict->by_address && dict_slot_entry(slot)->flags & ENTRY_HAS_WORD;
+                check((slot & 15) == (hinted ? DICT_SLOT_WORD : 0));
                 uint64_t hash = entry_hash(dict, dict_slot_entry(slot));
                 check(bucket_index(dict, hash) == index);
                 check(slot_tag(slot) == tag_at(dict, index, hash));

@@ -5,7 +5,7 @@
  *
  *     slot    63        48 47                                4 3     0
  *             +-----------+-----------------------------------+-------+
- *             | tag 16    | address of the entry / 16         | spare |
+ *             | tag 16    | address of the entry / 16         | hint  |
  *             +-----------+-----------------------------------+-------+
  *     bucket  | slot 0 | slot 1 | ... | slot 6 | link |   64 bytes, aligned to 64
  *
@@ -28,7 +28,8 @@
  * last
  *    overflow bucket of a chain is not empty.
  * 3. size <= bucket_count * 4.5, or 6 by address (an insertion splits first), but for a dict being
- * drained. 4. Spare bits of a slot are zero.
+ * drained. 4. The hint of a slot is DICT_SLOT_WORD exactly when the entry has ENTRY_HAS_WORD, 0 otherwise and
+ * by address.
  *
  * Costs: a find reads one bucket and one entry, plus one bucket for each overflow (2 to 8 % of
  * finds) and one entry for each false tag (under 1 %). Memory: 64 bytes for every 4.5 or 6 entries,
@@ -45,10 +46,14 @@
 
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/sparse.h"
 #include "ds/entry.h"
 
 /* Slots of a bucket; the eighth word is the link. */
 #define DICT_BUCKET_SLOTS 7
+
+/* The one hint that there is: the entry has a word, which may refer to further memory. */
+#define DICT_SLOT_WORD 1u
 
 struct dict_bucket {
     uint64_t slots[DICT_BUCKET_SLOTS];
@@ -85,6 +90,11 @@ static inline size_t dict_size(const struct dict *dict) {
 /* The hash that this dict expects for a key. Not for dicts by address. */
 uint64_t dict_hash(const struct dict *dict, struct bytes key);
 
+/* Whether the slot's entry has a word; does not look at the entry. Not by address. */
+static inline bool dict_slot_has_word(uint64_t slot) {
+    return (slot & DICT_SLOT_WORD) != 0;
+}
+
 static inline struct entry *dict_slot_entry(uint64_t slot) {
     return (struct entry *)(uintptr_t)(slot & 0x0000fffffffffff0ULL);
 }
@@ -98,7 +108,7 @@ uint64_t *dict_find_entry(const struct dict *dict, uint64_t hash, const struct e
 /* Inserts an entry whose key is not there yet. Slots found before are invalid afterwards. */
 void dict_insert(struct dict *dict, uint64_t hash, struct entry *entry);
 
-/* Puts another entry with the same key (or, by address, the same hash) into a found slot. */
+/* Puts another entry with the same key into a found slot. Not by address. */
 void dict_replace(uint64_t *slot, struct entry *entry);
 
 /* Takes the entry in a found slot out and returns it. `hash` is the one it was found with. */
@@ -135,6 +145,25 @@ size_t dict_chain(const struct dict *dict, uint64_t hash, struct entry **out, si
  * it goes: up to `max` are stored in `out`, returns how many; 0 when the dict is empty and its
  * tables are freed. `max` at least 1. */
 size_t dict_drain(struct dict *dict, struct entry **out, size_t max);
+
+/* For moving entries to other addresses. Gives the used slots of some whole chains, from bucket
+ * *bucket on, up to `max` (longer chains are cut); returns how many, and *bucket is the next one
+ * then, 0 when that was the last. The slots are valid until the next insertion or removal, and are
+ * changed with dict_replace. Overflow buckets in sparse slabs are moved. What is inserted, removed
+ * or split meanwhile may be left out. */
+size_t dict_slots(struct dict *dict, uint32_t *bucket, uint64_t **slots, size_t max,
+                  struct sparse_tally *tally);
+
+/* Moves the entries in these slots, SPARSE_BATCH_MAX at most, that lie in sparse slabs, unless
+ * `stays` says otherwise. `moved` is told of each while its old place is still there. Not for dicts
+ * by address. */
+struct dict_mover {
+    bool (*stays)(void *context, struct entry *entry); /* NULL: none does */
+    void (*moved)(void *context, struct entry *old, struct entry *entry);
+    void *context;
+};
+void dict_settle(uint64_t *const *slots, size_t count, const struct dict_mover *mover,
+                 struct sparse_tally *tally);
 
 /* What the tables take from the allocator, in bytes. */
 size_t dict_footprint(const struct dict *dict);

@@ -258,6 +258,10 @@ size_t pack_footprint(const struct pack *pack) {
     return mem_class(pack->size);
 }
 
+struct pack *pack_settle(struct pack *pack, struct sparse_tally *tally) {
+    return sparse_settle(pack, pack->size, tally);
+}
+
 bool pack_fits(const struct pack *pack, size_t more) {
     return more <= PACK_SIZE_MAX - pack->size;
 }

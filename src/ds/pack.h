@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "base/sparse.h"
 
 struct pack;
 
@@ -35,6 +36,9 @@ struct pack *pack_copy(const struct pack *pack);
 size_t pack_count(const struct pack *pack);     /* elements */
 size_t pack_size(const struct pack *pack);      /* bytes in use */
 size_t pack_footprint(const struct pack *pack); /* bytes from the allocator */
+
+/* Moves the pack if it lies in a sparse slab. Returns it. */
+struct pack *pack_settle(struct pack *pack, struct sparse_tally *tally);
 
 /* Largest pack_size there may be; what would exceed it is refused by pack_fits. */
 #define PACK_SIZE_MAX ((size_t)1 << 30)

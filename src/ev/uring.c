@@ -642,10 +642,10 @@ static int accept_next(void *backend, struct loop_watch *watch) {
         return fd;
     }
     if (slot->end != 0) {
-        int error = slot->end;
+        /* The limit of descriptors counted as it was when the accept began. What is true now? */
         slot->end = 0;
         make_dirty(uring, slot);
-        return error;
+        return direct_accept(slot->fd);
     }
     return -EAGAIN;
 }

@@ -44,6 +44,12 @@ static int64_t on_time(struct loop_timer *timer) {
     return period_ms(cron);
 }
 
+/* The loop has woken; cron_idle does the rest, at the end of this pass. */
+static int64_t on_compact_time(struct loop_timer *timer) {
+    (void)timer;
+    return COMPACT_PERIOD_MS;
+}
+
 void cron_reset(struct cron *cron) {
     cron->expire_us = 0;
     cron->expire_cut_short = 0;
@@ -54,6 +60,8 @@ void cron_start(struct cron *cron, struct server *server) {
     *cron = (struct cron){.server = server};
     cron->timer.on_time = on_time;
     cron->timer.position = -1;
+    cron->compact_timer.on_time = on_compact_time;
+    cron->compact_timer.position = -1;
     loop_timer_add(server->loop, &cron->timer, 0);
 }
 
@@ -73,8 +81,27 @@ static bool evict_some(struct cron *cron) {
     return more;
 }
 
+static void compact_some(struct cron *cron) {
+    struct server *server = cron->server;
+    int64_t spent_us = server->compact.spent_us;
+    bool more = compact_pass(&server->compact, server->clock.mono_us);
+    if (server->compact.spent_us > spent_us) {
+        latency_note(server->context.latency, "active-defrag-cycle",
+                     server->compact.spent_us - spent_us);
+    }
+    if (more != cron->compacting) {
+        cron->compacting = more;
+        if (more) {
+            loop_timer_add(server->loop, &cron->compact_timer, COMPACT_PERIOD_MS);
+        } else {
+            loop_timer_remove(server->loop, &cron->compact_timer);
+        }
+    }
+}
+
 bool cron_idle(struct cron *cron) {
     bool over = evict_some(cron);
+    compact_some(cron);
     if (cron->behind) {
         expire_slice(cron);
     }

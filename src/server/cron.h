@@ -27,12 +27,14 @@ struct server;
 struct cron {
     struct loop_timer timer; /* first: the timer's function gets this address */
     struct server *server;
-    int64_t tenth_due_us;      /* when what is done ten times a second comes next */
-    bool behind;               /* more keys have expired than one slice could remove */
-    uint64_t slices;           /* of expiry, since start */
-    uint64_t expire_us;        /* spent in them */
-    uint64_t expire_cut_short; /* slices that their time ended */
-    int64_t expire_lag_max_ms; /* the latest that a slice has found something to remove */
+    struct loop_timer compact_timer; /* wakes the loop for the next slice of store/compact */
+    bool compacting;                 /* it is set */
+    int64_t tenth_due_us;            /* when what is done ten times a second comes next */
+    bool behind;                     /* more keys have expired than one slice could remove */
+    uint64_t slices;                 /* of expiry, since start */
+    uint64_t expire_us;              /* spent in them */
+    uint64_t expire_cut_short;       /* slices that their time ended */
+    int64_t expire_lag_max_ms;       /* the latest that a slice has found something to remove */
 };
 
 /* Begins to run in the server's loop. */

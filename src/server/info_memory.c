@@ -121,7 +121,7 @@ static void memory_allocator(void *module, struct buffer *out) {
                   "mem_total_replication_buffers:0\r\nmem_replica_full_sync_buffer:0\r\n"
                   "mem_clients_slaves:0\r\nmem_clients_normal:%zu\r\nmem_cluster_links:0\r\n"
                   "mem_aof_buffer:0\r\nmem_allocator:%s\r\nmem_overhead_db_hashtable_rehashing:0"
-                  "\r\nactive_defrag_running:0\r\n",
+                  "\r\n",
                   mem_used_by(MEM_BUFFER), mem_used_by(MEM_CLIENT) + mem_used_by(MEM_BUFFER),
                   mem_allocator_name());
 }

@@ -108,6 +108,8 @@ void server_init(struct server *server, const char *program) {
     limit_init(&server->limit, context->options, context->metrics);
     evict_init(&server->evict, &server->limit, &server->keyspace);
     context->evict = &server->evict;
+    compact_init(&server->compact, &server->keyspace, &server->evict, context->options,
+                 context->metrics);
     context->clients = clients_new(context);
     info_init(&server->info, server);
     context->slowlog = slowlog_new(context);
@@ -272,6 +274,7 @@ void server_free(struct server *server) {
     slowlog_free(context->slowlog);
     latency_free(context->latency);
     monitor_free(context->monitor);
+    compact_free(&server->compact);
     keyspace_free(&server->keyspace);
     tracking_free(context->tracking);
     notify_free(context->notify);
@@ -283,6 +286,7 @@ void server_free(struct server *server) {
     histogram_free(server->passes);
     if (server->loop != NULL) {
         loop_timer_remove(server->loop, &server->cron.timer);
+        loop_timer_remove(server->loop, &server->cron.compact_timer);
         loop_timer_remove(server->loop, &server->ending.timer);
         loop_free(server->loop);
     }

@@ -26,6 +26,7 @@
 #include "server/ending.h"
 #include "server/info.h"
 #include "server/listeners.h"
+#include "store/compact.h"
 #include "store/keyspace.h"
 #include "store/evict.h"
 #include "store/limit.h"
@@ -101,6 +102,7 @@ struct server {
     struct keyspace keyspace;
     struct limit limit;
     struct evict evict;
+    struct compact compact;
     struct listeners listeners;
     struct cron cron;
     struct ending ending;

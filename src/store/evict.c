@@ -2,8 +2,7 @@
  *
  *     used      what counts: stored by this thread + beside
  *     beside    everything else that counts, as it was at the start of the pass, less what the
- *     background
- *               thread is about to free
+ *               background thread is about to free, and what compact.c adds
  *     ceiling   what may be in use now
  *     limit     what may be in use in the end
  *
@@ -61,7 +60,8 @@ static int64_t tenacity_us(int64_t tenacity) {
 }
 
 static void look_beside(struct evict *evict) {
-    evict->beside = mem_used_beside() - (int64_t)lazyfree_pending_bytes(evict->keyspace->lazyfree);
+    evict->beside = mem_used_beside() - (int64_t)lazyfree_pending_bytes(evict->keyspace->lazyfree) +
+                    evict->lost;
     evict->stored_max = evict->bytes_max == 0 ? INT64_MAX : evict->ceiling - evict->beside;
 }
 
@@ -126,7 +126,9 @@ void evict_pass(struct evict *evict) {
 static bool evict_one(struct evict *evict) {
     struct database *database;
     struct entry *entry;
-    if (!victims_next(&evict->victims, &database, &entry)) {
+    bool steered =
+        UNLIKELY(evict->steer != NULL) && evict->steer(evict->steer_context, &database, &entry);
+    if (!steered && !victims_next(&evict->victims, &database, &entry)) {
         if (evict->keyspace->adapt != NULL) {
             adapt_forget(evict->keyspace->adapt);
             look_beside(evict);

@@ -24,6 +24,12 @@ struct evict {
     int64_t clients_bytes_max; /* what buffers of connections may take; 0: no limit */
     int64_t beside;            /* what counts and is not stored by this thread */
     struct victims victims;
+    /* What store/compact wants to count against the limit besides: memory that is lost between keys
+     * and values and cannot be had back as fast as needed. */
+    int64_t lost;
+    /* Set by store/compact while it should have a say in which key goes: chooses one, or false. */
+    bool (*steer)(void *context, struct database **database, struct entry **entry);
+    void *steer_context;
 };
 
 /* `limit` and `keyspace` must outlive it. evict_start once the options are read and the databases

@@ -29,6 +29,7 @@
  * Invariants: 1. pool[0 .. pool_count) ascends by score; 2. no entry is in it twice. */
 #include "store/victim.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "store/access.h"
@@ -44,6 +45,9 @@
 #define DRAWINGS_MAX 8
 /* Of the earliest place of the index of deadlines so many are compared. */
 #define EARLIEST_SAMPLES 32
+
+/* Keys that a quantile is reckoned from. */
+#define QUANTILE_SAMPLES 64
 
 #define SCORE_EXPIRED UINT32_MAX
 
@@ -159,6 +163,45 @@ static uint32_t score_of(const struct victims *victims, const struct entry *entr
         return above == WORTH_NONE ? SCORE_EXPIRED - 1 : (uint32_t)(WORTH_ABOVE_MAX + 1 - above);
     }
     return access_idle_ticks(entry, access_tick(now_ms));
+}
+
+uint32_t victims_score(const struct victims *victims, const struct entry *entry) {
+    enum limit_policy policy = (enum limit_policy)victims->limit->options.policy;
+    bool may_go = policy != LIMIT_NOEVICTION &&
+                  (!limit_policy_is_volatile(policy) || entry->flags & ENTRY_HAS_DEADLINE);
+    if (!may_go) {
+        return 0;
+    }
+    uint32_t score = score_of(victims, entry);
+    return score == 0 ? 1 : score;
+}
+
+static int compare_scores(const void *a, const void *b) {
+    uint32_t first = *(const uint32_t *)a;
+    uint32_t second = *(const uint32_t *)b;
+    return (first > second) - (first < second);
+}
+
+uint32_t victims_quantile(struct victims *victims, unsigned share) {
+    struct entry *entries[QUANTILE_SAMPLES];
+    uint32_t scores[QUANTILE_SAMPLES];
+    size_t count = 0;
+    const struct database *database = draw_database(victims, false);
+    size_t drawn = database == NULL
+                       ? 0
+                       : dict_sample(&database->keys, &victims->random, entries, QUANTILE_SAMPLES);
+    for (size_t i = 0; i < drawn; i++) {
+        uint32_t score = victims_score(victims, entries[i]);
+        if (score > 0) {
+            scores[count++] = score;
+        }
+    }
+    if (count == 0) {
+        return UINT32_MAX;
+    }
+    qsort(scores, count, sizeof scores[0], compare_scores);
+    size_t above = count * share / 256;
+    return scores[count - 1 - (above < count ? above : count - 1)];
 }
 
 /* ---- the pool ---- */

@@ -195,6 +195,15 @@ void hash_free(struct entry *hash) {
     hash_free_some(hash, SIZE_MAX);
 }
 
+void hash_settle(struct entry *hash, uint32_t *cursor, struct sparse_tally *tally) {
+    if (is_table(hash)) {
+        hash_table_settle(hash, cursor, tally);
+    } else {
+        hash_packed_settle(hash, tally);
+        *cursor = 0;
+    }
+}
+
 size_t hash_footprint(const struct entry *hash, size_t samples) {
     return is_table(hash) ? hash_table_footprint(hash, samples) : hash_packed_footprint(hash);
 }

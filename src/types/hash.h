@@ -31,6 +31,7 @@
 #include "base/num.h"
 #include "base/option.h"
 #include "base/random.h"
+#include "base/sparse.h"
 #include "ds/blob.h"
 #include "ds/entry.h"
 
@@ -162,6 +163,11 @@ size_t hash_free_cost(const struct entry *hash);
  * all is freed; in between the hash is good for nothing else. */
 void hash_free(struct entry *hash);
 bool hash_free_some(struct entry *hash, size_t max);
+
+/* Moves what the value is made of out of sparse slabs, a portion a call: *cursor is 0 at first and
+ * again when that was all. Call it in one go for a value that is not a table: that is one
+ * portion. */
+void hash_settle(struct entry *hash, uint32_t *cursor, struct sparse_tally *tally);
 
 /* Bytes that the value takes from the allocator, without the entry itself. Looks at `samples`
  * fields of a table and reckons from them; 0 looks at all. */

@@ -79,6 +79,7 @@ size_t hash_packed_random(const struct entry *hash, int64_t now_ms, struct rando
                           size_t count, bool distinct, hash_visit_fn visit, void *context);
 void hash_packed_copy(const struct entry *hash, struct entry_shape *copy);
 void hash_packed_free(struct entry *hash);
+void hash_packed_settle(struct entry *hash, struct sparse_tally *tally);
 size_t hash_packed_footprint(const struct entry *hash);
 void hash_packed_validate(const struct entry *hash);
 
@@ -102,6 +103,7 @@ size_t hash_table_random(const struct entry *hash, int64_t now_ms, struct random
                          size_t count, bool distinct, hash_visit_fn visit, void *context);
 int hash_table_copy(const struct entry *hash, struct entry_shape *copy);
 bool hash_table_free_some(struct entry *hash, size_t max);
+void hash_table_settle(struct entry *hash, uint32_t *cursor, struct sparse_tally *tally);
 size_t hash_table_footprint(const struct entry *hash, size_t samples);
 void hash_table_validate(const struct entry *hash);
 

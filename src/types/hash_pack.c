@@ -378,6 +378,16 @@ void hash_packed_free(struct entry *hash) {
     }
 }
 
+void hash_packed_settle(struct entry *hash, struct sparse_tally *tally) {
+    struct packed packed = packed_of(hash);
+    packed.pack = pack_settle(packed.pack, tally);
+    if (packed.timed != NULL) {
+        packed.timed = sparse_settle(packed.timed, sizeof *packed.timed, tally);
+        entry_set_pointer(hash, packed.timed);
+    }
+    packed_put(hash, &packed);
+}
+
 size_t hash_packed_footprint(const struct entry *hash) {
     struct packed packed = packed_of(hash);
     size_t timed = packed.timed != NULL ? mem_class(sizeof *packed.timed) : 0;

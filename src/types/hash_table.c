@@ -601,6 +601,35 @@ int hash_become_table(struct entry *hash, int64_t now_ms) {
     return 0;
 }
 
+static void element_moved(void *context, struct entry *old, struct entry *e) {
+    if (is_filed(e)) {
+        struct hash_table *table = context;
+        due_replace(table->due, old, e);
+    }
+}
+
+/* The table's own struct is moved with the first portion. */
+void hash_table_settle(struct entry *hash, uint32_t *cursor, struct sparse_tally *tally) {
+    struct hash_table *table = hash_table_of(hash);
+    if (*cursor == 0) {
+        table = sparse_settle(table, sizeof *table, tally);
+        entry_set_pointer(hash, table);
+    }
+    uint64_t *slots[SPARSE_BATCH_MAX];
+    size_t count = dict_slots(&table->dict, cursor, slots, SPARSE_BATCH_MAX, tally);
+    for (size_t i = 0; i < count; i++) {
+        __builtin_prefetch(dict_slot_entry(*slots[i]));
+    }
+    dict_settle(slots, count, &(struct dict_mover){.moved = element_moved, .context = table},
+                tally);
+    for (size_t i = 0; i < count; i++) {
+        struct entry *e = dict_slot_entry(*slots[i]);
+        if (entry_encoding(e) == ENTRY_BLOB) {
+            entry_set_pointer(e, blob_settle(entry_pointer(e), tally));
+        }
+    }
+}
+
 static size_t element_footprint(const struct entry *e) {
     size_t blob = entry_encoding(e) == ENTRY_BLOB ? blob_footprint(entry_pointer(e)) : 0;
     return entry_footprint(e) + blob;

@@ -73,6 +73,18 @@ void value_free(struct entry *entry) {
     entry_free(entry);
 }
 
+void value_settle(struct entry *entry, uint32_t *cursor, struct sparse_tally *tally) {
+    if (entry_type(entry) == ENTRY_HASH) {
+        hash_settle(entry, cursor, tally);
+        return;
+    }
+    check(entry_type(entry) == ENTRY_STRING);
+    *cursor = 0;
+    if (entry_encoding(entry) == ENTRY_BLOB) {
+        entry_set_pointer(entry, blob_settle(entry_pointer(entry), tally));
+    }
+}
+
 size_t value_footprint(const struct entry *entry, size_t samples) {
     size_t size = entry_footprint(entry);
     if (entry_type(entry) == ENTRY_HASH) {

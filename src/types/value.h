@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/sparse.h"
 #include "ds/entry.h"
 
 /* Elements from which freeing is left to the background thread. */
@@ -25,6 +26,10 @@ size_t value_weight(const struct entry *entry);
 /* Frees the entry and all that it refers to, here and now. It is in no dict and no index any
  * more. */
 void value_free(struct entry *entry);
+
+/* Moves what the value is made of, the entry itself excepted, out of sparse slabs (base/sparse.h).
+ * A portion a call, some microseconds: *cursor is 0 at first, and again when that was all. */
+void value_settle(struct entry *entry, uint32_t *cursor, struct sparse_tally *tally);
 
 /* Bytes from the allocator for the entry and its value. Collections are extrapolated from `samples`
  * elements, 0 looks at all. */

@@ -123,6 +123,12 @@ def check_warmup_is_not_counted():
     assert found["requests"] == 500 and server.calls("get") > 500
 
 
+def check_nulls_of_warmup_are_not_counted():
+    fresh()
+    found = row("-t", "get", "-n", 500, "-c", 1, "--warmup", 0.1)
+    assert found["nulls"] == 500, found
+
+
 def check_time():
     found = row("-t", "ping", "--seconds", 0.3, "-c", 4)
     assert abs(found["seconds"] - 0.3) < 1e-6 and found["requests"] > 0
@@ -238,7 +244,8 @@ def check_stall_shows():
     found = row("-t", "get", "--rate", 1000, "--arrivals", "fixed", "--seconds", 2, "--warmup", 0,
                 "-c", 5)
     thread.join()
-    assert found["requests"] == 2000 and found["unsent"] == 0, found
+    # The last may be due when a busy machine does not let anybody run.
+    assert found["requests"] + found["unsent"] == 2000 and found["unsent"] < 100, found
     latency = found["latency_us"]
     assert latency["p99"] > STALL_SECONDS * 1e6 * 0.8, latency
     assert latency["p90"] > STALL_SECONDS * 1e6 * 0.4, latency
@@ -409,6 +416,16 @@ def check_lost_connection():
             assert status == 1 and "The connection was lost" in err, err
 
 
+def check_too_many_connections():
+    server = fresh()
+    server.ask("CONFIG SET maxclients 10")
+    try:
+        status, _, err = bench("-t", "get", "-n", 1000, "-c", 50)
+    finally:
+        server.ask("CONFIG SET maxclients 10000")
+    assert status == 1 and "max number of clients reached" in err, err
+
+
 def check_nonsense():
     def answer_nonsense(connection):
         while connection.recv(65536):
@@ -445,6 +462,18 @@ def check_interrupt():
         assert process.returncode == 130 and "interrupted" in err, (process.returncode, err)
         assert len(found) == 1 and found[0]["interrupted"] and found[0]["requests"] > 0, found
         assert 0 < found[0]["seconds"] < 49
+
+
+def check_interrupted_warmup():
+    server = fresh()
+    command = [PROGRAM, "-p", str(PORT), "-t", "get", "--seconds", "50", "--warmup", "50", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: server.calls("get") > 500)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=SECONDS_MAX)
+    assert process.returncode == 130 and out == "" and "before anything" in err, err
+    assert time.monotonic() - began < 20
 
 
 WRONG = ["-c 0", "-c x", "-c", "-n 0", "-n -1", "-n 1e6", "-P 0", "-P 1,", "-P 1,x", "-d -1",

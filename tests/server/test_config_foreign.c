@@ -43,7 +43,7 @@ static void test_defaults(void **state) {
     assert_string_equal(value_of(options, "proc-title-template"),
                         "{title} {listen-addr} {server-mode}");
     assert_string_equal(value_of(options, "save"), "");
-    assert_string_equal(value_of(options, "server_cpulist"), "");
+    assert_string_equal(value_of(options, "bio_cpulist"), "");
     for (int i = 0; i < options_count(options); i++) {
         assert_true(options_is_default(options, i));
         assert_true(foreign_has(foreign, options_row(options, i)));
@@ -54,7 +54,7 @@ static void test_defaults(void **state) {
 
 static void test_changes(void **state) {
     (void)state;
-    static const char range[] = "argument must be between 1 and 99 inclusive";
+    static const char range[] = "argument must be between 0 and 100 inclusive";
     static const char scores[] =
         "Invalid oom-score-adj-values, elements must be between -2000 and 2000.";
     static const struct {
@@ -65,8 +65,8 @@ static void test_changes(void **state) {
     } cases[] = {
         {"appendonly", "yes", NULL, "yes"},
         {"appendonly", "maybe", "argument must be 'yes' or 'no'", "yes"},
-        {"active-defrag-cycle-min", "0", range, "1"},
-        {"active-defrag-cycle-min", "99", NULL, "99"},
+        {"cluster-compatibility-sample-ratio", "101", range, "0"},
+        {"cluster-compatibility-sample-ratio", "100", NULL, "100"},
         {"cluster-enabled", "yes", "can't set immutable config", "no"},
         {"dbfilename", "x", "can't set protected config", "dump.rdb"},
         {"oom-score-adj-values", "1 2 3", NULL, "1 2 3"},
