@@ -329,6 +329,14 @@ static void unix_sockets(void **state) {
 }
 
 /* A server with room for a few descriptors more. The limit is lowered under it. */
+/* io_uring goes by the limit that there was when it began to accept, and so notices nothing. */
+static bool knows_old_limit(int fd) {
+    char *info = wire_ask(fd, "INFO", "server", NULL);
+    bool knows = strstr(info, "multiplexing_api:io_uring") != NULL;
+    free(info);
+    return knows;
+}
+
 static void no_descriptors_left(void **state) {
     (void)state;
     struct server *poor = server_start(NULL);
@@ -344,7 +352,7 @@ static void no_descriptors_left(void **state) {
     for (int i = 0; i < 60; i++) {
         fds[i] = wire_connect(poor);
     }
-    if (!server_is_reference()) {
+    if (!server_is_reference() && !knows_old_limit(first)) {
         probe_wait_log(poor, "Too many open files");
     }
     int64_t begin_ms = harness_now_ms();
