@@ -1,6 +1,6 @@
-/* script: see script.h. What a server with one thread has sent is there once it has answered two PINGs
- * of another connection: the first is read behind the step, the second behind what the step's pass
- * sent. The server under test may have more threads: it is given time to send as much. */
+/* script: see script.h. What a server with one thread has sent is there once it has answered two
+ * PINGs of another connection: the first is read behind the step, the second behind what the step's
+ * pass sent. The server under test may have more threads: it is given time to send as much. */
 #include "script.h"
 
 #include "wire.h"

@@ -1,5 +1,5 @@
-/* cpulist: lists of processors as people write them: "0-7", "0,2,4", "0-31:2" (every second), or any
- * of these joined by commas. */
+/* cpulist: lists of processors as people write them: "0-7", "0,2,4", "0-31:2" (every second), or
+ * any of these joined by commas. */
 #ifndef LARDER_BASE_CPULIST_H
 #define LARDER_BASE_CPULIST_H
 

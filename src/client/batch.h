@@ -43,8 +43,8 @@ void batch_free(struct batch *batch);
 /* The client's socket is readable: reads, parses, adds the requests. The batch must have room. */
 void batch_read(struct batch *batch, struct client *client);
 
-/* Parses on in what the client has left over (after a pause, or behind a full reply). The batch must
- * have room. */
+/* Parses on in what the client has left over (after a pause, or behind a full reply). The batch
+ * must have room. */
 void batch_resume(struct batch *batch, struct client *client);
 
 /* Whether there is room for another read. */

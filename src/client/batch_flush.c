@@ -1,6 +1,6 @@
-/* batch_flush: the replies of a batch go to the sockets, in the thread that serves them: one send for
- * each connection. Where the loop sends for us, those of many connections go with one system call;
- * replies in several pieces and what does not come first are sent at once all the same. */
+/* batch_flush: the replies of a batch go to the sockets, in the thread that serves them: one send
+ * for each connection. Where the loop sends for us, those of many connections go with one system
+ * call; replies in several pieces and what does not come first are sent at once all the same. */
 #include <errno.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@
 #define TOGETHER_MAX 2
 #else
 /* Pieces handed to one writev. */
-#define SEND_PIECES 64
+#define SEND_PIECES  64
 /* Sends that go together. */
 #define TOGETHER_MAX 128
 #endif
@@ -169,8 +169,8 @@ static void send_together(struct batch *batch, struct turn *turn) {
     sends->turns[at] = turn;
     sends->pieces[at] =
         (struct iovec){.iov_base = (void *)(uintptr_t)turn->at, .iov_len = turn->size};
-    sends->sends[at] = (struct loop_send){
-        .fd = turn->client->watch.fd, .pieces = &sends->pieces[at], .count = 1};
+    sends->sends[at] =
+        (struct loop_send){.fd = turn->client->watch.fd, .pieces = &sends->pieces[at], .count = 1};
     loop_send(batch->thread->loop, &sends->sends[at]);
     if (sends->count == TOGETHER_MAX) {
         commit(batch);

@@ -1,12 +1,13 @@
-/* batch_int: what the parts of a batch share. Reading and parsing (batch_read.c) fill it; planning and
- * executing (batch_execute.c) put replies into it; flushing (batch_flush.c) empties it. client/batch.h
- * draws the picture.
+/* batch_int: what the parts of a batch share. Reading and parsing (batch_read.c) fill it; planning
+ * and executing (batch_execute.c) put replies into it; flushing (batch_flush.c) empties it.
+ * client/batch.h draws the picture.
  *
  *     requests  [a][a][a][b][c][c]        in order of execution, one client's together
- *     turns     [a      ][b][c   ]        one for each client: where its requests begin, its replies
+ *     turns     [a      ][b][c   ]        one for each client: where its requests begin, its
+ *     replies
  *
- * Whoever executes touches neither the connections nor what they own: what they must know comes back
- * in their turn. */
+ * Whoever executes touches neither the connections nor what they own: what they must know comes
+ * back in their turn. */
 #ifndef LARDER_CLIENT_BATCH_INT_H
 #define LARDER_CLIENT_BATCH_INT_H
 

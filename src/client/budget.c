@@ -20,6 +20,11 @@ static size_t buffered_by(const struct client *client) {
     return client->output.footprint + (client->input == NULL ? 0 : input_footprint(client->input));
 }
 
+/* What waits to be handed to its thread. */
+static size_t queued_for(const struct client *client) {
+    return client->queue == &client->output ? 0 : client->queue->footprint;
+}
+
 /* The clients with the largest buffers, largest first. */
 struct largest {
     size_t count;
@@ -85,7 +90,7 @@ void clients_keep_budget(struct clients *clients) {
     int64_t total = 0;
     struct largest largest = {0};
     for (struct client *c = clients->first; c != NULL; c = c->next) {
-        size_t size = c->flags & CLIENT_CLOSING ? 0 : buffered_by(c);
+        size_t size = c->flags & CLIENT_CLOSING ? 0 : buffered_by(c) + queued_for(c);
         total += (int64_t)size;
         if (size > 0 && !(c->flags & (CLIENT_NO_EVICT | CLIENT_INTERNAL))) {
             offer(&largest, c, size);
@@ -94,6 +99,11 @@ void clients_keep_budget(struct clients *clients) {
     for (size_t i = 0; i < largest.count && total > most; i++) {
         total -= (int64_t)largest.items[i].size;
         evict_client(largest.items[i].client);
+    }
+    /* Those sums are of before. */
+    atomic_store_explicit(&clients->inlined.buffered, 0, memory_order_relaxed);
+    for (size_t i = 0; i < clients->thread_count; i++) {
+        atomic_store_explicit(&clients->threads[i]->buffered, 0, memory_order_relaxed);
     }
     clients->over_budget = total > most && largest.count == CLOSED_MAX;
     clients_release(clients);

@@ -1,6 +1,6 @@
-/* client: the registry, and the life of clients as the executing thread sees it: accepting, pausing,
- * closing. Their connections are in connection.c, what they show of themselves in describe.c, what
- * they send and get in batch.c, what else goes to them in outgoing.c. */
+/* client: the registry, and the life of clients as the executing thread sees it: accepting,
+ * pausing, closing. Their connections are in connection.c, what they show of themselves in
+ * describe.c, what they send and get in batch.c, what else goes to them in outgoing.c. */
 #include "client/client.h"
 
 #include <errno.h>

@@ -5,15 +5,15 @@
  * arena, what it gets is sent from the loop's arena. Only a request that has not arrived whole
  * (input) and a reply that the socket did not take (output) have memory of their own.
  *
- * Two halves. The connection (socket, what came and what waits to go) belongs to the I/O thread that
- * serves it, `thread`: client/connection.h. Who is behind it (name, database, protocol,
+ * Two halves. The connection (socket, what came and what waits to go) belongs to the I/O thread
+ * that serves it, `thread`: client/connection.h. Who is behind it (name, database, protocol,
  * subscriptions, place in the registry) belongs to the thread that executes commands. With one
  * thread they are the same; with several, what the one has for the other goes through queues
  * (client/io_thread.h), and the rare commands that need both let the I/O threads stand still
  * (client/hold.h). A function here is the executing thread's.
  *
- * Life: accepted -> reading and executing in batches (client/batch.h) -> closing -> freed at the end
- * of a pass, when no batch and no queue knows it any more. So a pointer to a client stays valid
+ * Life: accepted -> reading and executing in batches (client/batch.h) -> closing -> freed at the
+ * end of a pass, when no batch and no queue knows it any more. So a pointer to a client stays valid
  * through the pass. */
 #ifndef LARDER_CLIENT_CLIENT_H
 #define LARDER_CLIENT_CLIENT_H
@@ -150,7 +150,8 @@ struct client {
     struct clients *clients;
     struct io_thread *thread; /* that serves it; both halves read it */
     struct output output;     /* what the socket has not taken */
-    /* The halves' small fields lie in words of their own: a compiler may read neighbours together. */
+    /* The halves' small fields lie in words of their own: a compiler may read neighbours
+     * together. */
     uint32_t state;      /* set of connection_state */
     uint8_t limit_class; /* enum client_class, as of its last batch */
     bool moved;          /* out of one loop, and not in another yet */

@@ -45,8 +45,8 @@ enum client_order {
     CLIENT_ORDER_MOVE = 1 << 3,   /* let go of it */
 };
 
-/* Watches the connection in client->thread, which serves it from now on; closes it if that is not to
- * be. */
+/* Watches the connection in client->thread, which serves it from now on; closes it if that is not
+ * to be. */
 void connection_adopt(struct client *client);
 /* The thread no longer knows it: neither watched nor in any list. It must be neither in flight nor
  * closing. What its loop had received goes with it. */

@@ -1,7 +1,8 @@
-/* io_thread: the I/O thread's side: a loop of its own whose passes begin with what came back from the
- * executing thread and end with handing over what was read.
+/* io_thread: the I/O thread's side: a loop of its own whose passes begin with what came back from
+ * the executing thread and end with handing over what was read.
  *
- *     pass:  enter -> take (batches: flush; parcels: obey, send) -> sockets -> resume -> submit -> leave
+ *     pass:  enter -> take (batches: flush; parcels: obey, send) -> sockets -> resume -> submit ->
+ *     leave
  */
 #include "client/io_thread.h"
 

@@ -9,8 +9,8 @@
  * A batch is handed over whole and comes back with replies; whoever has it owns all that it holds.
  * Each thread has BATCHES_PER_THREAD of them, so it reads while another is executed; when all are
  * away it waits. A parcel is a list of connections with what has been queued for them since the
- * last one. Both go through the same queue, so that each connection gets its replies and messages in
- * the order in which they were made.
+ * last one. Both go through the same queue, so that each connection gets its replies and messages
+ * in the order in which they were made.
  *
  * A connection that ends rides in a batch too (`gone`): the executing thread forgets the client and
  * gives the batch back, and then nobody but the I/O thread knows it. Likewise one that moves to

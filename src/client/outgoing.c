@@ -1,7 +1,7 @@
-/* outgoing: what goes to a client beside the replies of the batch: messages that others send it, and
- * the orders of the executing thread. Everything of that kind is queued here, and leaves at the end
- * of the pass (clients_flush): with one send for each client that this thread serves, and with one
- * parcel for each other thread.
+/* outgoing: what goes to a client beside the replies of the batch: messages that others send it,
+ * and the orders of the executing thread. Everything of that kind is queued here, and leaves at the
+ * end of the pass (clients_flush): with one send for each client that this thread serves, and with
+ * one parcel for each other thread.
  *
  * Order. A connection's bytes must come in the order in which they were made:
  * - replies of the batch that are finished but not sent yet are sent before the message is queued;

@@ -18,7 +18,7 @@ struct item {
 
 static void test_order(void **state) {
     (void)state;
-    struct handoff_queue queue = {0};
+    struct handoff_queue queue = {NULL};
     struct item items[5] = {0};
     assert_true(handoff_is_empty(&queue));
     assert_null(handoff_take(&queue));
