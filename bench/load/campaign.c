@@ -222,7 +222,7 @@ static int check_names(const char *list) {
     while (*list != '\0') {
         struct bytes name = bytes_of(list, strcspn(list, ","));
         if (tests_find(name) == NULL) {
-            fprintf(stderr, "There is no test %.*s; there are: ", (int)name.size, name.at);
+            fprintf(stderr, "There is no test %.*s; there are:", (int)name.size, name.at);
             tests_print_names(stderr);
             fputc('\n', stderr);
             return 1;
