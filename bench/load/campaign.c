@@ -217,12 +217,12 @@ static int run_mix(struct campaign *campaign) {
     return status;
 }
 
-/* All names of the list are known before the first is run. */
+/* Whether all names of the list are known, before anything is run. */
 static int check_names(const char *list) {
     while (*list != '\0') {
         struct bytes name = bytes_of(list, strcspn(list, ","));
         if (tests_find(name) == NULL) {
-            fprintf(stderr, "There is no test %.*s; there are: ", (int)name.size, name.at);
+            fprintf(stderr, "There is no test %.*s; there are:", (int)name.size, name.at);
             tests_print_names(stderr);
             fputc('\n', stderr);
             return 1;
@@ -237,7 +237,7 @@ static int check_names(const char *list) {
 static int run_tests(struct campaign *campaign) {
     const struct options_given *options = campaign->options;
     const char *at = options->tests;
-    int status = check_names(at);
+    int status = 0;
     while (status == 0 && *at != '\0') {
         struct bytes name = bytes_of(at, strcspn(at, ","));
         const struct test *test = tests_find(name);
@@ -289,7 +289,11 @@ int campaign_run(const struct options_given *options) {
     campaign.outcomes_size = TESTS_MAX * (size_t)options->server_count * sizeof *campaign.outcomes;
     campaign.outcomes = mem_zalloc(MEM_OTHER, campaign.outcomes_size);
     run_catch_interrupts();
-    int status = ask_versions(&campaign);
+    bool by_name = options->command_size == 0 && options->mix == NULL;
+    int status = by_name ? check_names(options->tests) : 0;
+    if (status == 0) {
+        status = ask_versions(&campaign);
+    }
     if (status == 0) {
         report_begin(options);
         status = options->command_size > 0 ? run_command(&campaign)

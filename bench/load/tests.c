@@ -1,4 +1,5 @@
-/* tests: the table. Names and requests are those of redis-benchmark where it has the same. */
+/* tests: the table. Names and requests are those of redis-benchmark where it has the same. A server
+ * that does not know a command answers so, and the run ends with that. */
 #include "load/tests.h"
 
 #include <string.h>
@@ -9,6 +10,8 @@
 #define WORDS_MAX  64
 #define TEXT_MAX   1024
 #define WEIGHT_MAX 1000000
+/* Of a list of names. */
+#define COLUMNS_MAX 80
 
 #define KEY    "__key__"
 #define PAIR   " " KEY " __value__"
@@ -25,6 +28,15 @@ static const struct test tests[] = {
     {.name = "mget", .words = "MGET" TEN(" " KEY), .load = "fill"},
     {.name = "hset", .words = "HSET myhash element:__rand_int__ __value__", .load = "fill_hash"},
     {.name = "hget", .words = "HGET myhash element:__rand_int__", .load = "fill_hash"},
+    {.name = "lpush", .words = "LPUSH mylist __value__"},
+    {.name = "rpush", .words = "RPUSH mylist __value__"},
+    {.name = "lpop", .words = "LPOP mylist"},
+    {.name = "rpop", .words = "RPOP mylist"},
+    {.name = "lrange_100", .words = "LRANGE mylist 0 99"},
+    {.name = "sadd", .words = "SADD myset element:__rand_int__"},
+    {.name = "spop", .words = "SPOP myset"},
+    {.name = "zadd", .words = "ZADD myzset __rand_int__ element:__rand_int__"},
+    {.name = "zpopmin", .words = "ZPOPMIN myzset"},
     {.name = "exists", .words = "EXISTS " KEY, .load = "fill"},
     {.name = "expire", .words = "EXPIRE " KEY " 86400", .load = "fill"},
     {.name = "del", .words = "DEL " KEY, .load = "fill"},
@@ -48,8 +60,15 @@ const struct test *tests_find(struct bytes name) {
 }
 
 void tests_print_names(FILE *out) {
+    size_t column = COLUMNS_MAX;
     for (size_t i = 0; i < test_count; i++) {
-        fprintf(out, "%s%s", i == 0 ? "" : " ", tests[i].name);
+        size_t size = strlen(tests[i].name) + 1;
+        column += size;
+        if (column > COLUMNS_MAX) {
+            fputs("\n ", out);
+            column = 1 + size;
+        }
+        fprintf(out, " %s", tests[i].name);
     }
 }
 

@@ -22,6 +22,7 @@ struct test {
 /* NULL when there is none of that name. */
 const struct test *tests_find(struct bytes name);
 
+/* Indented, on lines of their own; the last one is not ended. */
 void tests_print_names(FILE *out);
 
 /* The test's request. Freed with template_free. */

@@ -60,7 +60,7 @@ void usage_print(FILE *out) {
         "\n"
         "A command's words may hold __rand_int__ (a key's number, 12 digits) or be __key__ or "
         "__value__.\n"
-        "Tests: ",
+        "Tests:",
         out);
     tests_print_names(out);
     fputc('\n', out);

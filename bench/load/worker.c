@@ -36,6 +36,8 @@
 #define HOPELESS 1000
 /* What has been sent is removed from the front of a buffer from so many bytes on. */
 #define SENT_BYTES_MAX 65536
+/* Of a problem's second half: it leaves room for the first. */
+#define WHY_MAX (WORKER_PROBLEM_MAX - 32)
 
 struct connection {
     int fd;
@@ -60,7 +62,7 @@ static int fail(struct worker *worker, const char *what, const char *why) {
 
 /* A server that sends a client away often says why first. */
 static int fail_lost(struct worker *worker, const char *why) {
-    char text[WORKER_PROBLEM_MAX];
+    char text[WHY_MAX];
     const char *error = worker->tally.first_error;
     snprintf(text, sizeof text, "%s%s%s", why,
              error[0] == '\0' ? "" : "; it had answered: ", error);

@@ -284,7 +284,8 @@ static void diagnose(const struct figures *figures, struct buffer *out) {
         allocator->active - allocator->allocated > DOCTOR_FRAGMENTATION_BYTES) {
         buffer_printf(out,
                       "* Fragmentation is %.2f: pages are only partly in use, as after many keys "
-                      "of other sizes were deleted.\n",
+                      "of other sizes were deleted. With activedefrag they are moved together, and "
+                      "active_defrag_running in INFO shows that.\n",
                       ratio(allocator->active, allocator->allocated));
     }
     if (ratio(clients_bytes(), figures->used) > DOCTOR_CLIENTS_RATIO) {

@@ -9,7 +9,7 @@
 _Static_assert(sizeof(struct blob) == 24, "the header of a blob is 24 bytes");
 
 /* Beyond this the rounding to a class might overflow; no allocator has so much. */
-#define CAPACITY_MAX ((size_t)1 << 60)
+#define CAPACITY_MAX ((size_t)1 << 54)
 
 /* The capacity that fills the class which holds `capacity` bytes. */
 static size_t filled(size_t capacity) {
@@ -26,6 +26,7 @@ struct blob *blob_try_new(size_t capacity) {
         return NULL;
     }
     atomic_init(&blob->references, 1);
+    atomic_init(&blob->values, 1);
     blob->purpose = MEM_DATA;
     blob->size = 0;
     blob->capacity = capacity;
@@ -34,7 +35,8 @@ struct blob *blob_try_new(size_t capacity) {
 
 void blob_charge(struct blob *blob, enum mem_purpose purpose) {
     mem_recount((enum mem_purpose)blob->purpose, purpose, sizeof *blob + blob->capacity);
-    blob->purpose = (uint32_t)purpose;
+    blob->purpose = (uint8_t)purpose;
+    atomic_store_explicit(&blob->values, purpose == MEM_DATA, memory_order_relaxed);
 }
 
 struct blob *blob_try_copy(struct bytes content) {
@@ -53,6 +55,15 @@ void blob_release(struct blob *blob) {
         atomic_fetch_sub_explicit(&blob->references, 1, memory_order_acq_rel) == 1) {
         mem_free((enum mem_purpose)blob->purpose, blob, sizeof *blob + blob->capacity);
     }
+}
+
+void blob_drop(struct blob *blob) {
+    if (UNLIKELY(blob_is_shared(blob)) &&
+        atomic_fetch_sub_explicit(&blob->values, 1, memory_order_relaxed) == 1) {
+        mem_recount((enum mem_purpose)blob->purpose, MEM_BUFFER, sizeof *blob + blob->capacity);
+        blob->purpose = MEM_BUFFER;
+    }
+    blob_release(blob);
 }
 
 struct blob *blob_try_grow(struct blob *blob, size_t capacity) {

@@ -623,6 +623,9 @@ void dict_settle(uint64_t *const *slots, size_t count, const struct dict_mover *
                  struct sparse_tally *tally) {
     void *entries[SPARSE_BATCH_MAX];
     bool sparse[SPARSE_BATCH_MAX];
+    if (count == 0) {
+        return;
+    }
     for (size_t i = 0; i < count; i++) {
         entries[i] = dict_slot_entry(*slots[i]);
     }

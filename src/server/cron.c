@@ -56,8 +56,15 @@ void cron_reset(struct cron *cron) {
     cron->expire_lag_max_ms = 0;
 }
 
+static void on_eviction(void *context, const char *event, int64_t duration_us) {
+    latency_note(context, event, duration_us);
+}
+
 void cron_start(struct cron *cron, struct server *server) {
     *cron = (struct cron){.server = server};
+    server->evict.took = on_eviction;
+    server->evict.took_context = server->context.latency;
+    server->evict.timed_ms = &latency_options(server->context.latency)->threshold_ms;
     cron->timer.on_time = on_time;
     cron->timer.position = -1;
     cron->compact_timer.on_time = on_compact_time;

@@ -122,6 +122,10 @@ void evict_pass(struct evict *evict) {
     }
 }
 
+static inline bool is_timed(const struct evict *evict) {
+    return evict->timed_ms != NULL && *evict->timed_ms > 0;
+}
+
 /* Removes one key; false when none may go. */
 static bool evict_one(struct evict *evict) {
     struct database *database;
@@ -136,14 +140,19 @@ static bool evict_one(struct evict *evict) {
         return false;
     }
     size_t pending = lazyfree_pending_bytes(evict->keyspace->lazyfree);
+    bool timed = is_timed(evict);
+    int64_t start_us = timed ? clock_mono_us() : 0;
     keyspace_evict(evict->keyspace, database, entry);
+    if (UNLIKELY(timed)) {
+        evict->took(evict->took_context, "eviction-del", clock_mono_us() - start_us);
+    }
     if (UNLIKELY(lazyfree_pending_bytes(evict->keyspace->lazyfree) != pending)) {
         look_beside(evict);
     }
     return true;
 }
 
-bool evict_make_room(struct evict *evict) {
+static bool make_room(struct evict *evict) {
     int64_t end_us = 0;
     for (uint64_t evicted = 1; evict_is_over(evict); evicted++) {
         if (!evict_one(evict)) {
@@ -163,6 +172,16 @@ bool evict_make_room(struct evict *evict) {
         }
     }
     return true;
+}
+
+bool evict_make_room(struct evict *evict) {
+    if (LIKELY(!is_timed(evict))) {
+        return make_room(evict);
+    }
+    int64_t start_us = clock_mono_us();
+    bool made = make_room(evict);
+    evict->took(evict->took_context, "eviction-cycle", clock_mono_us() - start_us);
+    return made;
 }
 
 bool evict_slice(struct evict *evict, int64_t budget_us) {

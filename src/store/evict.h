@@ -24,6 +24,11 @@ struct evict {
     int64_t clients_bytes_max; /* what buffers of connections may take; 0: no limit */
     int64_t beside;            /* what counts and is not stored by this thread */
     struct victims victims;
+    /* Set by who wants to know how long single keys take to go, and all that one command has to
+     * evict: called while *timed_ms is above 0. */
+    void (*took)(void *context, const char *event, int64_t duration_us);
+    void *took_context;
+    const int64_t *timed_ms;
     /* What store/compact wants to count against the limit besides: memory that is lost between keys
      * and values and cannot be had back as fast as needed. */
     int64_t lost;

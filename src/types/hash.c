@@ -81,7 +81,7 @@ int hash_set(struct entry *hash, const struct hash_options *limits, const struct
         result = hash_table_set(hash, write, now_ms);
     }
     if (write->blob != NULL) {
-        blob_release(write->blob);
+        blob_drop(write->blob);
     }
     return result;
 }

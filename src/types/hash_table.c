@@ -36,7 +36,7 @@ static bool is_expired(const struct entry *e, int64_t now_ms) {
 
 static void element_free(struct entry *e) {
     if (entry_encoding(e) == ENTRY_BLOB) {
-        blob_release(entry_pointer(e));
+        blob_drop(entry_pointer(e));
     }
     entry_free(e);
 }
@@ -147,7 +147,7 @@ static bool shape_value(struct entry_shape *shape, struct bytes value, struct bl
         shape->encoding = ENTRY_INLINE;
         shape->value = value;
     } else {
-        blob = blob != NULL ? blob_hold(blob) : blob_try_copy(value);
+        blob = blob != NULL ? blob_share(blob) : blob_try_copy(value);
         if (blob == NULL) {
             return false;
         }
@@ -219,7 +219,7 @@ static bool overwrite(struct hash_table *table, struct place *place,
         *entry_word(e) = shape->word;
     }
     if (old_blob != NULL) {
-        blob_release(old_blob);
+        blob_drop(old_blob);
     }
     return true;
 }
@@ -250,7 +250,7 @@ int hash_table_set(struct entry *hash, const struct hash_write *write, int64_t n
     }
     if (!is_done) {
         if (shape.encoding == ENTRY_BLOB) {
-            blob_release((struct blob *)(uintptr_t)shape.word);
+            blob_drop((struct blob *)(uintptr_t)shape.word);
         }
         return -ENOMEM;
     }
@@ -541,7 +541,7 @@ static void copy_element(void *context, struct entry *e) {
         return;
     }
     if (shape.encoding == ENTRY_BLOB) {
-        blob_hold(entry_pointer(e)); /* blobs are never written to here, so both may have it */
+        blob_share(entry_pointer(e)); /* blobs are never written to here, so both may have it */
     }
     struct dict *dict = &copying->table->dict;
     dict_insert(dict, dict_hash(dict, entry_key(copy)), copy);
@@ -576,7 +576,7 @@ static void take_over(void *context, const struct hash_field *field) {
         shape_value(&shape, field->value, NULL) ? entry_try_new(field->name, &shape) : NULL;
     if (e == NULL) {
         if (shape.encoding == ENTRY_BLOB && shape.word != 0) {
-            blob_release((struct blob *)(uintptr_t)shape.word);
+            blob_drop((struct blob *)(uintptr_t)shape.word);
         }
         copying->failed = true;
         return;

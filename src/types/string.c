@@ -151,7 +151,7 @@ char *string_try_extend_blob(struct entry *entry, size_t size) {
         if (grown == NULL) {
             return NULL;
         }
-        blob_release(blob);
+        blob_drop(blob);
     } else {
         grown = size > blob->capacity ? blob_try_grow(blob, roomy(size)) : blob;
         if (grown == NULL) {

@@ -67,7 +67,7 @@ void value_free(struct entry *entry) {
     } else {
         check(entry_type(entry) == ENTRY_STRING);
         if (entry_encoding(entry) == ENTRY_BLOB) {
-            blob_release(entry_pointer(entry));
+            blob_drop(entry_pointer(entry));
         }
     }
     entry_free(entry);
@@ -120,7 +120,7 @@ struct entry *value_try_copy(const struct entry *entry, struct bytes key) {
     check(entry_type(entry) == ENTRY_STRING);
     struct entry *copy = entry_try_rename(entry, key);
     if (copy != NULL && entry_encoding(entry) == ENTRY_BLOB) {
-        blob_hold(entry_pointer(entry));
+        blob_share(entry_pointer(entry));
     }
     return copy;
 }

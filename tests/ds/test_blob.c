@@ -55,6 +55,89 @@ static void test_last_reference_frees(void **state) {
     assert_int_equal(mem_used_by(MEM_DATA), before);
 }
 
+/* What only readers hold is no data any more; what another value holds still is. */
+static void test_dropped_by_the_last_value_counts_as_buffer(void **state) {
+    (void)state;
+    size_t data = mem_used_by(MEM_DATA);
+    size_t buffers = mem_used_by(MEM_BUFFER);
+    struct blob *blob = blob_try_copy(bytes_text("read slowly"));
+    size_t size = blob_footprint(blob);
+    blob_share(blob);
+    blob_hold(blob);
+    blob_drop(blob);
+    assert_int_equal(mem_used_by(MEM_DATA), data + size);
+    blob_drop(blob);
+    assert_int_equal(mem_used_by(MEM_DATA), data);
+    assert_int_equal(mem_used_by(MEM_BUFFER), buffers + size);
+    blob_release(blob);
+    assert_int_equal(mem_used_by(MEM_BUFFER), buffers);
+
+    /* Nobody else holds it: it is freed as what it was. */
+    blob = blob_try_copy(bytes_text("read by nobody"));
+    blob_drop(blob);
+    assert_int_equal(mem_used_by(MEM_DATA), data);
+    assert_int_equal(mem_used_by(MEM_BUFFER), buffers);
+}
+
+/* A request's blob becomes a value's. */
+static void test_charged_blob_becomes_a_value(void **state) {
+    (void)state;
+    size_t data = mem_used_by(MEM_DATA);
+    size_t buffers = mem_used_by(MEM_BUFFER);
+    struct blob *blob = blob_try_new(5000);
+    blob_charge(blob, MEM_BUFFER);
+    assert_int_equal(mem_used_by(MEM_DATA), data);
+    assert_int_equal(mem_used_by(MEM_BUFFER), buffers + blob_footprint(blob));
+    blob_charge(blob, MEM_DATA);
+    blob_hold(blob);
+    blob_drop(blob);
+    assert_int_equal(mem_used_by(MEM_DATA), data);
+    assert_int_equal(mem_used_by(MEM_BUFFER), buffers + blob_footprint(blob));
+    blob_release(blob);
+    assert_int_equal(mem_used_by(MEM_BUFFER), buffers);
+}
+
+struct dropping {
+    struct blob *blob;
+    int is_value;
+};
+
+static void *let_go(void *context) {
+    const struct dropping *dropping = context;
+    if (dropping->is_value) {
+        blob_drop(dropping->blob);
+    } else {
+        blob_release(dropping->blob);
+    }
+    return NULL;
+}
+
+/* Values and readers let go at the same time, in every order: the sums are right in the end. */
+static void test_values_and_readers_let_go_at_once(void **state) {
+    (void)state;
+    enum { THREADS = 4, ROUNDS = 300 };
+    size_t data = mem_used_by(MEM_DATA);
+    size_t buffers = mem_used_by(MEM_BUFFER);
+    for (int round = 0; round < ROUNDS; round++) {
+        struct blob *blob = blob_try_copy(bytes_text("shared by many"));
+        struct dropping droppings[THREADS];
+        pthread_t threads[THREADS];
+        for (int i = 0; i < THREADS; i++) {
+            droppings[i] = (struct dropping){.blob = blob, .is_value = i % 2};
+            (void)(i % 2 ? blob_share(blob) : blob_hold(blob));
+        }
+        for (int i = 0; i < THREADS; i++) {
+            assert_int_equal(pthread_create(&threads[i], NULL, let_go, &droppings[i]), 0);
+        }
+        blob_drop(blob);
+        for (int i = 0; i < THREADS; i++) {
+            pthread_join(threads[i], NULL);
+        }
+        assert_int_equal(mem_used_by(MEM_DATA), data);
+        assert_int_equal(mem_used_by(MEM_BUFFER), buffers);
+    }
+}
+
 static void test_growth_keeps_content(void **state) {
     (void)state;
     size_t before = mem_used_by(MEM_DATA);
@@ -125,6 +208,9 @@ int main(void) {
         cmocka_unit_test(test_new_is_empty_and_fills_its_class),
         cmocka_unit_test(test_copy_holds_any_byte),
         cmocka_unit_test(test_last_reference_frees),
+        cmocka_unit_test(test_dropped_by_the_last_value_counts_as_buffer),
+        cmocka_unit_test(test_charged_blob_becomes_a_value),
+        cmocka_unit_test(test_values_and_readers_let_go_at_once),
         cmocka_unit_test(test_growth_keeps_content),
         cmocka_unit_test(test_failures_change_nothing),
         cmocka_unit_test(test_threads_share),
