@@ -19,7 +19,7 @@
 
 /* The first list of pieces; it doubles from there and lives as long as the reply. */
 #define PIECES_FIRST 16
-/* Longest formatted error; what is longer is cut. Only names that clients sent can be that long. */
+/* Most errors; a longer one repeats something that a client sent. */
 #define ERROR_SIZE_USUAL 1024
 /* Bytes in a chunk of the usual size. */
 #define CHUNK_CAPACITY (REPLY_CHUNK_SIZE - sizeof(struct reply_chunk))

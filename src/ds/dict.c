@@ -621,7 +621,7 @@ size_t dict_slots(struct dict *dict, uint32_t *bucket, uint64_t **slots, size_t 
 
 void dict_settle(uint64_t *const *slots, size_t count, const struct dict_mover *mover,
                  struct sparse_tally *tally) {
-    void *entries[SPARSE_BATCH_MAX];
+    void *entries[SPARSE_BATCH_MAX] = {NULL};
     bool sparse[SPARSE_BATCH_MAX];
     if (count == 0) {
         return;
