@@ -337,17 +337,24 @@ void crew_balance(struct clients *clients) {
     clients->balance_due = active(clients) != clients->thread_count;
 }
 
-static void pin_server(const struct clients *clients) {
+int clients_pin(const struct clients *clients) {
     cpu_set_t set;
     int count = cpulist_parse(clients->options.server_cpus, &set);
-    if (count < 0) {
-        log_warning("server-cpulist is no list of processors: %s", clients->options.server_cpus);
-    } else if (count > 0 && pthread_setaffinity_np(pthread_self(), sizeof set, &set) != 0) {
+    if (count > 0 && pthread_setaffinity_np(pthread_self(), sizeof set, &set) != 0) {
         log_warning("The server cannot run on the processors %s", clients->options.server_cpus);
+        return -1;
     }
-    if (cpulist_parse(clients->options.io_cpus, &set) < 0) {
-        log_warning("io-cpulist is no list of processors: %s", clients->options.io_cpus);
+    return 0;
+}
+
+/* Whether the option is a list of processors; logs if not. */
+static bool is_list(const char *option, const char *text) {
+    cpu_set_t set;
+    if (cpulist_parse(text, &set) >= 0) {
+        return true;
     }
+    log_warning("%s is no list of processors: %s. Expected: 0-3 or 0,2 or 0-7:2", option, text);
+    return false;
 }
 
 int clients_start(struct clients *clients, const char *backend, int fd_max) {
@@ -355,10 +362,13 @@ int clients_start(struct clients *clients, const char *backend, int fd_max) {
     clients->inlined.loop = clients->context->loop;
     clients->backend = backend;
     clients->fd_max = fd_max;
+    if (!is_list("server-cpulist", clients->options.server_cpus) ||
+        !is_list("io-cpulist", clients->options.io_cpus)) {
+        return -1;
+    }
     size_t wanted = (size_t)clients->options.io_threads - 1;
     clients->balance_due = true;
     crew_balance(clients);
-    pin_server(clients);
     return active(clients) == wanted ? 0 : -1;
 }
 

@@ -257,7 +257,7 @@ int server_start(struct server *server) {
     }
     cron_start(&server->cron, server);
     info_start(&server->info);
-    return 0;
+    return clients_pin(server->context.clients);
 }
 
 void server_run(struct server *server) {
