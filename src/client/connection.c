@@ -3,10 +3,12 @@
  * of the executing thread through io_thread.c, or directly when that is the same thread. */
 #include "client/connection.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "client/client_int.h"
 #include "client/input.h"
 #include "client/io_thread.h"
@@ -107,20 +109,24 @@ void connection_check_output(struct client *client) {
     }
 }
 
-void connection_send_output(struct client *client) {
+/* So many bytes of output have been sent, or -errno: what depended on it is put right. */
+static void output_went(struct client *client, ssize_t sent) {
     struct io_thread *thread = client->thread;
-    if (!output_is_empty(&client->output)) {
-        ssize_t sent = output_send(&client->output, &client->transport, SEND_PER_PASS);
-        if (sent < 0) {
-            connection_close(client);
-            return;
-        }
-        if (sent > 0) {
-            client->last_ms = thread->clock->now_ms;
-        }
-        client->bytes_out += (uint64_t)sent;
-        thread->counts->total_net_output_bytes += (uint64_t)sent;
-        thread->counts->total_writes_processed++;
+    if (sent < 0) {
+        connection_close(client);
+        return;
+    }
+    if (sent > 0) {
+        client->last_ms = thread->clock->now_ms;
+    }
+    client->bytes_out += (uint64_t)sent;
+    thread->counts->total_net_output_bytes += (uint64_t)sent;
+    thread->counts->total_writes_processed++;
+}
+
+static void after_output(struct client *client) {
+    if (client->state & CONNECTION_CLOSING) {
+        return;
     }
     if (output_is_empty(&client->output) && client->state & CONNECTION_CLOSE_SENT) {
         connection_close(client);
@@ -132,6 +138,73 @@ void connection_send_output(struct client *client) {
     }
     connection_check_output(client);
     connection_update_interest(client);
+}
+
+void connection_send_output(struct client *client) {
+    if (!output_is_empty(&client->output)) {
+        output_went(client, output_send(&client->output, &client->transport, SEND_PER_PASS));
+    }
+    after_output(client);
+}
+
+/* ---- sending together ---- */
+
+#define OFFERS_MAX  64
+#define PIECES_EACH 4
+
+struct offers {
+    int count;
+    struct {
+        struct client *client;
+        size_t size;
+    } offered[OFFERS_MAX];
+    struct iovec pieces[OFFERS_MAX][PIECES_EACH];
+    struct loop_send sends[OFFERS_MAX];
+};
+
+void connection_commit(struct io_thread *thread) {
+    struct offers *offers = thread->offers;
+    if (offers == NULL || offers->count == 0) {
+        return;
+    }
+    loop_send_commit(thread->loop);
+    for (int i = 0; i < offers->count; i++) {
+        struct client *client = offers->offered[i].client;
+        ssize_t sent = offers->sends[i].result == -EAGAIN ? 0 : offers->sends[i].result;
+        if (sent >= 0) {
+            output_sent(&client->output, (size_t)sent, offers->offered[i].size);
+        }
+        output_went(client, sent);
+        after_output(client);
+    }
+    offers->count = 0;
+}
+
+void connection_offer_output(struct client *client) {
+    struct io_thread *thread = client->thread;
+    if (LIKELY(!loop_receives_ahead(thread->loop)) || output_is_empty(&client->output)) {
+        connection_send_output(client);
+        return;
+    }
+    if (thread->offers == NULL) {
+        thread->offers = mem_zalloc(MEM_ARENA, sizeof *thread->offers);
+    }
+    struct offers *offers = thread->offers;
+    int at = offers->count++;
+    struct iovec *pieces = offers->pieces[at];
+    offers->offered[at].client = client;
+    int count = output_front(&client->output, pieces, PIECES_EACH, SEND_PER_PASS,
+                             &offers->offered[at].size);
+    offers->sends[at] =
+        (struct loop_send){.fd = client->watch.fd, .pieces = pieces, .count = count};
+    loop_send(thread->loop, &offers->sends[at]);
+    if (offers->count == OFFERS_MAX) {
+        connection_commit(thread);
+    }
+}
+
+void connection_free_offers(struct io_thread *thread) {
+    mem_free(MEM_ARENA, thread->offers, sizeof *thread->offers);
 }
 
 /* ---- beginning and end ---- */

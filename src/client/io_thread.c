@@ -65,7 +65,7 @@ static void open_mail(struct mail *mail) {
             if (client->watch.interest & LOOP_WRITE) {
                 connection_check_output(client); /* it will be told when the socket takes more */
             } else {
-                connection_send_output(client);
+                connection_offer_output(client);
             }
         }
     }
@@ -76,6 +76,7 @@ static void open_parcel(struct io_thread *thread, struct parcel *parcel) {
     for (size_t i = 0; i < parcel->count; i++) {
         open_mail(&parcel->mail[i]);
     }
+    connection_commit(thread);
     if (parcel->stop_reading) {
         thread->stopped = true;
         for (struct client *c = thread->first; c != NULL; c = c->next_own) {
@@ -270,10 +271,12 @@ void io_thread_init_inlined(struct io_thread *thread, struct clients *clients) {
 }
 
 void io_thread_free_inlined(struct io_thread *thread) {
+    connection_free_offers(thread);
     batch_free(thread->filling);
 }
 
 static void free_thread(struct io_thread *thread) {
+    connection_free_offers(thread);
     if (thread->filling != NULL) {
         batch_free(thread->filling);
     }

@@ -67,6 +67,7 @@ struct io_thread {
     struct client *closing;   /* not in flight, to be forgotten */
     struct client *moving;    /* not in flight, to be given away */
     struct client *to_resume;
+    struct offers *offers; /* sends that go together; NULL until there were some */
     struct batch *filling; /* never NULL while connections are looked at */
     struct batch *spare;
 

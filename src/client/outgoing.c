@@ -44,7 +44,7 @@ static void flush_inlined(struct client *client) {
         /* It will be told when the socket takes more; to ask would be in vain. */
         connection_check_output(client);
     } else {
-        connection_send_output(client);
+        connection_offer_output(client);
     }
 }
 
@@ -74,6 +74,7 @@ void clients_flush(struct clients *clients) {
             pack(client);
         }
     }
+    connection_commit(&clients->inlined);
     crew_post(clients);
 }
 

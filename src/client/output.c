@@ -17,7 +17,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <sys/uio.h>
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -252,28 +251,39 @@ static void consume(struct output *output, size_t sent) {
     }
 }
 
+int output_front(const struct output *output, struct iovec *pieces, int max, size_t size_max,
+                 size_t *size) {
+    int count = 0;
+    *size = 0;
+    for (struct output_block *block = output->first;
+         block != NULL && count < max && *size < size_max; block = block->next) {
+        size_t part = block->size < size_max - *size ? block->size : size_max - *size;
+        pieces[count].iov_base = (void *)(uintptr_t)block->at;
+        pieces[count].iov_len = part;
+        count++;
+        *size += part;
+    }
+    if (output->run.block != NULL && count < max && *size < size_max) {
+        /* The blocks ended before the vector did, so this is what comes next. */
+        struct bytes rest = shared_bytes(&output->run);
+        pieces[count].iov_base = (void *)(uintptr_t)rest.at;
+        pieces[count].iov_len = rest.size < size_max - *size ? rest.size : size_max - *size;
+        *size += pieces[count].iov_len;
+        count++;
+    }
+    return count;
+}
+
+void output_sent(struct output *output, size_t sent, size_t offered) {
+    consume(output, sent);
+    output->waits = sent < offered;
+}
+
 /* One write of what is in front, at most `max` bytes; *asked is how many those were. */
 static ssize_t send_front(const struct output *output, struct transport *transport, size_t max,
                           size_t *asked) {
     struct iovec pieces[SEND_PIECES];
-    int count = 0;
-    *asked = 0;
-    for (struct output_block *block = output->first;
-         block != NULL && count < SEND_PIECES && *asked < max; block = block->next) {
-        size_t size = block->size < max - *asked ? block->size : max - *asked;
-        pieces[count].iov_base = (void *)(uintptr_t)block->at;
-        pieces[count].iov_len = size;
-        count++;
-        *asked += size;
-    }
-    if (output->run.block != NULL && count < SEND_PIECES && *asked < max) {
-        /* The blocks ended before the vector did, so this is what comes next. */
-        struct bytes rest = shared_bytes(&output->run);
-        pieces[count].iov_base = (void *)(uintptr_t)rest.at;
-        pieces[count].iov_len = rest.size < max - *asked ? rest.size : max - *asked;
-        *asked += pieces[count].iov_len;
-        count++;
-    }
+    int count = output_front(output, pieces, SEND_PIECES, max, asked);
     if (count == 1) {
         return transport_write(transport, pieces[0].iov_base, pieces[0].iov_len);
     }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "base/bytes.h"
 #include "client/shared.h"
@@ -68,6 +69,14 @@ void output_take(struct output *output, struct output *more);
 /* Calls for each run of bytes, in order. */
 void output_visit(const struct output *output, void (*visit)(void *context, struct bytes bytes),
                   void *context);
+
+/* The first pieces, `max` of them at most and not beyond `size_max` bytes; *size gets how many bytes
+ * they have. They stay until something is sent or cleared. */
+int output_front(const struct output *output, struct iovec *pieces, int max, size_t size_max,
+                 size_t *size);
+
+/* So many bytes from the front have been sent, of so many that the socket was offered. */
+void output_sent(struct output *output, size_t sent, size_t offered);
 
 /* Sends as much as the socket takes, at most `max` bytes. Returns the bytes sent (0 when it takes
  * nothing), or -errno when the connection is broken. */
