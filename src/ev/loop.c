@@ -95,6 +95,7 @@ struct loop {
     struct posted posted;
     struct pass_time time;
     int64_t busy_ns;
+    int64_t waited_ns;
     int64_t ready_since_ns;
     struct loop_stats stats;
 
@@ -535,6 +536,7 @@ static void note_pass(struct loop *loop, int64_t wall_ns) {
     loop->busy_ns += wall_ns;
     loop->stats.passes++;
     loop->stats.busy_us = (uint64_t)(loop->busy_ns / NS_PER_US);
+    loop->stats.waited_us = (uint64_t)(loop->waited_ns / NS_PER_US);
     loop->stats.pass_last_us = (uint64_t)(wall_ns / NS_PER_US);
     loop->stats.pass_max_us = (uint64_t)((loop->time.max_ns + NS_PER_US - 1) / NS_PER_US);
 }
@@ -547,6 +549,7 @@ static void run_pass(struct loop *loop, int64_t now_ns, int64_t limit_us) {
         int64_t began_ns = loop->time.end_ns;
         wait_for_events(loop, time_to_wait(loop, now_ns, limit_us));
         pass_time_start(&loop->time);
+        loop->waited_ns += loop->time.start_ns - began_ns;
         bool slept = loop->time.start_ns - began_ns > SLEPT_NS;
         loop->ready_since_ns = slept ? loop->time.start_ns : looked_ns;
     } else {
@@ -601,5 +604,6 @@ int64_t loop_ready_since_ns(const struct loop *loop) {
 void loop_stats_reset(struct loop *loop) {
     loop->stats = (struct loop_stats){0};
     loop->busy_ns = 0;
+    loop->waited_ns = 0;
     loop->time.max_ns = 0;
 }

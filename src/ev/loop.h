@@ -72,6 +72,7 @@ struct loop_stats {
     uint64_t passes;
     uint64_t events;       /* watches called */
     uint64_t busy_us;      /* in passes, waiting not counted */
+    uint64_t waited_us;    /* between them: looking, spinning, sleeping */
     uint64_t pass_max_us;  /* longest pass by the thread's CPU clock */
     uint64_t pass_last_us; /* by the wall */
 };
