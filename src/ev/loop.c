@@ -549,7 +549,7 @@ static void run_pass(struct loop *loop, int64_t now_ns, int64_t limit_us) {
         int64_t began_ns = loop->time.end_ns;
         wait_for_events(loop, time_to_wait(loop, now_ns, limit_us));
         pass_time_start(&loop->time);
-        loop->waited_ns += loop->time.start_ns - began_ns;
+        loop->waited_ns += began_ns > 0 ? loop->time.start_ns - began_ns : 0;
         bool slept = loop->time.start_ns - began_ns > SLEPT_NS;
         loop->ready_since_ns = slept ? loop->time.start_ns : looked_ns;
     } else {
