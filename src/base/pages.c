@@ -72,6 +72,9 @@ struct pages {
     size_t small_next;         /* where the thread looks next */
     extent_hooks_t hooks;
     extent_hooks_t *before; /* the allocator's own */
+    int user_cpu;           /* the processor on which the allocator asked last */
+    int left_cpu;           /* the one that the thread has left; its own, like `allowed` */
+    cpu_set_t allowed;      /* processors that the thread may use at all */
     _Atomic size_t prepared;
     _Atomic size_t repaired;
 };
@@ -167,6 +170,7 @@ static void *hook_alloc(extent_hooks_t *hooks, void *wanted, size_t size, size_t
         return NULL; /* where that is, is not ours to say */
     }
     pthread_mutex_lock(&pages.lock);
+    pages.user_cpu = sched_getcpu();
     uintptr_t at = take_ready(size, alignment);
     if (at == 0) {
         at = take_small(size, alignment);
@@ -192,6 +196,18 @@ static bool hook_purge(extent_hooks_t *hooks, void *extent, size_t size, size_t 
 }
 
 /* The thread. */
+
+/* Leaves the processor to who asks for memory, if there is another. */
+static void step_aside(int cpu) {
+    if (cpu == pages.left_cpu || cpu < 0) {
+        return;
+    }
+    cpu_set_t others = pages.allowed;
+    CPU_CLR(cpu, &others);
+    if (CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof others, &others) == 0) {
+        pages.left_cpu = cpu;
+    }
+}
 
 /* Makes one huge page of memory that nobody uses. If the kernel has none, these are 512 small
  * ones. */
@@ -249,9 +265,11 @@ static void repair_one(void) {
         if (at == 0 || at + HUGE_PAGE > pages.end) {
             continue; /* the end of a reservation */
         }
+        int cpu = pages.user_cpu;
         pthread_mutex_unlock(&pages.lock);
         bool full = is_full(at);
         if (full) {
+            step_aside(cpu);
             repair(at);
         }
         pthread_mutex_lock(&pages.lock);
@@ -308,6 +326,10 @@ static uintptr_t next_to_prepare(void) {
 static void *run(void *context) {
     (void)context;
     pthread_setname_np(pthread_self(), "larder-pages");
+    pages.left_cpu = -1;
+    if (sched_getaffinity(0, sizeof pages.allowed, &pages.allowed) != 0) {
+        CPU_ZERO(&pages.allowed);
+    }
     /* Only when nobody else wants the processor: who serves requests must not wait for it. */
     (void)sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0});
     /* The allocator's own thread, which gives memory back, inherits that from who starts it. */
@@ -321,7 +343,9 @@ static void *run(void *context) {
             continue;
         }
         uintptr_t start = pages.start;
+        int cpu = pages.user_cpu;
         pthread_mutex_unlock(&pages.lock);
+        step_aside(cpu);
         prepare(at);
         pthread_mutex_lock(&pages.lock);
         if (start == pages.start) { /* no other reservation meanwhile */

@@ -17,6 +17,9 @@
  * The thread, and the allocator's own that gives memory back, run only when nobody else wants the
  * processor. On a core that is never idle they come too late, and memory is in small pages; at
  * normal priority they kept requests waiting for 3 ms where server and threads share one core.
+ * The thread also stays off the processor of who asks for memory, if there is another: a host that
+ * has to find 2 MiB stops the whole processor for 2 to 6 ms, and priority does not help against
+ * that. In growing by 8 million keys the 99.9th percentile of the waits fell from 1.1 to 0.3 ms.
  *
  * Limits. Allocations of more than 2 MiB are in small pages at first. While the thread makes 2 MiB
  * huge that are in use, who wants to write there waits for it, some 300 microseconds, asleep. Only
