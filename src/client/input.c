@@ -121,15 +121,15 @@ bool input_begin_blob(struct input *input) {
 char *input_blob_room(struct input *input, size_t *room) {
     struct blob *blob = input->filling;
     size_t whole = (size_t)input->state.bulk;
-    if (blob->size == blob->capacity && blob->size < whole) {
-        size_t capacity = blob->capacity * 2 < whole ? blob->capacity * 2 : whole;
+    if (blob->size == blob_capacity(blob) && blob->size < whole) {
+        size_t capacity = blob_capacity(blob) * 2 < whole ? blob_capacity(blob) * 2 : whole;
         blob = blob_try_grow(blob, capacity);
         if (blob == NULL) {
             return NULL;
         }
         input->filling = blob;
     }
-    size_t end = blob->capacity < whole ? blob->capacity : whole;
+    size_t end = blob_capacity(blob) < whole ? blob_capacity(blob) : whole;
     *room = end - blob->size;
     return blob->bytes + blob->size;
 }

@@ -16,6 +16,14 @@ static size_t filled(size_t capacity) {
     return mem_class(sizeof(struct blob) + capacity) - sizeof(struct blob);
 }
 
+static enum mem_purpose purpose_of(const struct blob *blob) {
+    return (enum mem_purpose)(atomic_load_explicit(&blob->room, memory_order_relaxed) & 0xff);
+}
+
+static void set_room(struct blob *blob, uint64_t capacity, enum mem_purpose purpose) {
+    atomic_store_explicit(&blob->room, capacity << 8 | (uint64_t)purpose, memory_order_relaxed);
+}
+
 struct blob *blob_try_new(size_t capacity) {
     if (capacity > CAPACITY_MAX) {
         return NULL;
@@ -27,15 +35,14 @@ struct blob *blob_try_new(size_t capacity) {
     }
     atomic_init(&blob->references, 1);
     atomic_init(&blob->values, 1);
-    blob->purpose = MEM_DATA;
     blob->size = 0;
-    blob->capacity = capacity;
+    set_room(blob, capacity, MEM_DATA);
     return blob;
 }
 
 void blob_charge(struct blob *blob, enum mem_purpose purpose) {
-    mem_recount((enum mem_purpose)blob->purpose, purpose, sizeof *blob + blob->capacity);
-    blob->purpose = (uint8_t)purpose;
+    mem_recount(purpose_of(blob), purpose, sizeof *blob + blob_capacity(blob));
+    set_room(blob, blob_capacity(blob), purpose);
     atomic_store_explicit(&blob->values, purpose == MEM_DATA, memory_order_relaxed);
 }
 
@@ -53,32 +60,32 @@ void blob_release(struct blob *blob) {
      * holder needs no locked instruction: nobody else can take a reference. */
     if (atomic_load_explicit(&blob->references, memory_order_acquire) == 1 ||
         atomic_fetch_sub_explicit(&blob->references, 1, memory_order_acq_rel) == 1) {
-        mem_free((enum mem_purpose)blob->purpose, blob, sizeof *blob + blob->capacity);
+        mem_free(purpose_of(blob), blob, sizeof *blob + blob_capacity(blob));
     }
 }
 
 void blob_drop(struct blob *blob) {
     if (UNLIKELY(blob_is_shared(blob)) &&
         atomic_fetch_sub_explicit(&blob->values, 1, memory_order_relaxed) == 1) {
-        mem_recount((enum mem_purpose)blob->purpose, MEM_BUFFER, sizeof *blob + blob->capacity);
-        blob->purpose = MEM_BUFFER;
+        mem_recount(purpose_of(blob), MEM_BUFFER, sizeof *blob + blob_capacity(blob));
+        set_room(blob, blob_capacity(blob), MEM_BUFFER);
     }
     blob_release(blob);
 }
 
 struct blob *blob_try_grow(struct blob *blob, size_t capacity) {
     debug_check(!blob_is_shared(blob));
-    if (capacity <= blob->capacity) {
+    if (capacity <= blob_capacity(blob)) {
         return blob;
     }
     if (capacity > CAPACITY_MAX) {
         return NULL;
     }
     capacity = filled(capacity);
-    struct blob *grown = mem_try_realloc((enum mem_purpose)blob->purpose, blob,
-                                         sizeof *blob + blob->capacity, sizeof *blob + capacity);
+    struct blob *grown = mem_try_realloc(purpose_of(blob), blob, sizeof *blob + blob_capacity(blob),
+                                         sizeof *blob + capacity);
     if (grown != NULL) {
-        grown->capacity = capacity;
+        set_room(grown, capacity, purpose_of(grown));
     }
     return grown;
 }
@@ -89,5 +96,5 @@ struct blob *blob_settle(struct blob *blob, struct sparse_tally *tally) {
     if (atomic_load_explicit(&blob->references, memory_order_acquire) > 1) {
         return blob;
     }
-    return sparse_settle(blob, sizeof *blob + blob->capacity, tally);
+    return sparse_settle(blob, sizeof *blob + blob_capacity(blob), tally);
 }

@@ -15,11 +15,12 @@
  * 4. While there is a value's reference the memory is counted as data; when the last of them goes
  * and others remain, as a buffer of connections: data is not evicted for what a slow reader holds.
  *
- * The counts are atomic, since another thread may let go of what it has sent, or free a value. The
- * purpose is not: it is changed by the sole holder (blob_charge), or by the one holder that brings
- * `values` to 0, before it gives its reference back; and read by the one that gives the last one
- * back, who sees what all others did before. `values` never rises from 0 while there are others:
- * only who holds a value's reference makes another. */
+ * The counts are atomic, since another thread may let go of what it has sent, or free a value; so is
+ * the last word, since another may ask for the capacity while the purpose changes. The purpose is
+ * changed by the sole holder (blob_charge), or by the one holder that brings `values` to 0, before
+ * it gives its reference back; and read by the one that gives the last one back, who sees what all
+ * others did before. `values` never rises from 0 while there are others: only who holds a value's
+ * reference makes another. */
 #ifndef LARDER_DS_BLOB_H
 #define LARDER_DS_BLOB_H
 
@@ -36,8 +37,7 @@ struct blob {
     _Atomic uint32_t references;
     _Atomic uint32_t values; /* of the references, those of values */
     size_t size;
-    uint64_t capacity : 56;
-    uint64_t purpose : 8; /* that its memory is counted under: enum mem_purpose */
+    _Atomic uint64_t room; /* capacity << 8 | what its memory is counted under: enum mem_purpose */
     char bytes[];
 };
 
@@ -51,6 +51,11 @@ void blob_charge(struct blob *blob, enum mem_purpose purpose);
 
 /* A blob that holds a copy. NULL when there is no memory. */
 struct blob *blob_try_copy(struct bytes content);
+
+/* Bytes that there is room for. */
+static inline uint64_t blob_capacity(const struct blob *blob) {
+    return atomic_load_explicit(&blob->room, memory_order_relaxed) >> 8;
+}
 
 static inline struct blob *blob_hold(struct blob *blob) {
     atomic_fetch_add_explicit(&blob->references, 1, memory_order_relaxed);
@@ -87,7 +92,7 @@ static inline struct bytes blob_bytes(const struct blob *blob) {
 
 /* What it takes from the allocator, in bytes. */
 static inline size_t blob_footprint(const struct blob *blob) {
-    return mem_class(sizeof *blob + blob->capacity);
+    return mem_class(sizeof *blob + blob_capacity(blob));
 }
 
 #endif

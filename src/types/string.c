@@ -113,7 +113,7 @@ char *string_extend(struct entry *entry, size_t size) {
     if (entry_encoding(entry) == ENTRY_BLOB) {
         struct blob *blob = entry_pointer(entry);
         debug_check(size >= blob->size);
-        if (blob_is_shared(blob) || blob->capacity < size) {
+        if (blob_is_shared(blob) || blob_capacity(blob) < size) {
             return NULL;
         }
         memset(blob->bytes + blob->size, 0, size - blob->size);
@@ -153,7 +153,7 @@ char *string_try_extend_blob(struct entry *entry, size_t size) {
         }
         blob_drop(blob);
     } else {
-        grown = size > blob->capacity ? blob_try_grow(blob, roomy(size)) : blob;
+        grown = size > blob_capacity(blob) ? blob_try_grow(blob, roomy(size)) : blob;
         if (grown == NULL) {
             return NULL;
         }

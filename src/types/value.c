@@ -135,8 +135,8 @@ static void string_validate(const struct entry *entry) {
     case ENTRY_BLOB: {
         const struct blob *blob = entry_pointer(entry);
         check(blob->references > 0);
-        check(blob->size <= blob->capacity);
-        check(sizeof *blob + blob->capacity == blob_footprint(blob));
+        check(blob->size <= blob_capacity(blob));
+        check(sizeof *blob + blob_capacity(blob) == blob_footprint(blob));
         break;
     }
     default:

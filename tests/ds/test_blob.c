@@ -18,10 +18,11 @@ static void test_new_is_empty_and_fills_its_class(void **state) {
         struct blob *blob = blob_try_new(capacities[i]);
         assert_non_null(blob);
         assert_int_equal(blob->size, 0);
-        assert_true(blob->capacity >= capacities[i]);
-        assert_int_equal(mem_class(sizeof *blob + blob->capacity), sizeof *blob + blob->capacity);
+        assert_true(blob_capacity(blob) >= capacities[i]);
+        assert_int_equal(mem_class(sizeof *blob + blob_capacity(blob)),
+                         sizeof *blob + blob_capacity(blob));
         assert_int_equal(mem_used_by(MEM_DATA) - before, blob_footprint(blob));
-        memset(blob->bytes, 0xAB, blob->capacity);
+        memset(blob->bytes, 0xAB, blob_capacity(blob));
         assert_false(blob_is_shared(blob));
         blob_release(blob);
         assert_int_equal(mem_used_by(MEM_DATA), before);
@@ -146,7 +147,7 @@ static void test_growth_keeps_content(void **state) {
     for (size_t capacity = 10; capacity < 3000000; capacity = capacity * 3 + 1) {
         blob = blob_try_grow(blob, capacity);
         assert_non_null(blob);
-        assert_true(blob->capacity >= capacity);
+        assert_true(blob_capacity(blob) >= capacity);
         assert_true(bytes_equal(blob_bytes(blob), bytes_text("0123456789")));
         assert_int_equal(mem_used_by(MEM_DATA) - before, blob_footprint(blob));
     }
@@ -167,12 +168,12 @@ static void test_failures_change_nothing(void **state) {
 
     struct blob *blob = blob_try_copy(bytes_text("text"));
     assert_non_null(blob);
-    size_t capacity = blob->capacity;
+    size_t capacity = blob_capacity(blob);
     mem_fail_after(1);
     assert_null(blob_try_grow(blob, 100000));
     mem_fail_after(0);
     assert_null(blob_try_grow(blob, SIZE_MAX));
-    assert_int_equal(blob->capacity, capacity);
+    assert_int_equal(blob_capacity(blob), capacity);
     assert_true(bytes_equal(blob_bytes(blob), bytes_text("text")));
     blob_release(blob);
     assert_int_equal(mem_used_by(MEM_DATA), before);
