@@ -84,7 +84,7 @@ static void set_current(struct batch *batch, struct client *client) {
     batch->turn = &batch->turns[batch->next_turn++];
     batch->holding = batch->full;
     reply->version = client->version;
-    if (UNLIKELY(client->flags & CLIENT_TO_FLUSH) && !batch->thread->inlined) {
+    if (UNLIKELY(client->flags & (CLIENT_TO_FLUSH | CLIENT_MOVING)) && !batch->thread->inlined) {
         /* What others have sent it since its thread was last told comes first. */
         output_visit(client->queue, add_mail, reply);
         output_clear(client->queue);

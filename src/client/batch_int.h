@@ -97,7 +97,6 @@ struct batch {
     struct client *gone;          /* to be forgotten */
     struct client *moved;         /* to be given to another thread */
     struct client_metrics counts; /* since the last batch */
-    bool ended;                   /* the thread has none left and ends */
     /* Execution. */
     struct reply reply;
     struct turn *turn;      /* whose requests are being executed; NULL: nobody's */

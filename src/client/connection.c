@@ -266,13 +266,23 @@ static void unlink_own(struct client *client) {
     thread->count--;
 }
 
+static bool drop_resume(struct client **link, const struct client *client) {
+    while (*link != NULL && *link != client) {
+        link = &(*link)->next_resume;
+    }
+    if (*link == NULL) {
+        return false;
+    }
+    *link = client->next_resume;
+    return true;
+}
+
 static void leave_resume_list(struct client *client) {
     if (client->state & CONNECTION_IN_LIST) {
-        struct client **link = &client->thread->to_resume;
-        while (*link != client) {
-            link = &(*link)->next_resume;
+        struct io_thread *thread = client->thread;
+        if (!drop_resume(&thread->to_resume, client)) {
+            check(drop_resume(&thread->resuming, client));
         }
-        *link = client->next_resume;
         client->state &= ~(uint32_t)CONNECTION_IN_LIST;
     }
 }

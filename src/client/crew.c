@@ -108,7 +108,9 @@ static void leave(struct io_thread *thread, struct client *client) {
 
 static void forget_gone(struct io_thread *thread, struct batch *batch) {
     for (struct client *c = batch->gone; c != NULL; c = c->next_closing) {
-        c->flags |= CLIENT_CLOSING;
+        c->flags |= CLIENT_CLOSING; /* first, so that they send each other nothing */
+    }
+    for (struct client *c = batch->gone; c != NULL; c = c->next_closing) {
         client_forget(c);
         leave(thread, c);
     }
@@ -265,6 +267,8 @@ static void drop_handoffs(struct io_thread *thread) {
     for (struct handoff *next; item != NULL; item = next) {
         next = item->next;
         struct batch *batch = (struct batch *)item;
+        add_counts(&thread->clients->metrics, &batch->counts);
+        clients_flush(thread->clients); /* so nothing is queued for those that are gone */
         forget_gone(thread, batch);
         place_moved(thread, batch);
         io_thread_keep(thread, batch);
@@ -275,14 +279,16 @@ static void drop_handoffs(struct io_thread *thread) {
         if (item->kind == HANDOFF_BATCH) {
             io_thread_keep(thread, (struct batch *)item);
         } else {
-            parcel_free((struct parcel *)item);
+            parcel_drop((struct parcel *)item);
         }
     }
+    add_counts(&thread->clients->metrics, &thread->own_counts);
 }
 
 /* Tells the thread to end, and waits until it has; what it still hands over is given back to it
  * unexecuted, for it may wait for that. */
 static void end_thread(struct io_thread *thread) {
+    clients_flush(thread->clients); /* who was just given to it is adopted before it ends */
     if (thread->open == NULL) {
         thread->open = parcel_new();
     }
@@ -315,6 +321,10 @@ static void end_retired(struct clients *clients) {
 }
 
 void crew_balance(struct clients *clients) {
+    clients->balance_due = false;
+    if (clients->stopped) {
+        return;
+    }
     size_t wanted = (size_t)clients->options.io_threads - 1;
     size_t before = active(clients);
     if (before < wanted) {
@@ -327,9 +337,6 @@ void crew_balance(struct clients *clients) {
         loop_set_spin(clients->threads[i]->loop, crew_spin_us(clients));
     }
     loop_set_spin(clients->context->loop, crew_spin_us(clients));
-    if (clients->stopped) {
-        return;
-    }
     move_clients(clients);
     clients_flush(clients);
     end_retired(clients);

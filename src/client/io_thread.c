@@ -46,6 +46,13 @@ struct mail *parcel_add(struct parcel **parcel) {
     return &p->mail[p->count++];
 }
 
+void parcel_drop(struct parcel *parcel) {
+    for (size_t i = 0; i < parcel->count; i++) {
+        output_clear(&parcel->mail[i].output);
+    }
+    parcel_free(parcel);
+}
+
 void parcel_free(struct parcel *parcel) {
     mem_free(MEM_BUFFER, parcel, parcel_size(parcel->room));
 }
@@ -84,7 +91,6 @@ static void open_parcel(struct io_thread *thread, struct parcel *parcel) {
         }
     }
     if (parcel->end) {
-        thread->ended = true;
         loop_stop(thread->loop);
     }
     parcel_free(parcel);
@@ -189,20 +195,20 @@ struct batch *io_thread_batch(struct io_thread *thread) {
 static void read_last(struct client *client) {
     uint64_t before = client->bytes_in;
     batch_read(io_thread_batch(client->thread), client);
-    if (client->bytes_in != before) {
+    if (client->bytes_in != before || client->state & CONNECTION_IN_FLIGHT) {
         connection_resume_later(client);
     }
 }
 
 void io_thread_resume(struct io_thread *thread) {
-    struct client *list = thread->to_resume;
+    thread->resuming = thread->to_resume;
     thread->to_resume = NULL;
-    while (list != NULL) {
-        struct client *client = list;
-        list = client->next_resume;
+    while (thread->resuming != NULL) {
+        struct client *client = thread->resuming;
+        thread->resuming = client->next_resume;
         client->state &= ~(uint32_t)CONNECTION_IN_LIST;
-        if (client->state & CONNECTION_IN_FLIGHT) {
-            continue; /* when it lands */
+        if (client->state & (CONNECTION_IN_FLIGHT | CONNECTION_MOVING)) {
+            continue; /* when it lands, or where it arrives */
         }
         client->state &= ~(uint32_t)CONNECTION_TO_RESUME;
         if (!(client->state & CONNECTION_UNREADABLE)) {
@@ -284,7 +290,7 @@ static void free_thread(struct io_thread *thread) {
         batch_free(thread->spare);
     }
     if (thread->open != NULL) {
-        parcel_free(thread->open);
+        parcel_drop(thread->open);
     }
     if (thread->loop != NULL) {
         loop_timer_remove(thread->loop, &thread->timer);
@@ -328,6 +334,10 @@ struct io_thread *io_thread_start(struct clients *clients, int number, const cha
 }
 
 void io_thread_free(struct io_thread *thread) {
+    for (struct client *c = thread->first; c != NULL; c = c->next_own) {
+        c->flags |= CLIENT_CLOSING; /* nothing is sent to those that go together */
+    }
+    clients_flush(thread->clients);
     while (thread->first != NULL) {
         struct client *client = thread->first;
         client->state &= ~(uint32_t)CONNECTION_IN_FLIGHT;

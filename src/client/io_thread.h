@@ -57,8 +57,7 @@ struct io_thread {
     struct clock *clock;
     struct client_metrics *counts; /* where it counts: its own, or the registry's when inlined */
     bool inlined;
-    bool stopped; /* reads no more */
-    bool ended;
+    bool stopped;         /* reads no more */
     struct client *first; /* its connections */
     struct client *last;
     size_t count;
@@ -67,8 +66,9 @@ struct io_thread {
     struct client *closing;   /* not in flight, to be forgotten */
     struct client *moving;    /* not in flight, to be given away */
     struct client *to_resume;
-    struct offers *offers; /* sends that go together; NULL until there were some */
-    struct batch *filling; /* never NULL while connections are looked at */
+    struct client *resuming; /* what io_thread_resume has still to look at */
+    struct offers *offers;   /* sends that go together; NULL until there were some */
+    struct batch *filling;   /* never NULL while connections are looked at */
     struct batch *spare;
 
     /* Of a thread of its own. */
@@ -115,5 +115,7 @@ void io_thread_resume(struct io_thread *thread);
 struct mail *parcel_add(struct parcel **parcel);
 struct parcel *parcel_new(void);
 void parcel_free(struct parcel *parcel);
+/* One that nobody opens: what was queued is lost. */
+void parcel_drop(struct parcel *parcel);
 
 #endif
