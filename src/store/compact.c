@@ -40,8 +40,10 @@
 /* A pass with its slice shall not be longer, nor a slice. */
 #define PASS_US  850
 #define SLICE_US 300
-/* A slice that is shorter is not worth its overhead; and what a pass that is longer anyway gets. */
-#define SLICE_US_MIN 50
+/* A slice that is shorter is not worth its overhead; and what a pass that is longer anyway gets, the
+ * second figure when keys are evicted for want of time. */
+#define SLICE_US_MIN     50
+#define SLICE_US_PRESSED 150
 /* Keys that are looked at to find out which slabs are the emptiest. */
 #define SURVEY_KEYS 65536
 /* Part of the keys that are moved at most in a round: as long as moving takes no longer than
@@ -378,7 +380,8 @@ bool compact_pass(struct compact *compact, int64_t start_us) {
     compact->credit_us += (now_us - compact->credited_us) * compact->percent / 100;
     compact->credited_us = now_us;
     int64_t budget_us = PASS_US - (now_us - start_us);
-    budget_us = budget_us < SLICE_US_MIN ? SLICE_US_MIN : budget_us;
+    int64_t least_us = compact->drop_score > 0 ? SLICE_US_PRESSED : SLICE_US_MIN;
+    budget_us = budget_us < least_us ? least_us : budget_us;
     budget_us = budget_us < SLICE_US ? budget_us : SLICE_US;
     if (compact->credit_us > SLICE_US) {
         compact->credit_us = SLICE_US;

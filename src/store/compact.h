@@ -20,9 +20,9 @@
       "Whether keys and values are moved together when the allocator's pages are partly empty.")   \
     X(MEMORY, ignore_bytes, "active-defrag-ignore-bytes", "2mb", 1, INT64_MAX, NULL, 0, NULL,      \
       "Bytes lost to fragmentation below which nothing is moved.")                                 \
-    X(INT, threshold_lower, "active-defrag-threshold-lower", "1", 0, 1000, NULL, 0, NULL,          \
+    X(INT, threshold_lower, "active-defrag-threshold-lower", "2", 0, 1000, NULL, 0, NULL,          \
       "Percent of fragmentation from which on something is moved.")                                \
-    X(INT, threshold_upper, "active-defrag-threshold-upper", "4", 0, 1000, NULL, 0, NULL,          \
+    X(INT, threshold_upper, "active-defrag-threshold-upper", "5", 0, 1000, NULL, 0, NULL,          \
       "Percent of fragmentation from which on as much time as allowed goes into it.")              \
     X(INT, cycle_min, "active-defrag-cycle-min", "5", 1, 99, NULL, 0, NULL,                        \
       "Percent of the time that goes into it at the lower threshold.")                             \
