@@ -4,11 +4,11 @@
  *
  *     replay -s SOCKET | -p PORT [-d VALUE-BYTES] [-w WINDOW]
  *
- * Strictly, the next request's fate may depend on the last one's SET. So with a window of 1 there is
- * one request at a time. With a larger one, the GETs of so many requests are sent together, and
+ * Strictly, the next request's fate may depend on the last one's SET. So with a window of 1 there
+ * is one request at a time. With a larger one, the GETs of so many requests are sent together, and
  * the SETs of those that missed go out in front of the next window's. An id that missed earlier in
- * the same window counts as a hit, since its SET would have come in between. What differs from
- * one at a time: a SET evicts up to a window later than it would have.
+ * the same window counts as a hit, since its SET would have come in between. What differs from one
+ * at a time: a SET evicts up to a window later than it would have.
  *
  * It keeps to itself: no library of the server's, so that it measures either server alike. */
 #include <arpa/inet.h>

@@ -6,7 +6,9 @@
  * memory but what is being prepared or repaired has leave to be in huge pages (MADV_HUGEPAGE), so
  * that nobody else ever has the kernel zero one.
  *
- * The lock is held for a few instructions, and for the one system call of a new reservation. */
+ * The lock is held for a few instructions, and for the one system call of a new reservation. But
+ * the thread that holds it may have lost its processor to anybody, so whoever allocates never waits
+ * for it: there is memory without it. */
 #include "base/pages.h"
 
 #include <errno.h>
@@ -46,6 +48,9 @@
 /* Rounds of that length in which the allocator has asked for nothing, after which prepared pages go
  * back to the kernel. */
 #define IDLE_ROUNDS 5
+
+/* Between two pages that are prepared. */
+#define PAUSE_NS 50000
 
 /* As in Linux 6.1; older kernels refuse. */
 #ifndef MADV_COLLAPSE
@@ -169,7 +174,9 @@ static void *hook_alloc(extent_hooks_t *hooks, void *wanted, size_t size, size_t
     if (wanted != NULL) {
         return NULL; /* where that is, is not ours to say */
     }
-    pthread_mutex_lock(&pages.lock);
+    if (pthread_mutex_trylock(&pages.lock) != 0) {
+        return pages.before->alloc(pages.before, wanted, size, alignment, zero, commit, arena);
+    }
     pages.user_cpu = sched_getcpu();
     uintptr_t at = take_ready(size, alignment);
     if (at == 0) {
@@ -189,9 +196,10 @@ static bool hook_purge(extent_hooks_t *hooks, void *extent, size_t size, size_t 
                        size_t length, unsigned arena) {
     (void)hooks;
     uintptr_t from = (uintptr_t)extent + offset;
-    pthread_mutex_lock(&pages.lock);
-    note_small(from, from + length);
-    pthread_mutex_unlock(&pages.lock);
+    if (pthread_mutex_trylock(&pages.lock) == 0) {
+        note_small(from, from + length);
+        pthread_mutex_unlock(&pages.lock);
+    }
     return pages.before->purge_forced(pages.before, extent, size, offset, length, arena);
 }
 
@@ -323,6 +331,12 @@ static uintptr_t next_to_prepare(void) {
     return pages.cold_count > 0 ? pages.cold[--pages.cold_count] : take(HUGE_PAGE, HUGE_PAGE);
 }
 
+/* Gives the processor back between two pages: once the scheduler has let this thread have one that
+ * others want too, it would keep it until the next tick, four milliseconds with a usual kernel. */
+static void breathe(void) {
+    (void)nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+}
+
 static void *run(void *context) {
     (void)context;
     pthread_setname_np(pthread_self(), "larder-pages");
@@ -347,6 +361,7 @@ static void *run(void *context) {
         pthread_mutex_unlock(&pages.lock);
         step_aside(cpu);
         prepare(at);
+        breathe();
         pthread_mutex_lock(&pages.lock);
         if (start == pages.start) { /* no other reservation meanwhile */
             pages.ready[pages.ready_count++] = at;

@@ -209,8 +209,8 @@ bool clients_apply_threads(void *module, const char **error);
 /* Serves connections with context->loop from now on, and with as many threads as the options say,
  * whose loops have the same backend. `fd_max` as in loop_new. 0, or -1 after logging. */
 int clients_start(struct clients *clients, const char *backend, int fd_max);
-/* Puts the calling thread, which executes commands, on the processors of server-cpulist; last of all,
- * since threads that it begins afterwards inherit them. 0, or -1 after logging. */
+/* Puts the calling thread, which executes commands, on the processors of server-cpulist; last of
+ * all, since threads that it begins afterwards inherit them. 0, or -1 after logging. */
 int clients_pin(const struct clients *clients);
 /* Ends the I/O threads. What their connections have not been sent is lost. */
 void clients_stop(struct clients *clients);

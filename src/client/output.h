@@ -70,8 +70,8 @@ void output_take(struct output *output, struct output *more);
 void output_visit(const struct output *output, void (*visit)(void *context, struct bytes bytes),
                   void *context);
 
-/* The first pieces, `max` of them at most and not beyond `size_max` bytes; *size gets how many bytes
- * they have. They stay until something is sent or cleared. */
+/* The first pieces, `max` of them at most and not beyond `size_max` bytes; *size gets how many
+ * bytes they have. They stay until something is sent or cleared. */
 int output_front(const struct output *output, struct iovec *pieces, int max, size_t size_max,
                  size_t *size);
 

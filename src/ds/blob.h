@@ -15,12 +15,12 @@
  * 4. While there is a value's reference the memory is counted as data; when the last of them goes
  * and others remain, as a buffer of connections: data is not evicted for what a slow reader holds.
  *
- * The counts are atomic, since another thread may let go of what it has sent, or free a value; so is
- * the last word, since another may ask for the capacity while the purpose changes. The purpose is
- * changed by the sole holder (blob_charge), or by the one holder that brings `values` to 0, before
- * it gives its reference back; and read by the one that gives the last one back, who sees what all
- * others did before. `values` never rises from 0 while there are others: only who holds a value's
- * reference makes another. */
+ * The counts are atomic, since another thread may let go of what it has sent, or free a value; so
+ * is the last word, since another may ask for the capacity while the purpose changes. The purpose
+ * is changed by the sole holder (blob_charge), or by the one holder that brings `values` to 0,
+ * before it gives its reference back; and read by the one that gives the last one back, who sees
+ * what all others did before. `values` never rises from 0 while there are others: only who holds a
+ * value's reference makes another. */
 #ifndef LARDER_DS_BLOB_H
 #define LARDER_DS_BLOB_H
 
@@ -41,8 +41,8 @@ struct blob {
     char bytes[];
 };
 
-/* A blob with one reference, a value's, size 0 and at least `capacity` bytes of room; NULL when there is no
- * memory (capacity is a client's choice). */
+/* A blob with one reference, a value's, size 0 and at least `capacity` bytes of room; NULL when
+ * there is no memory (capacity is a client's choice). */
 struct blob *blob_try_new(size_t capacity);
 
 /* From now on its memory is counted under another purpose; a new one's is MEM_DATA. The caller's is

@@ -28,8 +28,8 @@
  * last
  *    overflow bucket of a chain is not empty.
  * 3. size <= bucket_count * 4.5, or 6 by address (an insertion splits first), but for a dict being
- * drained. 4. The hint of a slot is DICT_SLOT_WORD exactly when the entry has ENTRY_HAS_WORD, 0 otherwise and
- * by address.
+ * drained. 4. The hint of a slot is DICT_SLOT_WORD exactly when the entry has ENTRY_HAS_WORD, 0
+ * otherwise and by address.
  *
  * Costs: a find reads one bucket and one entry, plus one bucket for each overflow (2 to 8 % of
  * finds) and one entry for each false tag (under 1 %). Memory: 64 bytes for every 4.5 or 6 entries,

@@ -6,7 +6,8 @@
  *                                                     entry in a sparse slab: copied, the dict and
  *                                                       the indexes of deadlines learn the address
  *                                                     its value's own blocks: types/value
- *                                                     large values: noted, and looked at in portions
+ *                                                     large values: noted, and looked at in
+ *                                                     portions
  *
  * Which entries to move is known from their addresses alone, so that those that stay cost 20 ns.
  * The walk goes by the number of the bucket, which the processor reads ahead. What is added or
@@ -40,8 +41,8 @@
 /* A pass with its slice shall not be longer, nor a slice. */
 #define PASS_US  850
 #define SLICE_US 300
-/* A slice that is shorter is not worth its overhead; and what a pass that is longer anyway gets, the
- * second figure when keys are evicted for want of time. */
+/* A slice that is shorter is not worth its overhead; and what a pass that is longer anyway gets,
+ * the second figure when keys are evicted for want of time. */
 #define SLICE_US_MIN     50
 #define SLICE_US_PRESSED 150
 /* Keys that are looked at to find out which slabs are the emptiest. */
@@ -263,8 +264,8 @@ bool compact_slice(struct compact *compact, int64_t budget_us) {
 
 /* ---- when and how much ---- */
 
-/* How far the loss is on its way from the lower threshold to the upper: below 0 when it is below the
- * lower one, or below what is ignored, 1 from the upper one on. */
+/* How far the loss is on its way from the lower threshold to the upper: below 0 when it is below
+ * the lower one, or below what is ignored, 1 from the upper one on. */
 static double pressure_of(const struct compact *compact, const struct mem_allocator_stats *stats) {
     const struct compact_options *options = &compact->options;
     double lost = (double)stats->active - (double)stats->allocated;

@@ -49,7 +49,8 @@ void victims_init(struct victims *victims, struct keyspace *keyspace, const stru
 /* Forgets what it has seen: the policy has changed. */
 void victims_forget(struct victims *victims);
 
-/* How much an entry should go by the limit's policy, more for a higher number; 0 when it may not. */
+/* How much an entry should go by the limit's policy, more for a higher number; 0 when it may
+ * not. */
 uint32_t victims_score(const struct victims *victims, const struct entry *entry);
 
 /* The score that a part of the keys exceeds, `share` of 256; from a sample. UINT32_MAX when no key

@@ -149,7 +149,8 @@ static void test_choosing_is_bounded(void **state) {
     assert_int_equal(tally.least_steps, 1);
 }
 
-/* What is known of a page is not believed for longer than a round, however many rounds there are. */
+/* What is known of a page is not believed for longer than a round, however many rounds there
+ * are. */
 static void test_many_rounds(void **state) {
     (void)state;
     size_t left = make_sparse(2);
