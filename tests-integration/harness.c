@@ -34,6 +34,7 @@ struct server {
 /* What must be killed and removed when the program ends in whatever way. */
 static struct server *servers[SERVERS_MAX];
 static bool exit_is_watched;
+static void (*prepare_child)(void);
 static char note[512];
 
 int64_t harness_now_ms(void) {
@@ -44,6 +45,10 @@ int64_t harness_now_ms(void) {
 
 void harness_breathe(void) {
     nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+}
+
+void harness_before_server(void (*prepare)(void)) {
+    prepare_child = prepare;
 }
 
 void harness_note(const char *text) {
@@ -174,6 +179,9 @@ static _Noreturn void become_server(const struct server *server, pid_t parent, c
     signal(SIGTERM, SIG_DFL);
     signal(SIGINT, SIG_DFL);
     signal(SIGPIPE, SIG_DFL);
+    if (prepare_child != NULL) {
+        prepare_child();
+    }
     execvp(program, arguments);
     dprintf(2, "cannot run %s: %s\n", program, strerror(errno));
     _exit(127);

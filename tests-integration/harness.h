@@ -36,6 +36,9 @@ struct server *server_start(const char *const *options);
 /* The same with a configuration file of this text, FOLDER/larder.conf, in front of the options. */
 struct server *server_start_configured(const char *text, const char *const *options);
 
+/* Called in each child before it becomes a server, from now on; NULL: nothing, as at first. */
+void harness_before_server(void (*prepare)(void));
+
 /* The same for redis-server from PATH, without append-only file. */
 struct server *server_start_reference(const char *const *options);
 

@@ -338,10 +338,11 @@ const struct error_count *clients_error_counts(const struct clients *clients, si
 void clients_pass_end(struct clients *clients);
 bool clients_have_work(const struct clients *clients);
 
-/* Graceful end: stops reading; true when nothing is left to send to anybody. */
+/* Graceful end. Asked every now and then: whether nothing has come for as long as it takes all
+ * threads to look at their sockets, so that what had arrived has been executed. */
+bool clients_are_quiet(struct clients *clients);
+/* Stops reading; true when nothing is left to send to anybody. */
 void clients_stop_reading(struct clients *clients);
 bool clients_are_flushed(struct clients *clients);
-/* Reads from sockets so far, by all threads. */
-uint64_t clients_reads(struct clients *clients);
 
 #endif

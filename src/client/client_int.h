@@ -47,11 +47,13 @@ struct clients {
     /* The threads: client/crew.c. */
     struct io_thread inlined;
     struct io_thread *threads[IO_THREADS_MAX];
-    size_t thread_count; /* retired ones included */
-    size_t next_thread;  /* whose batches are looked at first */
-    int threads_begun;   /* ever */
-    bool balance_due;    /* the option has changed, or a thread has to end */
-    bool stopped;        /* reads no more */
+    size_t thread_count;  /* retired ones included */
+    size_t next_thread;   /* whose batches are looked at first */
+    int threads_begun;    /* ever */
+    bool balance_due;     /* the option has changed, or a thread has to end */
+    bool stopped;         /* reads no more */
+    bool quiet;           /* nothing was under way when clients_are_quiet was last called */
+    uint64_t quiet_reads; /* reads until then */
     const char *backend;
     int fd_max;
     cpu_set_t cpus; /* that the process may use */

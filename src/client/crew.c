@@ -417,6 +417,33 @@ static bool is_quiet(struct io_thread *thread) {
            batch_is_empty(thread->filling);
 }
 
+/* Of two passes that a thread has made since, the second one began with looking at its sockets
+ * afresh; nothing was in flight, so none of them was left out. Each call brings about a pass. */
+#define PASSES_QUIET 2
+
+bool clients_are_quiet(struct clients *clients) {
+    clients_hold(clients);
+    uint64_t reads = clients->metrics.total_reads_processed;
+    bool quiet = reads == clients->quiet_reads && clients->inlined.to_resume == NULL;
+    bool looked = true;
+    for (size_t i = 0; i < clients->thread_count; i++) {
+        const struct io_thread *thread = clients->threads[i];
+        quiet &= is_quiet(clients->threads[i]);
+        looked &= thread->stats.passes >= thread->quiet_passes + PASSES_QUIET;
+    }
+    bool over = quiet && clients->quiet && looked;
+    for (size_t i = 0; i < clients->thread_count; i++) {
+        if (!quiet || !clients->quiet) {
+            clients->threads[i]->quiet_passes = clients->threads[i]->stats.passes;
+        }
+        loop_wake(clients->threads[i]->loop);
+    }
+    clients->quiet = quiet;
+    clients->quiet_reads = reads;
+    clients_release(clients);
+    return over;
+}
+
 bool clients_are_flushed(struct clients *clients) {
     if (clients_have_work(clients)) {
         return false;
@@ -431,13 +458,6 @@ bool clients_are_flushed(struct clients *clients) {
     }
     clients_release(clients);
     return flushed;
-}
-
-uint64_t clients_reads(struct clients *clients) {
-    clients_hold(clients);
-    uint64_t reads = clients->metrics.total_reads_processed;
-    clients_release(clients);
-    return reads;
 }
 
 void clients_print_threads(struct clients *clients, struct buffer *out) {

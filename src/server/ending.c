@@ -5,7 +5,7 @@
 #include "client/client.h"
 #include "server/server.h"
 
-/* For how long nothing must have been read for all that had arrived to be read: some passes. */
+/* How often it is looked whether all that had arrived has been read. */
 #define QUIET_MS 10
 /* What is sent without end is not waited for. */
 #define DRAIN_US_MAX 500000
@@ -18,9 +18,7 @@ static int64_t on_time(struct loop_timer *timer) {
     struct clients *clients = server->context.clients;
     int64_t now_us = server->clock.mono_us;
     if (ending->state == ENDING_DRAINING) {
-        uint64_t reads = clients_reads(clients);
-        if (reads != ending->reads && now_us < ending->deadline_us) {
-            ending->reads = reads;
+        if (!clients_are_quiet(clients) && now_us < ending->deadline_us) {
             return QUIET_MS;
         }
         ending->state = ENDING_FLUSHING;
@@ -55,7 +53,7 @@ void ending_begin(struct ending *ending, bool now) {
     }
     ending->state = ENDING_DRAINING;
     ending->deadline_us = server->clock.mono_us + DRAIN_US_MAX;
-    ending->reads = clients_reads(server->context.clients);
+    (void)clients_are_quiet(server->context.clients);
     listeners_close(&server->listeners);
     loop_timer_add(server->loop, &ending->timer, QUIET_MS);
 }

@@ -1,11 +1,11 @@
 /* ending: how the server ends gracefully.
  *
- *     SERVING --begin--> DRAINING --10 ms quiet--> FLUSHING --nothing left, or too late--> over
+ *     SERVING --begin--> DRAINING --quiet--> FLUSHING --nothing left, or too late--> over
  *
- * Draining: nobody is accepted any more, requests that have arrived are still executed: until
- * nothing has been read for 10 ms, or for half a second when somebody sends without end. Flushing:
- * nothing is read any more, and clients that read slowly have until shutdown-timeout to take their
- * replies. Beginning again while this goes on ends at once. */
+ * Draining: nobody is accepted any more, requests that have arrived are still executed: until all
+ * threads have looked and found none, some ten milliseconds, or for half a second when somebody
+ * sends without end. Flushing: nothing is read any more, and clients that read slowly have until
+ * shutdown-timeout to take their replies. Beginning again while this goes on ends at once. */
 #ifndef LARDER_SERVER_ENDING_H
 #define LARDER_SERVER_ENDING_H
 
@@ -23,7 +23,6 @@ struct ending {
     struct server *server;
     enum ending_state state;
     int64_t deadline_us; /* of this state, on the monotonic clock */
-    uint64_t reads;      /* that had been made at the last look, when DRAINING */
 };
 
 void ending_init(struct ending *ending, struct server *server);
