@@ -36,7 +36,7 @@
 
 /* Between two questions to the allocator, 10 us each: while there is nothing to do, and while there
  * is. */
-#define LOOK_IDLE_US 5000
+#define LOOK_IDLE_US 25000
 #define LOOK_BUSY_US 1000
 /* A pass with its slice shall not be longer, nor a slice. */
 #define PASS_US  850
