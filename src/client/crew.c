@@ -54,7 +54,7 @@ static struct io_thread *least_busy(const struct clients *clients) {
     struct io_thread *best = NULL;
     for (size_t i = 0; i < clients->thread_count; i++) {
         struct io_thread *thread = clients->threads[i];
-        if (!thread->retired && (best == NULL || staying(thread) < staying(best))) {
+        if (thread->serves && (best == NULL || staying(thread) < staying(best))) {
             best = thread;
         }
     }
@@ -213,6 +213,24 @@ static size_t active(const struct clients *clients) {
     return count;
 }
 
+/* Threads beyond those that there are processors for, one of which is main's, would only cut the work
+ * into smaller batches, each of which costs a hand-over: they serve nobody. Whoever says on which
+ * processors they are to run knows better. Returns how many serve. */
+static size_t choose_serving(struct clients *clients) {
+    size_t processors = (size_t)CPU_COUNT(&clients->cpus);
+    size_t most = processors > 2 ? processors - 1 : 1;
+    if (clients->options.io_cpus[0] != '\0') {
+        most = IO_THREADS_MAX;
+    }
+    size_t count = 0;
+    for (size_t i = 0; i < clients->thread_count; i++) {
+        struct io_thread *thread = clients->threads[i];
+        thread->serves = !thread->retired && count < most;
+        count += thread->serves;
+    }
+    return count;
+}
+
 static void retire(struct clients *clients, size_t count) {
     for (size_t i = clients->thread_count; i-- > 0 && count > 0;) {
         if (!clients->threads[i]->retired) {
@@ -229,14 +247,15 @@ static int64_t crew_spin_us(const struct clients *clients) {
     return room ? clients->options.io_spin_us : 0;
 }
 
-/* Those who are with a retired thread, or with one that has more than its share, go elsewhere. */
+/* Those who are with a thread that does not serve, or with one that has more than its share, go
+ * elsewhere. */
 static void move_clients(struct clients *clients) {
-    size_t threads = active(clients);
+    size_t threads = choose_serving(clients);
     size_t share = threads == 0 ? 0 : (clients->count + threads - 1) / threads;
     size_t leaving[IO_THREADS_MAX] = {0};
     for (size_t i = 0; i < clients->thread_count; i++) {
         const struct io_thread *thread = clients->threads[i];
-        size_t keeps = thread->retired ? 0 : share;
+        size_t keeps = thread->serves ? share : 0;
         leaving[i] = staying(thread) > keeps ? staying(thread) - keeps : 0;
     }
     for (size_t i = 0; i < clients->thread_count; i++) {
@@ -381,7 +400,8 @@ int clients_start(struct clients *clients, const char *backend, int fd_max) {
 
 void clients_stop(struct clients *clients) {
     for (size_t i = 0; i < clients->thread_count; i++) {
-        clients->threads[i]->retired = true; /* so nobody is given to it */
+        clients->threads[i]->retired = true;
+        clients->threads[i]->serves = false; /* so nobody is given to it */
     }
     while (clients->thread_count > 0) {
         end_thread(clients->threads[--clients->thread_count]);

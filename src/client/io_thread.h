@@ -90,7 +90,8 @@ struct io_thread {
     struct parcel *open; /* what is to be handed over */
     size_t assigned;     /* connections, those that are leaving included */
     size_t leaving;
-    bool retired;          /* gets no new ones, ends when it has none */
+    bool retired;          /* ends when it has none */
+    bool serves;           /* gets connections */
     uint64_t quiet_passes; /* that it had made when it became quiet: clients_are_quiet */
 };
 
