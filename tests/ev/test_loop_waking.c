@@ -3,6 +3,7 @@
 #include "ev/loop.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -134,10 +135,24 @@ static void *write_and_wake(void *context) {
     return NULL;
 }
 
+static atomic_bool waited;
+
 static void wait_inside(void *context) {
     (void)context;
     loop_on_pass_start(loop, NULL, NULL);
     loop_wait_woken(loop);
+    atomic_store(&waited, true);
+}
+
+/* A wake before the pass began would not count; so there are more of them. */
+static void *write_and_go_on_waking(void *context) {
+    if (write(*(int *)context, "x", 1) == 1) {
+        while (!atomic_load(&waited)) {
+            loop_wake(loop);
+            sched_yield();
+        }
+    }
+    return NULL;
 }
 
 static void test_events_meanwhile_are_kept(void **state) {
@@ -146,8 +161,9 @@ static void test_events_meanwhile_are_kept(void **state) {
     struct loop_watch watch = watch_one(&there);
     assert_int_equal(loop_watch_add(loop, &watch, LOOP_READ), 0);
     pthread_t thread;
+    atomic_store(&waited, false);
     loop_on_pass_start(loop, wait_inside, NULL);
-    assert_int_equal(pthread_create(&thread, NULL, write_and_wake, &there), 0);
+    assert_int_equal(pthread_create(&thread, NULL, write_and_go_on_waking, &there), 0);
     for (int i = 0; i < 1000 && calls == 0; i++) {
         loop_run_once(loop, 1);
     }
