@@ -314,6 +314,179 @@ static void test_random_traffic(void **state) {
     shared_log_clear(&log);
 }
 
+/* ---- two queues ---- */
+
+static void collect(void *context, struct bytes bytes) {
+    buffer_append(context, bytes.at, bytes.size);
+}
+
+/* What a visit shows is what will arrive, and changes nothing. */
+static void expect_visit(const struct pipe *pipe, const struct output *output, size_t from) {
+    struct buffer seen;
+    buffer_init(&seen, MEM_OTHER);
+    output_visit(output, collect, &seen);
+    assert_int_equal(seen.size, output->size);
+    assert_true(from + seen.size <= pipe->expected.size);
+    if (seen.size > 0) {
+        assert_memory_equal(seen.at, pipe->expected.at + from, seen.size);
+    }
+    buffer_clear(&seen);
+}
+
+static void test_taking_nothing(void **state) {
+    struct pipe *pipe = *state;
+    struct output more;
+    output_init(&more);
+    output_take(&pipe->output, &more);
+    assert_true(output_is_empty(&pipe->output));
+    expect_visit(pipe, &pipe->output, 0);
+    append(pipe, "abc", 3);
+    output_take(&pipe->output, &more);
+    assert_int_equal(pipe->output.size, 3);
+    expect_visit(pipe, &pipe->output, 0);
+    output_take(&more, &pipe->output);
+    assert_true(output_is_empty(&pipe->output));
+    assert_int_equal(pipe->output.footprint, 0);
+    expect_visit(pipe, &more, 0);
+    output_clear(&more);
+}
+
+/* A run that goes on where the other queue's ended makes that one longer; its reference is given
+ * back. One that does not is put behind it. */
+static void test_taking_runs(void **state) {
+    struct pipe *pipe = *state;
+    struct shared_log log = {0};
+    struct output more;
+    output_init(&more);
+    for (int i = 0; i < 3; i++) {
+        memcpy(shared_log_room(&log, 4), "run:", 4);
+        struct shared_run run = shared_log_take(&log, log.block->bytes + log.block->used + 4);
+        buffer_append(&pipe->expected, "run:", 4);
+        output_append_run(i == 1 ? &more : &pipe->output, &run);
+        shared_release(run.block);
+        if (i == 1) {
+            output_take(&pipe->output, &more);
+            assert_true(output_is_empty(&more));
+            assert_int_equal(more.footprint, 0);
+            assert_null(more.run.block);
+        }
+    }
+    assert_int_equal(output_block_count(&pipe->output), 1);
+    assert_int_equal(pipe->output.footprint, 12);
+    assert_int_equal(log.block->references, 2);
+    expect_visit(pipe, &pipe->output, 0);
+    /* Not the next one: something was left out between them. */
+    (void)shared_log_room(&log, 2);
+    struct shared_run gap = shared_log_take(&log, log.block->bytes + log.block->used + 2);
+    shared_release(gap.block);
+    memcpy(shared_log_room(&log, 4), "far:", 4);
+    struct shared_run far = shared_log_take(&log, log.block->bytes + log.block->used + 4);
+    buffer_append(&pipe->expected, "far:", 4);
+    output_append_run(&more, &far);
+    shared_release(far.block);
+    output_take(&pipe->output, &more);
+    assert_int_equal(output_block_count(&pipe->output), 2);
+    expect_visit(pipe, &pipe->output, 0);
+    assert_int_equal(output_send(&pipe->output, &pipe->transport, SIZE_MAX), 16);
+    assert_int_equal(receive(pipe, SIZE_MAX), 16);
+    assert_int_equal(log.block->references, 1);
+    shared_log_clear(&log);
+}
+
+/* Everything goes into a second queue first, which is taken now and then, as an I/O thread takes
+ * what the executing thread has queued. */
+static void test_random_traffic_through_two_queues(void **state) {
+    struct pipe *pipe = *state;
+    struct random random;
+    random_init(&random, 7);
+    struct blob *blob = make_blob(100000, 'b');
+    for (size_t i = 0; i < blob->size; i++) {
+        blob->bytes[i] = (char)random_next(&random);
+    }
+    struct shared_log log = {0};
+    struct output more;
+    output_init(&more);
+    for (int round = 0; round < 5000; round++) {
+        size_t size = random_below(&random, 300);
+        size_t from = random_below(&random, blob->size - size);
+        switch (random_below(&random, 8)) {
+        case 0:
+            output_append(&more, blob->bytes + from, size);
+            buffer_append(&pipe->expected, blob->bytes + from, size);
+            break;
+        case 1:
+            output_append_blob(&more, blob, blob->bytes + from, size);
+            buffer_append(&pipe->expected, blob->bytes + from, size);
+            break;
+        case 2: {
+            char *at = shared_log_room(&log, size + 1);
+            memset(at, (int)random_below(&random, 256), size + 1);
+            struct shared_run run = shared_log_take(&log, at + size + 1);
+            buffer_append(&pipe->expected, at, size + 1);
+            output_append_run(&more, &run);
+            shared_release(run.block);
+            break;
+        }
+        case 3:
+            output_take(&pipe->output, &more);
+            assert_true(output_is_empty(&more));
+            assert_int_equal(more.footprint, 0);
+            break;
+        case 4:
+            assert_true(output_send(&pipe->output, &pipe->transport, 2 * size + 1) >= 0);
+            break;
+        default:
+            receive(pipe, size + 1);
+        }
+        if (round % 50 == 0) {
+            expect_visit(pipe, &more, pipe->expected.size - more.size);
+            expect_visit(pipe, &pipe->output, pipe->expected.size - more.size - pipe->output.size);
+        }
+    }
+    output_take(&pipe->output, &more);
+    while (pipe->received < pipe->expected.size) {
+        assert_true(output_send(&pipe->output, &pipe->transport, SIZE_MAX) >= 0);
+        assert_true(receive(pipe, SIZE_MAX) > 0);
+    }
+    assert_true(output_is_empty(&pipe->output));
+    assert_int_equal(pipe->output.footprint, 0);
+    assert_false(blob_is_shared(blob));
+    blob_release(blob);
+    shared_log_clear(&log);
+}
+
+/* What is in front, as one offers it to the loop, and what is left when part of it went. */
+static void test_the_front(void **state) {
+    struct pipe *pipe = *state;
+    struct blob *blob = make_blob(OUTPUT_BLOCK_SIZE, 'x');
+    struct iovec pieces[3];
+    size_t size;
+    assert_int_equal(output_front(&pipe->output, pieces, 3, SIZE_MAX, &size), 0);
+    assert_int_equal(size, 0);
+    for (int i = 0; i < 2; i++) {
+        append(pipe, "head", 4);
+        output_append_blob(&pipe->output, blob, blob->bytes, blob->size);
+        buffer_append(&pipe->expected, blob->bytes, blob->size);
+    }
+    assert_int_equal(output_front(&pipe->output, pieces, 3, SIZE_MAX, &size), 3);
+    assert_int_equal(size, 8 + blob->size);
+    assert_memory_equal(pieces[0].iov_base, "head", 4);
+    assert_int_equal(pieces[1].iov_len, blob->size);
+    assert_int_equal(output_front(&pipe->output, pieces, 3, 6, &size), 2);
+    assert_int_equal(size, 6);
+    assert_int_equal(pieces[1].iov_len, 2);
+    output_sent(&pipe->output, 5, 6);
+    assert_true(pipe->output.waits);
+    expect_visit(pipe, &pipe->output, 5);
+    assert_int_equal(output_front(&pipe->output, pieces, 3, SIZE_MAX, &size), 3);
+    assert_int_equal(pieces[0].iov_len, blob->size - 1);
+    output_sent(&pipe->output, size, size);
+    assert_true(output_is_empty(&pipe->output));
+    assert_false(pipe->output.waits);
+    assert_false(blob_is_shared(blob));
+    blob_release(blob);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
@@ -328,6 +501,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_clear_lets_runs_go, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_broken_connection, setup, teardown),
         cmocka_unit_test_setup_teardown(test_random_traffic, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_taking_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_taking_runs, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_random_traffic_through_two_queues, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_front, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
