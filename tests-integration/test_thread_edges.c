@@ -14,7 +14,7 @@
 
 #define CROWD 12
 
-static const char *const four[] = {"--io-threads", "4", NULL};
+static const char *const four[] = {"--io-threads", "4", "--io-cpulist", "0,1", NULL};
 
 static struct server *server;
 static int control; /* a connection that nothing happens to */
@@ -526,7 +526,8 @@ static void broken_requests_end_pipelines(void **state) {
 /* Whether a long request may be sent is decided by what comes before it in the pipeline. */
 static void passwords_in_pipelines(void **state) {
     (void)state;
-    static const char *const options[] = {"--io-threads", "4", "--requirepass", "secret", NULL};
+    static const char *const options[] = {
+        "--io-threads", "4", "--io-cpulist", "0,1", "--requirepass", "secret", NULL};
     static const char wide[] = "*13\r\n$4\r\nMSET\r\n$1\r\na\r\n$1\r\n1\r\n$1\r\nb\r\n$1\r\n2\r\n"
                                "$1\r\nc\r\n$1\r\n3\r\n$1\r\nd\r\n$1\r\n4\r\n$1\r\ne\r\n$1\r\n5\r\n"
                                "$1\r\nf\r\n$1\r\n6\r\n";

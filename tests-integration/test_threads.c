@@ -23,7 +23,7 @@ static struct server *server;
 
 static int start(void **state) {
     (void)state;
-    server = server_start((const char *const[]){"--io-threads", "3", NULL});
+    server = server_start((const char *const[]){"--io-threads", "3", "--io-cpulist", "0,1", NULL});
     return 0;
 }
 
