@@ -1,6 +1,7 @@
 /* I/O threads where something happens in the middle of something else: the end of the server under
- * load, moving while paused, while held up by a full socket, while being killed; limits, passwords
- * and broken requests of connections that other threads serve; the order of replies and messages. */
+ * load; moving while paused, while held up by a full socket, while being killed; limits, passwords
+ * and broken requests of connections that other threads serve; the order of replies and messages.
+ */
 #include "probe.h"
 #include "wire.h"
 
