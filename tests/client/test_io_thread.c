@@ -1,4 +1,4 @@
-/* Tests of client/io_thread: parcels. Its threads are tested in tests-integration/test_threads.c and
+/* Tests of client/io_thread: parcels. Its threads are tested in tests-integration: test_threads.c,
  * test_thread_edges.c. */
 #include "client/io_thread.h"
 
