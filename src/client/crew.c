@@ -213,9 +213,9 @@ static size_t active(const struct clients *clients) {
     return count;
 }
 
-/* Threads beyond those that there are processors for, one of which is main's, would only cut the work
- * into smaller batches, each of which costs a hand-over: they serve nobody. Whoever says on which
- * processors they are to run knows better. Returns how many serve. */
+/* Threads beyond those that there are processors for, one of which is main's, would only cut the
+ * work into smaller batches, each of which costs a hand-over: they serve nobody. Whoever says on
+ * which processors they are to run knows better. Returns how many serve. */
 static size_t choose_serving(struct clients *clients) {
     size_t processors = (size_t)CPU_COUNT(&clients->cpus);
     size_t most = processors > 2 ? processors - 1 : 1;
