@@ -231,6 +231,23 @@ static size_t choose_serving(struct clients *clients) {
     return count;
 }
 
+static void log_serving(const struct clients *clients) {
+    size_t count = 0;
+    for (size_t i = 0; i < clients->thread_count; i++) {
+        count += clients->threads[i]->serves;
+    }
+    size_t threads = active(clients);
+    if (threads == 0) {
+        log_notice("No I/O threads: the one that executes commands serves all connections.");
+    } else if (count == threads) {
+        log_notice("I/O threads: %zu, beside the one that executes commands.", threads);
+    } else {
+        log_notice("I/O threads: %zu, beside the one that executes commands. With %d processors, "
+                   "only %zu of them serve connections; io-cpulist makes all of them.",
+                   threads, CPU_COUNT(&clients->cpus), count);
+    }
+}
+
 static void retire(struct clients *clients, size_t count) {
     for (size_t i = clients->thread_count; i-- > 0 && count > 0;) {
         if (!clients->threads[i]->retired) {
@@ -357,6 +374,9 @@ void crew_balance(struct clients *clients) {
     }
     loop_set_spin(clients->context->loop, crew_spin_us(clients));
     move_clients(clients);
+    if (before != wanted) {
+        log_serving(clients);
+    }
     clients_flush(clients);
     end_retired(clients);
     /* Until those that are retired have given everything away. */
