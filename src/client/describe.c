@@ -30,8 +30,10 @@ int client_class_named(struct bytes name) {
     return bytes_is(name, "slave") ? CLIENT_CLASS_REPLICA : -1;
 }
 
+/* Asked for by I/O threads too, so only what never changes is looked at: who has no connection has
+ * no descriptor. */
 void client_peer_name(const struct client *client, char *name) {
-    if (client->flags & CLIENT_INTERNAL) {
+    if (client->watch.fd < 0) {
         strcpy(name, "?:0");
     } else {
         socket_peer_name(client->watch.fd, name);
@@ -39,7 +41,7 @@ void client_peer_name(const struct client *client, char *name) {
 }
 
 void client_own_name(const struct client *client, char *name) {
-    if (client->flags & CLIENT_INTERNAL) {
+    if (client->watch.fd < 0) {
         strcpy(name, "?:0");
     } else {
         socket_own_name(client->watch.fd, name);
