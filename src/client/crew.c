@@ -231,11 +231,7 @@ static size_t choose_serving(struct clients *clients) {
     return count;
 }
 
-static void log_serving(const struct clients *clients) {
-    size_t count = 0;
-    for (size_t i = 0; i < clients->thread_count; i++) {
-        count += clients->threads[i]->serves;
-    }
+static void log_serving(const struct clients *clients, size_t count) {
     size_t threads = active(clients);
     if (threads == 0) {
         log_notice("No I/O threads: the one that executes commands serves all connections.");
@@ -265,9 +261,8 @@ static int64_t crew_spin_us(const struct clients *clients) {
 }
 
 /* Those who are with a thread that does not serve, or with one that has more than its share, go
- * elsewhere. */
-static void move_clients(struct clients *clients) {
-    size_t threads = choose_serving(clients);
+ * elsewhere; so many threads serve. */
+static void move_clients(struct clients *clients, size_t threads) {
     size_t share = threads == 0 ? 0 : (clients->count + threads - 1) / threads;
     size_t leaving[IO_THREADS_MAX] = {0};
     for (size_t i = 0; i < clients->thread_count; i++) {
@@ -373,10 +368,11 @@ void crew_balance(struct clients *clients) {
         loop_set_spin(clients->threads[i]->loop, crew_spin_us(clients));
     }
     loop_set_spin(clients->context->loop, crew_spin_us(clients));
-    move_clients(clients);
+    size_t serving = choose_serving(clients);
     if (before != wanted) {
-        log_serving(clients);
+        log_serving(clients, serving);
     }
+    move_clients(clients, serving);
     clients_flush(clients);
     end_retired(clients);
     /* Until those that are retired have given everything away. */
