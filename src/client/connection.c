@@ -1,6 +1,6 @@
 /* connection: the I/O half of a client. Who is told what: the socket's readiness comes here; what
- * was read goes to the batch (batch_read.c); replies come back through batch_flush.c; messages and orders
- * of the executing thread through io_thread.c, or directly when that is the same thread. */
+ * was read goes to the batch (batch_read.c); replies come back through batch_flush.c; messages and
+ * orders of the executing thread through io_thread.c, or directly when that is the same thread. */
 #include "client/connection.h"
 
 #include <errno.h>
