@@ -42,7 +42,6 @@ static void drop_garbage(struct batch *batch) {
 void batch_free(struct batch *batch) {
     drop_garbage(batch);
     reply_free(&batch->reply);
-    batch_free_sends(batch);
     mem_free(MEM_ARENA, batch->garbage, batch->garbage_room * sizeof *batch->garbage);
     mem_free(MEM_ARENA, batch->turns, batch->turn_room * sizeof *batch->turns);
     mem_free(MEM_ARENA, batch->requests, batch->request_room * sizeof *batch->requests);

@@ -8,23 +8,15 @@
 #include "client/batch_int.h"
 #include "client/client_int.h"
 #include "client/connection.h"
+#include "client/io_thread.h"
+#include "client/sends.h"
 
 #ifdef LARDER_TEST_SMALL
-#define SEND_PIECES  3
-#define TOGETHER_MAX 2
+#define SEND_PIECES 3
 #else
 /* Pieces handed to one writev. */
-#define SEND_PIECES  64
-/* Sends that go together. */
-#define TOGETHER_MAX 128
+#define SEND_PIECES 64
 #endif
-
-struct sends {
-    size_t count;
-    struct turn *turns[TOGETHER_MAX];
-    struct iovec pieces[TOGETHER_MAX];
-    struct loop_send sends[TOGETHER_MAX];
-};
 
 /* Sends pieces as far as the socket takes them; bytes sent, or -errno. */
 static ssize_t send_pieces(struct client *client, const struct reply_piece *pieces,
@@ -145,36 +137,19 @@ static inline void end_turn(struct turn *turn) {
     }
 }
 
-static void commit(struct batch *batch) {
-    struct sends *sends = batch->sends;
-    if (sends == NULL || sends->count == 0) {
-        return;
-    }
-    loop_send_commit(batch->thread->loop);
-    for (size_t i = 0; i < sends->count; i++) {
-        ssize_t size = sends->sends[i].result;
-        replies_sent(batch, sends->turns[i], size == -EAGAIN ? 0 : size);
-        end_turn(sends->turns[i]);
-    }
-    sends->count = 0;
+static void turn_sent(void *owner, void *what, ssize_t sent, size_t offered) {
+    struct turn *turn = what;
+    (void)offered;
+    replies_sent(owner, turn, sent);
+    end_turn(turn);
 }
 
 /* Sent with others; the turn ends when that is done. */
 static void send_together(struct batch *batch, struct turn *turn) {
-    if (batch->sends == NULL) {
-        batch->sends = mem_zalloc(MEM_ARENA, sizeof *batch->sends);
-    }
-    struct sends *sends = batch->sends;
-    size_t at = sends->count++;
-    sends->turns[at] = turn;
-    sends->pieces[at] =
+    struct sends *sends = io_thread_sends(batch->thread);
+    sends_pieces(sends)[0] =
         (struct iovec){.iov_base = (void *)(uintptr_t)turn->at, .iov_len = turn->size};
-    sends->sends[at] =
-        (struct loop_send){.fd = turn->client->watch.fd, .pieces = &sends->pieces[at], .count = 1};
-    loop_send(batch->thread->loop, &sends->sends[at]);
-    if (sends->count == TOGETHER_MAX) {
-        commit(batch);
-    }
+    sends_add(sends, turn->client->watch.fd, 1, turn->size, turn_sent, batch, turn);
 }
 
 void batch_flush_turns(struct batch *batch, size_t end) {
@@ -196,10 +171,6 @@ void batch_flush_turns(struct batch *batch, size_t end) {
         }
         end_turn(turn);
     }
-    commit(batch);
+    io_thread_commit(batch->thread);
     batch->flushed = end;
-}
-
-void batch_free_sends(struct batch *batch) {
-    mem_free(MEM_ARENA, batch->sends, sizeof *batch->sends);
 }

@@ -106,7 +106,6 @@ struct batch {
     size_t current_size;    /* ... and as bytes */
     bool holding;           /* the rest of this client's requests is not executed */
     bool full;              /* nor is that of the others */
-    struct sends *sends;    /* made together; NULL: each at once */
 };
 
 /* Makes room for one more element in an array that doubles. */
@@ -132,6 +131,5 @@ static inline char fault_got(const struct request *request) {
 /* Sends what turns before `end` have to send, and tells their connections; the replies stay where
  * they are. */
 void batch_flush_turns(struct batch *batch, size_t end);
-void batch_free_sends(struct batch *batch);
 
 #endif

@@ -12,6 +12,7 @@
 #include "client/client_int.h"
 #include "client/input.h"
 #include "client/io_thread.h"
+#include "client/sends.h"
 
 /* Sent at once to a connection whose socket has become writable, so that one fast reader of a long
  * queue does not hold up a pass. */
@@ -147,37 +148,14 @@ void connection_send_output(struct client *client) {
     after_output(client);
 }
 
-/* ---- sending together ---- */
-
-#define OFFERS_MAX  64
-#define PIECES_EACH 4
-
-struct offers {
-    int count;
-    struct {
-        struct client *client;
-        size_t size;
-    } offered[OFFERS_MAX];
-    struct iovec pieces[OFFERS_MAX][PIECES_EACH];
-    struct loop_send sends[OFFERS_MAX];
-};
-
-void connection_commit(struct io_thread *thread) {
-    struct offers *offers = thread->offers;
-    if (offers == NULL || offers->count == 0) {
-        return;
+static void offered_went(void *owner, void *what, ssize_t sent, size_t offered) {
+    struct client *client = owner;
+    (void)what;
+    if (sent >= 0) {
+        output_sent(&client->output, (size_t)sent, offered);
     }
-    loop_send_commit(thread->loop);
-    for (int i = 0; i < offers->count; i++) {
-        struct client *client = offers->offered[i].client;
-        ssize_t sent = offers->sends[i].result == -EAGAIN ? 0 : offers->sends[i].result;
-        if (sent >= 0) {
-            output_sent(&client->output, (size_t)sent, offers->offered[i].size);
-        }
-        output_went(client, sent);
-        after_output(client);
-    }
-    offers->count = 0;
+    output_went(client, sent);
+    after_output(client);
 }
 
 void connection_offer_output(struct client *client) {
@@ -186,25 +164,11 @@ void connection_offer_output(struct client *client) {
         connection_send_output(client);
         return;
     }
-    if (thread->offers == NULL) {
-        thread->offers = mem_zalloc(MEM_ARENA, sizeof *thread->offers);
-    }
-    struct offers *offers = thread->offers;
-    int at = offers->count++;
-    struct iovec *pieces = offers->pieces[at];
-    offers->offered[at].client = client;
-    int count = output_front(&client->output, pieces, PIECES_EACH, SEND_PER_PASS,
-                             &offers->offered[at].size);
-    offers->sends[at] =
-        (struct loop_send){.fd = client->watch.fd, .pieces = pieces, .count = count};
-    loop_send(thread->loop, &offers->sends[at]);
-    if (offers->count == OFFERS_MAX) {
-        connection_commit(thread);
-    }
-}
-
-void connection_free_offers(struct io_thread *thread) {
-    mem_free(MEM_ARENA, thread->offers, sizeof *thread->offers);
+    struct sends *sends = io_thread_sends(thread);
+    size_t size;
+    int count =
+        output_front(&client->output, sends_pieces(sends), SEND_PIECES_MAX, SEND_PER_PASS, &size);
+    sends_add(sends, client->watch.fd, count, size, offered_went, client, NULL);
 }
 
 /* ---- beginning and end ---- */

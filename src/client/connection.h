@@ -73,10 +73,8 @@ void connection_check_output(struct client *client);
 void connection_send_output(struct client *client);
 
 /* The same for several in a row, which go with one system call where the loop can: what was offered
- * is sent when connection_commit returns, at the latest. Once for each connection in between. */
+ * is sent when io_thread_commit returns, at the latest. Once for each connection in between. */
 void connection_offer_output(struct client *client);
-void connection_commit(struct io_thread *thread);
-void connection_free_offers(struct io_thread *thread);
 
 /* Bytes that may wait for a client before its requests do: so many that its limits, if it has some,
  * are passed first. */

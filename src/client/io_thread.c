@@ -16,6 +16,7 @@
 #include "client/batch_int.h"
 #include "client/client_int.h"
 #include "client/connection.h"
+#include "client/sends.h"
 
 #define CRON_MS 100
 
@@ -83,7 +84,7 @@ static void open_parcel(struct io_thread *thread, struct parcel *parcel) {
     for (size_t i = 0; i < parcel->count; i++) {
         open_mail(&parcel->mail[i]);
     }
-    connection_commit(thread);
+    io_thread_commit(thread);
     if (parcel->stop_reading) {
         thread->stopped = true;
         for (struct client *c = thread->first; c != NULL; c = c->next_own) {
@@ -268,6 +269,25 @@ static void *run(void *context) {
     return NULL;
 }
 
+struct sends *io_thread_sends(struct io_thread *thread) {
+    if (UNLIKELY(thread->sends == NULL)) {
+        thread->sends = sends_new(thread->loop);
+    }
+    return thread->sends;
+}
+
+void io_thread_commit(struct io_thread *thread) {
+    if (thread->sends != NULL) {
+        sends_commit(thread->sends);
+    }
+}
+
+static void free_sends(struct io_thread *thread) {
+    if (thread->sends != NULL) {
+        sends_free(thread->sends);
+    }
+}
+
 void io_thread_init_inlined(struct io_thread *thread, struct clients *clients) {
     thread->clients = clients;
     thread->clock = clients->context->clock;
@@ -277,12 +297,12 @@ void io_thread_init_inlined(struct io_thread *thread, struct clients *clients) {
 }
 
 void io_thread_free_inlined(struct io_thread *thread) {
-    connection_free_offers(thread);
+    free_sends(thread);
     batch_free(thread->filling);
 }
 
 static void free_thread(struct io_thread *thread) {
-    connection_free_offers(thread);
+    free_sends(thread);
     if (thread->filling != NULL) {
         batch_free(thread->filling);
     }

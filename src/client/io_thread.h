@@ -67,7 +67,7 @@ struct io_thread {
     struct client *moving;    /* not in flight, to be given away */
     struct client *to_resume;
     struct client *resuming; /* what io_thread_resume has still to look at */
-    struct offers *offers;   /* sends that go together; NULL until there were some */
+    struct sends *sends;     /* that go together; NULL until there were some */
     struct batch *filling;   /* never NULL while connections are looked at */
     struct batch *spare;
 
@@ -109,6 +109,10 @@ void io_thread_free(struct io_thread *thread);
 
 /* The batch that is filled, with room for one more read; hands a full one over first. */
 struct batch *io_thread_batch(struct io_thread *thread);
+
+/* Where sends that go together are gathered, and their end. */
+struct sends *io_thread_sends(struct io_thread *thread);
+void io_thread_commit(struct io_thread *thread);
 
 /* Parses on in what connections have left over. */
 void io_thread_resume(struct io_thread *thread);

@@ -74,7 +74,7 @@ void clients_flush(struct clients *clients) {
             pack(client);
         }
     }
-    connection_commit(&clients->inlined);
+    io_thread_commit(&clients->inlined);
     crew_post(clients);
 }
 
