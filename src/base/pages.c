@@ -52,6 +52,13 @@
 /* Between two pages that are prepared. */
 #define PAUSE_NS 50000
 
+/* Where there is one processor for all: small pages touched in a row, 150 microseconds if a host
+ * has to find each; how long the user may have run in a round for it to count as quiet, and what
+ * is repaired in such a round. */
+#define TOUCHES       16
+#define QUIET_NS      50000000
+#define QUIET_REPAIRS 16
+
 /* As in Linux 6.1; older kernels refuse. */
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
@@ -77,9 +84,12 @@ struct pages {
     size_t small_next;         /* where the thread looks next */
     extent_hooks_t hooks;
     extent_hooks_t *before; /* the allocator's own */
+    clockid_t user_clock;   /* processor time of the thread that allocates */
+    int64_t user_ns;        /* ... at the end of the last round */
     int user_cpu;           /* the processor on which the allocator asked last */
     int left_cpu;           /* the one that the thread has left; its own, like `allowed` */
     cpu_set_t allowed;      /* processors that the thread may use at all */
+    bool alone;             /* that is one, which the user needs too */
     _Atomic size_t prepared;
     _Atomic size_t repaired;
 };
@@ -153,6 +163,9 @@ static uintptr_t take_ready(size_t size, size_t alignment) {
     uintptr_t at = pages.ready[0];
     pages.ready_count--;
     memmove(pages.ready, pages.ready + 1, pages.ready_count * sizeof pages.ready[0]);
+    if (pages.alone) {
+        note_small(at, at + HUGE_PAGE);
+    }
     return at;
 }
 
@@ -217,14 +230,43 @@ static void step_aside(int cpu) {
     }
 }
 
+/* Gives the processor back in between: once the scheduler has let this thread have one that others
+ * want too, it would keep it until the next tick, four milliseconds with a usual kernel. */
+static void breathe(void) {
+    (void)nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+}
+
+static void touch(uintptr_t at) {
+    *(volatile char *)address(at) = 0;
+}
+
+/* Small pages, a few at a time: a huge one cannot be interrupted. */
+static void prepare_small(uintptr_t at) {
+    for (size_t i = 0; i < SMALL_COUNT; i++) {
+        touch(at + i * SMALL_PAGE);
+        if (i % TOUCHES == TOUCHES - 1) {
+            breathe();
+        }
+    }
+}
+
 /* Makes one huge page of memory that nobody uses. If the kernel has none, these are 512 small
  * ones. */
-static void prepare(uintptr_t at) {
+static void prepare_huge(uintptr_t at) {
     (void)madvise(address(at), HUGE_PAGE, MADV_HUGEPAGE);
-    for (size_t offset = 0; offset < HUGE_PAGE; offset += SMALL_PAGE) {
-        *(volatile char *)address(at + offset) = 0;
+    for (size_t i = 0; i < SMALL_COUNT; i++) {
+        touch(at + i * SMALL_PAGE);
     }
     (void)madvise(address(at), HUGE_PAGE, MADV_NOHUGEPAGE);
+    breathe();
+}
+
+static void prepare(uintptr_t at) {
+    if (pages.alone) {
+        prepare_small(at);
+    } else {
+        prepare_huge(at);
+    }
     atomic_fetch_add_explicit(&pages.prepared, HUGE_PAGE, memory_order_relaxed);
 }
 
@@ -264,9 +306,9 @@ static void repair(uintptr_t at) {
     (void)madvise(address(at), HUGE_PAGE, MADV_NOHUGEPAGE);
 }
 
-/* Looks at some of what is noted, and repairs the first that is worth it. Under the lock, which it
- * gives up meanwhile. */
-static void repair_one(void) {
+/* Looks at some of what is noted, and repairs the first that is worth it; false when there was
+ * none. Under the lock, which it gives up meanwhile. */
+static bool repair_one(void) {
     size_t looks = pages.small_count < REPAIR_LOOKS ? pages.small_count : REPAIR_LOOKS;
     for (size_t i = 0; i < looks; i++) {
         uintptr_t at = next_small();
@@ -282,9 +324,32 @@ static void repair_one(void) {
         }
         pthread_mutex_lock(&pages.lock);
         if (full) {
-            return;
+            return true;
         }
         note_small(at, at + HUGE_PAGE);
+    }
+    return false;
+}
+
+/* Processor time that the user has used. */
+static int64_t user_ns(void) {
+    struct timespec used = {0};
+    (void)clock_gettime(pages.user_clock, &used);
+    return used.tv_sec * 1000000000 + used.tv_nsec;
+}
+
+/* Where the user needs this processor too, and is kept from it for as long as a huge page takes:
+ * repairs only while it does next to nothing, and then as many as a round may have. */
+static void repair_quietly(void) {
+    int64_t before = pages.user_ns;
+    pages.user_ns = user_ns();
+    if (pages.user_ns - before > QUIET_NS) {
+        return;
+    }
+    for (int i = 0; i < QUIET_REPAIRS && !pages.stopping; i++) {
+        if (!repair_one() || user_ns() - pages.user_ns > QUIET_NS / QUIET_REPAIRS) {
+            return;
+        }
     }
 }
 
@@ -303,7 +368,11 @@ static void end_round(void) {
     if (pages.idle_rounds >= IDLE_ROUNDS) {
         cool();
     }
-    repair_one();
+    if (pages.alone) {
+        repair_quietly();
+    } else {
+        (void)repair_one();
+    }
 }
 
 /* Waits for a call, or for the end of the round if something is to be done then. */
@@ -331,19 +400,10 @@ static uintptr_t next_to_prepare(void) {
     return pages.cold_count > 0 ? pages.cold[--pages.cold_count] : take(HUGE_PAGE, HUGE_PAGE);
 }
 
-/* Gives the processor back between two pages: once the scheduler has let this thread have one that
- * others want too, it would keep it until the next tick, four milliseconds with a usual kernel. */
-static void breathe(void) {
-    (void)nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
-}
-
 static void *run(void *context) {
     (void)context;
     pthread_setname_np(pthread_self(), "larder-pages");
     pages.left_cpu = -1;
-    if (sched_getaffinity(0, sizeof pages.allowed, &pages.allowed) != 0) {
-        CPU_ZERO(&pages.allowed);
-    }
     /* Only when nobody else wants the processor: who serves requests must not wait for it. */
     (void)sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0});
     /* The allocator's own thread, which gives memory back, inherits that from who starts it. */
@@ -361,7 +421,6 @@ static void *run(void *context) {
         pthread_mutex_unlock(&pages.lock);
         step_aside(cpu);
         prepare(at);
-        breathe();
         pthread_mutex_lock(&pages.lock);
         if (start == pages.start) { /* no other reservation meanwhile */
             pages.ready[pages.ready_count++] = at;
@@ -428,6 +487,15 @@ bool pages_start(void) {
     if (pages.before == NULL && (!reserve() || !install())) {
         return false;
     }
+    if (pthread_getcpuclockid(pthread_self(), &pages.user_clock) != 0) {
+        return false;
+    }
+    if (sched_getaffinity(0, sizeof pages.allowed, &pages.allowed) != 0) {
+        CPU_ZERO(&pages.allowed);
+    }
+    pthread_mutex_lock(&pages.lock);
+    pages.alone = CPU_COUNT(&pages.allowed) <= 1;
+    pthread_mutex_unlock(&pages.lock);
     pages.running = start_thread();
     return pages.running;
 }

@@ -21,9 +21,14 @@
  * has to find 2 MiB stops the whole processor for 2 to 6 ms, and priority does not help against
  * that. In growing by 8 million keys the 99.9th percentile of the waits fell from 1.1 to 0.3 ms.
  *
+ * Where there is one processor for all, nothing is made huge while the user is busy: small pages
+ * are prepared, a few at a time, and they are repaired in quiet moments. In growing to 20 million
+ * keys on one processor of a virtual machine the 99.99th percentile fell from 3.2 to 1.1 ms.
+ *
  * Limits. Allocations of more than 2 MiB are in small pages at first. While the thread makes 2 MiB
- * huge that are in use, who wants to write there waits for it, some 300 microseconds, asleep. Only
- * the arena of the thread that calls pages_start is served. */
+ * huge that are in use, who wants to write there waits for it, some 300 microseconds, asleep. A
+ * server that has one processor and is never half idle gets no huge pages. Only the arena of the
+ * thread that calls pages_start is served. */
 #ifndef LARDER_BASE_PAGES_H
 #define LARDER_BASE_PAGES_H
 
@@ -45,7 +50,7 @@ bool pages_start(void);
 /* Ends the thread; memory is then touched by whoever uses it. Does nothing when none runs. */
 void pages_stop(void);
 
-/* Bytes that the thread has made huge pages of, before and after they were used. */
+/* Bytes that the thread has prepared, and bytes that it has made huge pages of while in use. */
 size_t pages_prepared(void);
 size_t pages_repaired(void);
 

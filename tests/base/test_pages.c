@@ -2,6 +2,7 @@
  * thread ends and starts again. */
 #include "base/pages.h"
 
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 
 #define MIB       ((size_t)1 << 20)
 #define BLOCKS    3000
+#define GROWTH    100
 #define POLLS_MAX 10000
 #define POLL_NS   1000000
 
@@ -78,12 +80,13 @@ static void test_content_outlives_repair(void **state) {
     if (!pages_start()) {
         skip();
     }
+    size_t repaired = pages_repaired();
     size_t size = 16 * MIB - 4096;
     unsigned char *block = mem_alloc(MEM_OTHER, size);
     for (size_t i = 0; i < size; i++) {
         block[i] = (unsigned char)(i * 31 >> 7);
     }
-    for (int i = 0; i < POLLS_MAX / 10 && pages_repaired() == 0; i++) {
+    for (int i = 0; i < POLLS_MAX / 10 && pages_repaired() == repaired; i++) {
         pause_briefly();
     }
     for (size_t i = 0; i < size; i++) {
@@ -95,10 +98,45 @@ static void test_content_outlives_repair(void **state) {
     pages_stop();
 }
 
+/* The same where all must share one processor, which this thread leaves now and then. */
+static void test_one_processor(void **state) {
+    cpu_set_t before;
+    cpu_set_t one;
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    CPU_ZERO(&one);
+    int cpu = 0;
+    while (!CPU_ISSET(cpu, &before)) {
+        cpu++;
+    }
+    CPU_SET(cpu, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    size_t prepared = pages_prepared();
+    if (!pages_start()) {
+        assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+        skip();
+    }
+    void *blocks[GROWTH];
+    for (int i = 0; i < GROWTH; i++) { /* more than earlier tests have left behind */
+        blocks[i] = mem_zalloc(MEM_OTHER, MIB);
+    }
+    for (int i = 0; i < POLLS_MAX && pages_prepared() == prepared; i++) {
+        pause_briefly();
+    }
+    assert_true(pages_prepared() > prepared);
+    churn();
+    for (int i = 0; i < GROWTH; i++) {
+        mem_free(MEM_OTHER, blocks[i], MIB);
+    }
+    pages_stop();
+    test_content_outlives_repair(state);
+    assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory_is_prepared),
         cmocka_unit_test(test_content_outlives_repair),
+        cmocka_unit_test(test_one_processor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
