@@ -415,6 +415,8 @@ static size_t allocator_number(const char *name) {
     return mallctl(name, &value, &size, NULL, 0) == 0 ? value : 0;
 }
 
+#define ALL_ARENAS "stats.arenas." TEXT_OF_EXPANDED(MALLCTL_ARENAS_ALL)
+
 void mem_allocator_stats(struct mem_allocator_stats *stats) {
     /* The figures are a snapshot that is renewed when the epoch advances. */
     uint64_t epoch = 1;
@@ -424,6 +426,7 @@ void mem_allocator_stats(struct mem_allocator_stats *stats) {
         .allocated = allocator_number("stats.allocated"),
         .active = allocator_number("stats.active"),
         .resident = allocator_number("stats.resident"),
+        .unused = allocator_number(ALL_ARENAS ".pdirty") * PAGE_SIZE,
         .mapped = allocator_number("stats.mapped"),
         .retained = allocator_number("stats.retained"),
     };

@@ -107,6 +107,7 @@ struct mem_allocator_stats {
     size_t allocated; /* handed out */
     size_t active;    /* in pages that hold something handed out */
     size_t resident;  /* in pages mapped and touched */
+    size_t unused;    /* of these, in pages that hold nothing and will be given back */
     size_t mapped;
     size_t retained;
 };

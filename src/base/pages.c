@@ -26,6 +26,7 @@
 #endif
 
 #include "base/check.h"
+#include "base/mem.h"
 
 #ifndef MEM_LIBC
 
@@ -40,6 +41,11 @@
 /* Small pages of 2 MiB that must be in use before they are made one huge page, which takes as much
  * memory as all of them. */
 #define REPAIR_MIN (SMALL_COUNT * 15 / 16)
+/* Pieces of memory that are given back in a row, some 200 microseconds; how many bytes cost as much
+ * again as the call. */
+#define GIVEN_COST_MAX 64
+#define GIVEN_EASILY   ((size_t)128 << 10)
+
 /* How often the thread looks for something to repair, and how many places it looks at then: at most
  * one is repaired each time, so that a thread that waits for a repair has little chance to do so
  * twice. */
@@ -204,6 +210,16 @@ static void *hook_alloc(extent_hooks_t *hooks, void *wanted, size_t size, size_t
     return address(at);
 }
 
+/* What the calling thread has given back since it breathed, if it does that at all. */
+static _Thread_local bool breathes;
+static _Thread_local size_t given_cost;
+
+/* Gives the processor back in between: once the scheduler has let this thread have one that others
+ * want too, it would keep it until the next tick, four milliseconds with a usual kernel. */
+static void breathe(void) {
+    (void)nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+}
+
 /* Pages go back to the kernel, which will give small ones in their place. */
 static bool hook_purge(extent_hooks_t *hooks, void *extent, size_t size, size_t offset,
                        size_t length, unsigned arena) {
@@ -213,7 +229,18 @@ static bool hook_purge(extent_hooks_t *hooks, void *extent, size_t size, size_t 
         note_small(from, from + length);
         pthread_mutex_unlock(&pages.lock);
     }
+    given_cost += 1 + length / GIVEN_EASILY;
+    if (breathes && given_cost >= GIVEN_COST_MAX) {
+        given_cost = 0;
+        breathe();
+    }
     return pages.before->purge_forced(pages.before, extent, size, offset, length, arena);
+}
+
+void pages_give_back(void) {
+    breathes = true;
+    mem_purge();
+    breathes = false;
 }
 
 /* The thread. */
@@ -228,12 +255,6 @@ static void step_aside(int cpu) {
     if (CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof others, &others) == 0) {
         pages.left_cpu = cpu;
     }
-}
-
-/* Gives the processor back in between: once the scheduler has let this thread have one that others
- * want too, it would keep it until the next tick, four milliseconds with a usual kernel. */
-static void breathe(void) {
-    (void)nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
 }
 
 static void touch(uintptr_t at) {
@@ -529,6 +550,9 @@ bool pages_start(void) {
 }
 
 void pages_stop(void) {
+}
+
+void pages_give_back(void) {
 }
 
 size_t pages_prepared(void) {

@@ -50,6 +50,10 @@ bool pages_start(void);
 /* Ends the thread; memory is then touched by whoever uses it. Does nothing when none runs. */
 void pages_stop(void);
 
+/* Gives all unused memory back to the system, in the calling thread, which leaves the processor to
+ * others now and then. Not for the thread that serves requests: mem_purge makes no pauses. */
+void pages_give_back(void);
+
 /* Bytes that the thread has prepared, and bytes that it has made huge pages of while in use. */
 size_t pages_prepared(void);
 size_t pages_repaired(void);

@@ -399,21 +399,32 @@ size_t due_sample_earliest(const struct due *due, struct random *random, void **
     return place == 0 ? 0 : dict_sample(place_dict(due, place), random, (struct entry **)out, max);
 }
 
-size_t due_sample(const struct due *due, struct random *random, void **out, size_t max) {
+/* The dict of a place that has items, weighted by how many it holds; NULL when there are none. */
+static const struct dict *random_place(const struct due *due, struct random *random) {
     if (due->size == 0) {
-        return 0;
+        return NULL;
     }
     uint64_t chosen = random_below(random, due->size);
     for (unsigned place = PLACE_FIRST; place < PLACE_END; place++) {
         const struct dict *dict = place_dict(due, place);
         size_t count = dict == NULL ? 0 : dict_size(dict);
         if (chosen < count) {
-            return dict_sample(dict, random, (struct entry **)out, max);
+            return dict;
         }
         chosen -= count;
     }
     check(!"the places hold as many items as are counted");
-    return 0;
+    return NULL;
+}
+
+size_t due_sample(const struct due *due, struct random *random, void **out, size_t max) {
+    const struct dict *dict = random_place(due, random);
+    return dict == NULL ? 0 : dict_sample(dict, random, (struct entry **)out, max);
+}
+
+void *due_random(const struct due *due, struct random *random) {
+    const struct dict *dict = random_place(due, random);
+    return dict == NULL ? NULL : dict_random(dict, random);
 }
 
 size_t due_footprint(const struct due *due) {

@@ -111,6 +111,9 @@ size_t due_sample_earliest(const struct due *due, struct random *random, void **
 
 /* Items from any place, weighted by how many each holds, up to `max`. */
 size_t due_sample(const struct due *due, struct random *random, void **out, size_t max);
+/* One item from any place, NULL when empty. The first of a sample is none: it is the first of its
+ * chain, and those behind it would hardly ever be. */
+void *due_random(const struct due *due, struct random *random);
 
 size_t due_footprint(const struct due *due);
 

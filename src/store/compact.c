@@ -19,9 +19,16 @@
  *
  * How much. Of all the time a part goes into slices: none below both thresholds, cycle_min percent
  * from the lower one on, cycle_max from the upper one on. Time that passes is credited by that
- * part, and a slice spends it, but never more than is left of PASS_US for the pass. A round that
- * has found next to nothing to move is followed by a rest, longer each time: then what is lost is
- * not in keys and values.
+ * part, and a slice spends it, but no more than is left of PASS_US for the pass. Only when values
+ * of other sizes come so fast that keys are evicted for what is lost, slices become longer: a slab
+ * is empty when the walk has been round once, and until then evictions elsewhere empty none.
+ *
+ * Two rounds that have found next to nothing to move are followed by a rest, longer each time, that
+ * ends when more is lost: then what is lost is not in keys and values. What it takes still counts
+ * as used.
+ *
+ * What the allocator has got back goes to the system within a second; if that makes the resident
+ * set too large, at once, by the thread of store/lazyfree.
  *
  * What it costs per key that is moved: 0.3 us, most of it waiting for memory. To replace all values
  * of a full cache by values of another size takes three moves a key on average. */
@@ -32,21 +39,23 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "store/keyspace_int.h"
+#include "store/lazyfree.h"
 #include "types/value.h"
 
 /* Between two questions to the allocator, 10 us each: while there is nothing to do, and while there
  * is. */
-#define LOOK_IDLE_US 25000
+#define LOOK_IDLE_US 10000
 #define LOOK_BUSY_US 1000
 /* A pass with its slice shall not be longer, nor a slice. */
 #define PASS_US  850
 #define SLICE_US 300
-/* A slice that is shorter is not worth its overhead; and what a pass that is longer anyway gets,
- * the second figure when keys are evicted for want of time. */
+/* A slice that is shorter is not worth its overhead; and what a pass that is longer anyway gets
+ * while keys are evicted for want of time, the last figure when as much is lost as counts. */
 #define SLICE_US_MIN     50
-#define SLICE_US_PRESSED 150
+#define SLICE_US_FULL    150
+#define SLICE_US_PRESSED 500
 /* Keys that are looked at to find out which slabs are the emptiest. */
-#define SURVEY_KEYS 65536
+#define SURVEY_KEYS 16384
 /* Part of the keys that are moved at most in a round: as long as moving takes no longer than
  * looking, more rounds choose better than one. */
 #define MOVED_PART 20
@@ -58,14 +67,21 @@
 #define DROP_FREE_PART 32
 /* What may be lost, as a part of the limit, before keys are evicted for it; and by how much more
  * each time that is looked at, 200 MB a second. */
-#define LOST_PART 20
-#define LOST_RISE ((int64_t)192 * 1024)
+#define LOST_PART      20
+#define LOST_PARTS_MAX 3
+#define LOST_RISE      ((int64_t)192 * 1024)
+/* What the allocator may keep of unused memory, as a part of the limit, and what may be resident
+ * beyond the limit before that matters. */
+#define UNUSED_PART   32
+#define RESIDENT_PART 20
 /* Portions of the walk after which an eviction has to do without: 5 us. */
 #define STEER_STEPS_MAX 8
 /* A round is fruitless when it moves less than this part of what it has looked at. */
 #define FRUITLESS_PART 512
-#define REST_US_MIN    ((int64_t)100000)
-#define REST_US_MAX    ((int64_t)10000000)
+/* What may be lost besides before it goes on, as a part of what is stored. */
+#define REST_PART   64
+#define REST_US_MIN ((int64_t)100000)
+#define REST_US_MAX ((int64_t)10000000)
 
 /* ---- moving ---- */
 
@@ -73,7 +89,7 @@
 static bool is_full(const struct compact *compact) {
     struct evict *evict = compact->evict;
     return evict->bytes_max > 0 &&
-           evict_used(evict) > evict->bytes_max - evict->bytes_max / DROP_FREE_PART;
+           evict_used(evict) + evict->lost > evict->bytes_max - evict->bytes_max / DROP_FREE_PART;
 }
 
 /* Notes a key that may be evicted instead of being moved. */
@@ -291,7 +307,7 @@ static uint32_t drop_score(struct compact *compact, double pressure) {
 }
 
 /* What counts as in use though it is not: what is lost beyond LOST_PART of the limit, but no more
- * than twice as much again, and it rises slowly, for commands evict what it rises by. */
+ * than three times as much again, and it rises slowly, for commands evict what it rises by. */
 static int64_t counted_as_used(const struct compact *compact) {
     struct evict *evict = compact->evict;
     enum limit_policy policy = (enum limit_policy)evict->limit->options.policy;
@@ -302,7 +318,7 @@ static int64_t counted_as_used(const struct compact *compact) {
     int64_t free = evict->bytes_max / LOST_PART;
     int64_t lost = (int64_t)compact->to_gain - free;
     lost = lost < 0 ? 0 : lost;
-    lost = lost > 2 * free ? 2 * free : lost;
+    lost = lost > LOST_PARTS_MAX * free ? LOST_PARTS_MAX * free : lost;
     return lost > evict->lost + LOST_RISE ? evict->lost + LOST_RISE : lost;
 }
 
@@ -320,21 +336,24 @@ static void stop(struct compact *compact) {
     compact->drop_count = 0;
     compact->large_count = 0;
     compact->evict->steer = NULL;
-    compact->evict->lost = 0;
     sparse_forget(&compact->tally);
+}
+
+/* Whether it is of no use to go on, as it was a moment ago: no more has been lost since. */
+static bool rests(const struct compact *compact, int64_t now_us) {
+    uint64_t more = compact->allocated / REST_PART;
+    return now_us < compact->rest_end_us && compact->to_gain <= compact->rest_gain + more;
 }
 
 /* How much is to be done: percent of the time, and which part of what is evicted comes from sparse
  * slabs. */
-static int decide(struct compact *compact) {
-    struct mem_allocator_stats stats;
-    mem_allocator_stats(&stats);
-    double pressure = pressure_of(compact, &stats);
+static int decide(struct compact *compact, const struct mem_allocator_stats *stats) {
+    double pressure = pressure_of(compact, stats);
     if (pressure < 0) {
         return 0;
     }
-    compact->to_gain = stats.active - stats.allocated;
-    compact->allocated = stats.allocated;
+    compact->to_gain = stats->active - stats->allocated;
+    compact->allocated = stats->allocated;
     compact->drop_score = drop_score(compact, pressure);
     compact->steer_part = pressure;
     compact->evict->lost = counted_as_used(compact);
@@ -343,15 +362,33 @@ static int decide(struct compact *compact) {
     return (int)(most > least ? least + (most - least) * pressure : least);
 }
 
+/* What the allocator keeps for the next time goes back at once when there is too much of it. */
+static void bound_unused(struct compact *compact, const struct mem_allocator_stats *stats) {
+    size_t limit = (size_t)compact->evict->bytes_max;
+    if (limit > 0 && stats->unused > limit / UNUSED_PART &&
+        stats->resident > limit + limit / RESIDENT_PART) {
+        bool begins = lazyfree_give_back(compact->keyspace->lazyfree);
+        compact->metrics.allocator_purges += begins;
+    }
+}
+
 static void look(struct compact *compact, int64_t now_us) {
-    int percent = compact->options.enabled && sparse_is_known() ? decide(compact) : 0;
+    struct mem_allocator_stats stats;
+    mem_allocator_stats(&stats);
+    bound_unused(compact, &stats);
+    int percent = compact->options.enabled && sparse_is_known() ? decide(compact, &stats) : 0;
+    if (percent == 0) {
+        compact->evict->lost = 0;
+    } else if (rests(compact, now_us)) {
+        percent = 0;
+    }
     if (percent > 0 && compact->percent == 0) {
         start(compact, now_us);
     } else if (percent == 0 && compact->percent > 0) {
         stop(compact);
     }
     compact->percent = percent;
-    compact->evict->steer = compact->drop_score > 0 ? steer : NULL;
+    compact->evict->steer = percent > 0 && compact->drop_score > 0 ? steer : NULL;
     compact->look_due_us = now_us + (percent > 0 ? LOOK_BUSY_US : LOOK_IDLE_US);
 }
 
@@ -360,14 +397,31 @@ static void note_round(struct compact *compact, int64_t now_us) {
     bool useful = compact->round_moved > compact->round_keys / FRUITLESS_PART;
     begin_round(compact);
     if (useful) {
+        compact->fruitless = 0;
         compact->rest_us = 0;
         return;
+    }
+    if (compact->fruitless++ == 0) {
+        return; /* it may have chosen too few slabs */
     }
     int64_t rest_us = compact->rest_us * 2;
     rest_us = rest_us < REST_US_MIN ? REST_US_MIN : rest_us;
     compact->rest_us = rest_us < REST_US_MAX ? rest_us : REST_US_MAX;
-    compact->look_due_us = now_us + compact->rest_us;
+    compact->rest_end_us = now_us + compact->rest_us;
+    compact->rest_gain = compact->to_gain;
     stop(compact);
+}
+
+/* How long a slice may take where so much is left of the pass: what must be, the more the more is
+ * lost. */
+static int64_t slice_us(const struct compact *compact, int64_t left_us) {
+    int64_t least_us = SLICE_US_MIN;
+    if (compact->drop_score > 0) {
+        int64_t most = compact->evict->bytes_max / LOST_PART * LOST_PARTS_MAX;
+        least_us = SLICE_US_FULL + (SLICE_US_PRESSED - SLICE_US_FULL) * compact->evict->lost / most;
+    }
+    left_us = left_us < SLICE_US ? left_us : SLICE_US;
+    return left_us < least_us ? least_us : left_us;
 }
 
 bool compact_pass(struct compact *compact, int64_t start_us) {
@@ -380,12 +434,9 @@ bool compact_pass(struct compact *compact, int64_t start_us) {
     }
     compact->credit_us += (now_us - compact->credited_us) * compact->percent / 100;
     compact->credited_us = now_us;
-    int64_t budget_us = PASS_US - (now_us - start_us);
-    int64_t least_us = compact->drop_score > 0 ? SLICE_US_PRESSED : SLICE_US_MIN;
-    budget_us = budget_us < least_us ? least_us : budget_us;
-    budget_us = budget_us < SLICE_US ? budget_us : SLICE_US;
-    if (compact->credit_us > SLICE_US) {
-        compact->credit_us = SLICE_US;
+    int64_t budget_us = slice_us(compact, PASS_US - (now_us - start_us));
+    if (compact->credit_us > SLICE_US_PRESSED) {
+        compact->credit_us = SLICE_US_PRESSED;
     }
     if (compact->credit_us < SLICE_US_MIN) {
         return true;

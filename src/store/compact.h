@@ -37,6 +37,7 @@ struct compact_options {
 #define COMPACT_METRICS(X)                                                                         \
     X(STATS, active_defrag_evicted_keys, COUNTER,                                                  \
       "Keys evicted rather than moved, since there was not the time.")                             \
+    X(STATS, allocator_purges, COUNTER, "Times that unused memory was given back at once.")        \
     X(STATS, active_defrag_key_hits, COUNTER, "Keys of which something was moved.")                \
     X(STATS, active_defrag_key_misses, COUNTER, "Keys that were looked at and stayed.")
 struct compact_metrics {
@@ -72,6 +73,7 @@ struct compact {
     struct sparse_tally tally; /* moved and kept: since start, or CONFIG RESETSTAT */
     uint64_t round_keys;       /* looked at in this round */
     uint64_t round_moved;      /* and moved, or evicted instead */
+    unsigned fruitless;        /* rounds in a row that moved nothing */
     bool is_survey;            /* this round only finds out which slabs are the emptiest */
     /* When and how much. */
     int percent;         /* of the time; 0: nothing is to be done */
@@ -79,7 +81,9 @@ struct compact {
     size_t allocated;    /* bytes that the allocator has handed out */
     uint64_t surveyed;   /* keys looked at since least_steps was chosen */
     int64_t look_due_us; /* when the allocator is asked again */
-    int64_t rest_us;     /* how long there is nothing to do after a round that moved nothing */
+    int64_t rest_us;     /* how long there is nothing to do after rounds that moved nothing */
+    int64_t rest_end_us; /* until when, unless more is lost than ... */
+    uint64_t rest_gain;
     int64_t credited_us; /* up to when time was credited */
     int64_t credit_us;   /* that may be spent */
     int64_t began_us;    /* when percent became other than 0 */

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/pages.h"
 #include "types/value.h"
 
 /* Elements of a value that its size is estimated from. */
@@ -36,6 +37,7 @@ struct lazyfree {
     struct job *first; /* under the mutex, with last and stopping */
     struct job *last;
     bool stopping;
+    bool to_give_back; /* unused memory, when there is no job */
     _Atomic size_t pending;
     _Atomic size_t freed;
     _Atomic size_t pending_bytes;
@@ -68,11 +70,23 @@ static void do_job(struct lazyfree *lazyfree, struct job *job) {
     atomic_fetch_sub_explicit(&lazyfree->pending, objects, memory_order_release);
 }
 
+/* Under the mutex, which it gives up meanwhile. */
+static void give_back(struct lazyfree *lazyfree) {
+    pthread_mutex_unlock(&lazyfree->mutex);
+    pages_give_back();
+    pthread_mutex_lock(&lazyfree->mutex);
+    lazyfree->to_give_back = false;
+}
+
 /* Waits for a job; NULL when there is none left and the thread shall end. */
 static struct job *next_job(struct lazyfree *lazyfree) {
     pthread_mutex_lock(&lazyfree->mutex);
     while (lazyfree->first == NULL && !lazyfree->stopping) {
-        pthread_cond_wait(&lazyfree->wake, &lazyfree->mutex);
+        if (lazyfree->to_give_back) {
+            give_back(lazyfree);
+        } else {
+            pthread_cond_wait(&lazyfree->wake, &lazyfree->mutex);
+        }
     }
     struct job *job = lazyfree->first;
     if (job != NULL) {
@@ -171,6 +185,20 @@ void lazyfree_database(struct lazyfree *lazyfree, struct dict keys, struct due d
     job->deadlines = deadlines;
     job->field_deadlines = field_deadlines;
     hand_over(lazyfree, job);
+}
+
+bool lazyfree_give_back(struct lazyfree *lazyfree) {
+    if (lazyfree == NULL) {
+        return false;
+    }
+    pthread_mutex_lock(&lazyfree->mutex);
+    bool begins = !lazyfree->to_give_back;
+    lazyfree->to_give_back = true;
+    if (begins) {
+        pthread_cond_signal(&lazyfree->wake);
+    }
+    pthread_mutex_unlock(&lazyfree->mutex);
+    return begins;
 }
 
 size_t lazyfree_pending(const struct lazyfree *lazyfree) {

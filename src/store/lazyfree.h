@@ -3,6 +3,7 @@
 #ifndef LARDER_STORE_LAZYFREE_H
 #define LARDER_STORE_LAZYFREE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,10 @@ void lazyfree_entry(struct lazyfree *lazyfree, struct entry *entry);
  * all. */
 void lazyfree_database(struct lazyfree *lazyfree, struct dict keys, struct due deadlines,
                        struct due field_deadlines, size_t bytes);
+
+/* Has the thread give unused memory back to the system, without pauses for anybody. False while it
+ * still does so, or without a thread. */
+bool lazyfree_give_back(struct lazyfree *lazyfree);
 
 /* Objects handed over and not freed yet; freed so far. From any thread. */
 size_t lazyfree_pending(const struct lazyfree *lazyfree);

@@ -344,13 +344,8 @@ static bool next_random(struct victims *victims, bool is_volatile, struct databa
     if (*database == NULL) {
         return false;
     }
-    if (!is_volatile) {
-        *entry = dict_random(&(*database)->keys, &victims->random);
-        return true;
-    }
-    void *item;
-    check(due_sample(&(*database)->deadlines, &victims->random, &item, 1) == 1);
-    *entry = item;
+    *entry = is_volatile ? due_random(&(*database)->deadlines, &victims->random)
+                         : dict_random(&(*database)->keys, &victims->random);
     return true;
 }
 

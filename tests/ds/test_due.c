@@ -66,6 +66,7 @@ static void test_empty(void **state) {
     random_init(&random, 1);
     void *out[1];
     assert_int_equal(due_sample(&due, &random, out, 1), 0);
+    assert_null(due_random(&due, &random));
     assert_int_equal(due_sample_earliest(&due, &random, out, 1), 0);
     assert_int_equal(take_all(&due, START_MS), 0);
     assert_int_equal(take_all(&due, START_MS + 1000000), 0);
@@ -341,6 +342,31 @@ static void test_sampling(void **state) {
     free(items);
 }
 
+/* All items of a place are drawn alike, whatever their position in it. */
+static void test_random_item(void **state) {
+    (void)state;
+    enum { COUNT = 100, ROUNDS = 20000 };
+    struct item *items = aligned_alloc(16, COUNT * sizeof *items);
+    assert_non_null(items);
+    struct random random;
+    random_init(&random, 5);
+    struct due due;
+    due_init(&due, item_word, START_MS);
+    for (int i = 0; i < COUNT; i++) {
+        add(&due, &items[i], START_MS + 5000000);
+    }
+    static int drawn[COUNT];
+    for (int round = 0; round < ROUNDS; round++) {
+        drawn[(struct item *)due_random(&due, &random) - items]++;
+    }
+    for (int i = 0; i < COUNT; i++) {
+        /* A chain is drawn as often as any other, so those in long chains are drawn less. */
+        assert_true(drawn[i] > ROUNDS / COUNT / 8);
+    }
+    due_clear(&due);
+    free(items);
+}
+
 /* A random distance: all scales alike, edges included. */
 static int64_t random_distance(struct random *random) {
     uint64_t bits = random_below(random, 40);
@@ -441,19 +467,13 @@ static void test_memory_is_given_back(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_exact_at_every_distance),
-        cmocka_unit_test(test_past_and_limits),
-        cmocka_unit_test(test_beyond_the_wheel),
-        cmocka_unit_test(test_moving),
-        cmocka_unit_test(test_replacing),
-        cmocka_unit_test(test_clock_jumps),
-        cmocka_unit_test(test_bounded_work),
-        cmocka_unit_test(test_running_tick),
-        cmocka_unit_test(test_sampling),
-        cmocka_unit_test(test_back_in_portions),
-        cmocka_unit_test(test_model),
-        cmocka_unit_test(test_memory_is_given_back),
+        cmocka_unit_test(test_empty),           cmocka_unit_test(test_exact_at_every_distance),
+        cmocka_unit_test(test_past_and_limits), cmocka_unit_test(test_beyond_the_wheel),
+        cmocka_unit_test(test_moving),          cmocka_unit_test(test_replacing),
+        cmocka_unit_test(test_clock_jumps),     cmocka_unit_test(test_bounded_work),
+        cmocka_unit_test(test_running_tick),    cmocka_unit_test(test_sampling),
+        cmocka_unit_test(test_random_item),     cmocka_unit_test(test_back_in_portions),
+        cmocka_unit_test(test_model),           cmocka_unit_test(test_memory_is_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -409,6 +410,39 @@ static void test_rests(void **state) {
     assert_int_equal(fixture->compact.tally.moved, 0);
 }
 
+#define POLLS_MAX 5000
+#define POLL_NS   1000000
+
+/* Memory that was freed goes back to the system when it makes the resident set too large. */
+static void test_unused_memory_goes_back(void **state) {
+    struct fixture *fixture = *state;
+    struct mem_allocator_stats stats;
+    void *blocks[16];
+    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
+        blocks[i] = mem_alloc(MEM_OTHER, 1 << 20);
+        memset(blocks[i], 1, 1 << 20);
+    }
+    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
+        mem_free(MEM_OTHER, blocks[i], 1 << 20);
+    }
+    mem_allocator_stats(&stats);
+    if (stats.resident == 0) {
+        skip(); /* the C library's allocator does not tell */
+    }
+    configure(fixture, "maxmemory", "1gb");
+    compact_pass(&fixture->compact, clock_mono_us());
+    assert_int_equal(fixture->compact.metrics.allocator_purges, 0);
+    configure(fixture, "maxmemory", "2mb");
+    for (int i = 0; i < POLLS_MAX && stats.unused > (2 << 20) / 32; i++) {
+        fixture->compact.look_due_us = 0;
+        compact_pass(&fixture->compact, clock_mono_us());
+        nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
+        mem_allocator_stats(&stats);
+    }
+    assert_true(stats.unused <= (2 << 20) / 32);
+    assert_true(fixture->compact.metrics.allocator_purges > 0);
+}
+
 int main(void) {
 #define FIXTURE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -421,6 +455,7 @@ int main(void) {
         FIXTURE(test_policy_decides_who_goes),
         FIXTURE(test_scores),
         FIXTURE(test_rests),
+        FIXTURE(test_unused_memory_goes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
