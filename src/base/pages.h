@@ -26,7 +26,7 @@
  * keys on one processor of a virtual machine the 99.99th percentile fell from 3.2 to 1.1 ms.
  *
  * Limits. Allocations of more than 2 MiB are in small pages at first. While the thread makes 2 MiB
- * huge that are in use, who wants to write there waits for it, some 300 microseconds, asleep. A
+ * huge that are in use, who wants to write there waits for it, some 400 microseconds, asleep. A
  * server that has one processor and is never half idle gets no huge pages. Only the arena of the
  * thread that calls pages_start is served. */
 #ifndef LARDER_BASE_PAGES_H
