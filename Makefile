@@ -103,7 +103,8 @@ check:
 	@utils/check $(BUILD)/check
 # Compiles everything and links nothing, for warnings.
 objects: $(ALL_OBJECTS)
-bench: all $(BENCHMARKS)
+bench-build: all $(BENCHMARKS)
+bench: bench-build
 	$(if $(wildcard bench/run),bench/run $(OUT))
 fuzz: $(FUZZERS)
 	@for fuzzer in $^; do utils/run-fuzzer $$fuzzer $(FUZZ_SECONDS) || exit 1; done
@@ -118,7 +119,7 @@ install: all $(BENCHMARK)
 	    install -D -m 644 utils/larder.conf $(DESTDIR)$(PREFIX)/share/larder/larder.conf)
 clean:
 	rm -rf $(BUILD)
-.PHONY: all library unit-build integration-build run test unit integration check objects bench fuzz soak \
+.PHONY: all library unit-build integration-build run test unit integration check objects bench bench-build fuzz soak \
     install clean always
 .SECONDARY:
 
