@@ -70,9 +70,10 @@
 #define LOST_PART      20
 #define LOST_PARTS_MAX 3
 #define LOST_RISE      ((int64_t)192 * 1024)
-/* What the allocator may keep of unused memory, as a part of the limit, and what may be resident
- * beyond the limit before that matters. */
+/* What the allocator may keep of unused memory, as a part of the limit and at least, and what may
+ * be resident beyond the limit before that matters. */
 #define UNUSED_PART   32
+#define UNUSED_MIN    ((size_t)2 << 20)
 #define RESIDENT_PART 20
 /* Portions of the walk after which an eviction has to do without: 5 us. */
 #define STEER_STEPS_MAX 8
@@ -365,7 +366,7 @@ static int decide(struct compact *compact, const struct mem_allocator_stats *sta
 /* What the allocator keeps for the next time goes back at once when there is too much of it. */
 static void bound_unused(struct compact *compact, const struct mem_allocator_stats *stats) {
     size_t limit = (size_t)compact->evict->bytes_max;
-    if (limit > 0 && stats->unused > limit / UNUSED_PART &&
+    if (limit > 0 && stats->unused > UNUSED_MIN && stats->unused > limit / UNUSED_PART &&
         stats->resident > limit + limit / RESIDENT_PART) {
         bool begins = lazyfree_give_back(compact->keyspace->lazyfree);
         compact->metrics.allocator_purges += begins;
