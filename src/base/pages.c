@@ -3,8 +3,8 @@
  *
  * Invariants (under `lock`): 1. start <= at <= end, start being a multiple of a huge page; 2. what
  * lies before `at` belongs to the allocator, is in `ready` or `cold`, or is being prepared; 3. no
- * memory but what is being prepared or repaired has leave to be in huge pages (MADV_HUGEPAGE), so
- * that nobody else ever has the kernel zero one.
+ * memory but what is being prepared or repaired, and the thread's spare, has leave to be in huge
+ * pages (MADV_HUGEPAGE), so that nobody else ever has the kernel zero one.
  *
  * The lock is held for a few instructions, and for the one system call of a new reservation. But
  * the thread that holds it may have lost its processor to anybody, so whoever allocates never waits
@@ -41,22 +41,23 @@
 /* Small pages of 2 MiB that must be in use before they are made one huge page, which takes as much
  * memory as all of them. */
 #define REPAIR_MIN (SMALL_COUNT * 15 / 16)
-/* Pieces of memory that are given back in a row, some 200 microseconds; how many bytes cost as much
- * again as the call. */
-#define GIVEN_COST_MAX 64
-#define GIVEN_EASILY   ((size_t)128 << 10)
-
 /* How often the thread looks for something to repair, and how many places it looks at then: at most
  * one is repaired each time, so that a thread that waits for a repair has little chance to do so
- * twice. */
+ * twice; more in quiet moments, see below. */
 #define REPAIR_MS    100
 #define REPAIR_LOOKS 64
 /* Rounds of that length in which the allocator has asked for nothing, after which prepared pages go
  * back to the kernel. */
 #define IDLE_ROUNDS 5
 
-/* Between two pages that are prepared. */
+/* Between two huge pages that are prepared, or as many pieces as are touched or given back in a
+ * row. */
 #define PAUSE_NS 50000
+
+/* Pieces of memory that are given back in a row, some 200 microseconds; how many bytes cost as much
+ * again as the call. */
+#define GIVEN_COST_MAX 64
+#define GIVEN_EASILY   ((size_t)128 << 10)
 
 /* Where there is one processor for all: small pages touched in a row, 150 microseconds if a host
  * has to find each; how long the user may have run in a round for it to count as quiet, and what
@@ -211,7 +212,7 @@ static void *hook_alloc(extent_hooks_t *hooks, void *wanted, size_t size, size_t
     return address(at);
 }
 
-/* What the calling thread has given back since it breathed, if it does that at all. */
+/* Whether the calling thread breathes while it gives back, and what it has given since. */
 static _Thread_local bool breathes;
 static _Thread_local size_t given_cost;
 
@@ -230,10 +231,12 @@ static bool hook_purge(extent_hooks_t *hooks, void *extent, size_t size, size_t 
         note_small(from, from + length);
         pthread_mutex_unlock(&pages.lock);
     }
-    given_cost += 1 + length / GIVEN_EASILY;
-    if (breathes && given_cost >= GIVEN_COST_MAX) {
-        given_cost = 0;
-        breathe();
+    if (breathes) {
+        given_cost += 1 + length / GIVEN_EASILY;
+        if (given_cost >= GIVEN_COST_MAX) {
+            given_cost = 0;
+            breathe();
+        }
     }
     return pages.before->purge_forced(pages.before, extent, size, offset, length, arena);
 }
@@ -320,6 +323,7 @@ static bool is_full(uintptr_t at) {
     return count >= REPAIR_MIN;
 }
 
+/* For warm_spare. Without one, repairs take longer. */
 static void get_spare(void) {
     void *at = mmap(NULL, 2 * HUGE_PAGE, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -307,6 +307,11 @@ static uint32_t drop_score(struct compact *compact, double pressure) {
     return victims_quantile(&compact->evict->victims, (unsigned)(part * DROP_SHARE));
 }
 
+/* What may count as in use though it is not. */
+static int64_t lost_max(const struct evict *evict) {
+    return evict->bytes_max / LOST_PART * LOST_PARTS_MAX;
+}
+
 /* What counts as in use though it is not: what is lost beyond LOST_PART of the limit, but no more
  * than three times as much again, and it rises slowly, for commands evict what it rises by. */
 static int64_t counted_as_used(const struct compact *compact) {
@@ -316,10 +321,9 @@ static int64_t counted_as_used(const struct compact *compact) {
         limit_policy_is_volatile(policy)) {
         return 0;
     }
-    int64_t free = evict->bytes_max / LOST_PART;
-    int64_t lost = (int64_t)compact->to_gain - free;
+    int64_t lost = (int64_t)compact->to_gain - evict->bytes_max / LOST_PART;
     lost = lost < 0 ? 0 : lost;
-    lost = lost > LOST_PARTS_MAX * free ? LOST_PARTS_MAX * free : lost;
+    lost = lost > lost_max(evict) ? lost_max(evict) : lost;
     return lost > evict->lost + LOST_RISE ? evict->lost + LOST_RISE : lost;
 }
 
@@ -327,6 +331,7 @@ static void start(struct compact *compact, int64_t now_us) {
     compact->began_us = now_us;
     compact->credited_us = now_us;
     compact->credit_us = 0;
+    compact->fruitless = 0;
     begin_round(compact);
 }
 
@@ -416,10 +421,12 @@ static void note_round(struct compact *compact, int64_t now_us) {
 /* How long a slice may take where so much is left of the pass: what must be, the more the more is
  * lost. */
 static int64_t slice_us(const struct compact *compact, int64_t left_us) {
-    int64_t least_us = SLICE_US_MIN;
-    if (compact->drop_score > 0) {
-        int64_t most = compact->evict->bytes_max / LOST_PART * LOST_PARTS_MAX;
-        least_us = SLICE_US_FULL + (SLICE_US_PRESSED - SLICE_US_FULL) * compact->evict->lost / most;
+    int64_t least_us = compact->drop_score > 0 ? SLICE_US_FULL : SLICE_US_MIN;
+    int64_t most = lost_max(compact->evict);
+    int64_t lost = compact->evict->lost;
+    if (lost > 0 && most > 0) { /* a limit may have been lowered since, to next to nothing */
+        lost = lost < most ? lost : most;
+        least_us = SLICE_US_FULL + (SLICE_US_PRESSED - SLICE_US_FULL) * lost / most;
     }
     left_us = left_us < SLICE_US ? left_us : SLICE_US;
     return left_us < least_us ? least_us : left_us;

@@ -79,7 +79,6 @@ struct compact {
     int percent;         /* of the time; 0: nothing is to be done */
     uint64_t to_gain;    /* bytes that should become free */
     size_t allocated;    /* bytes that the allocator has handed out */
-    uint64_t surveyed;   /* keys looked at since least_steps was chosen */
     int64_t look_due_us; /* when the allocator is asked again */
     int64_t rest_us;     /* how long there is nothing to do after rounds that moved nothing */
     int64_t rest_end_us; /* until when, unless more is lost than ... */

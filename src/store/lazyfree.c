@@ -1,6 +1,6 @@
 /* lazyfree: one thread, one list of jobs, one mutex. A job is an entry with a large value or the
- * tables of a whole database; both are rare, so the lock is never contended for long. The thread is
- * asleep while the list is empty.
+ * tables of a whole database; both are rare, so the lock is never contended for long. While the
+ * list is empty the thread gives unused memory back, if that is asked for, or is asleep.
  *
  * Objects are counted when they are handed over and when they are freed; INFO shows both. */
 #include "store/lazyfree.h"

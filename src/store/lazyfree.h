@@ -1,5 +1,6 @@
-/* lazyfree: a thread that frees what would take the main thread too long: big values and whole
- * databases. Work is handed over through a mutex-protected list, for it is rare and large. */
+/* lazyfree: a thread that frees what would take the main thread too long: big values, whole
+ * databases, and memory that nobody uses. Work is handed over through a mutex-protected list, for
+ * it is rare and large. */
 #ifndef LARDER_STORE_LAZYFREE_H
 #define LARDER_STORE_LAZYFREE_H
 

@@ -54,6 +54,12 @@ static void add(struct due *due, struct item *item, int64_t deadline_ms) {
     due_add(due, item, deadline_ms);
 }
 
+static struct item *new_items(size_t count) {
+    struct item *items = aligned_alloc(16, count * sizeof *items);
+    assert_non_null(items);
+    return items;
+}
+
 static void test_empty(void **state) {
     (void)state;
     struct due due;
@@ -215,8 +221,7 @@ static void test_clock_jumps(void **state) {
 static void test_back_in_portions(void **state) {
     (void)state;
     enum { COUNT = 500, HOUR_MS = 3600000, STEP_MS = 7000 };
-    struct item *items = aligned_alloc(16, COUNT * sizeof *items);
-    assert_non_null(items);
+    struct item *items = new_items(COUNT);
     struct due due;
     due_init(&due, item_word, START_MS);
     for (int64_t i = 0; i < COUNT; i++) {
@@ -255,8 +260,7 @@ static void test_back_in_portions(void **state) {
 static void test_bounded_work(void **state) {
     (void)state;
     enum { COUNT = 500 };
-    struct item *items = aligned_alloc(16, COUNT * sizeof *items);
-    assert_non_null(items);
+    struct item *items = new_items(COUNT);
     struct due due;
     due_init(&due, item_word, START_MS);
     for (int i = 0; i < COUNT; i++) {
@@ -312,8 +316,7 @@ static void test_running_tick(void **state) {
 static void test_sampling(void **state) {
     (void)state;
     enum { COUNT = 300 };
-    struct item *items = aligned_alloc(16, COUNT * sizeof *items);
-    assert_non_null(items);
+    struct item *items = new_items(COUNT);
     struct random random;
     random_init(&random, 3);
     struct due due;
@@ -342,12 +345,11 @@ static void test_sampling(void **state) {
     free(items);
 }
 
-/* All items of a place are drawn alike, whatever their position in it. */
+/* All items of a place are drawn, whatever their position in its chains. */
 static void test_random_item(void **state) {
     (void)state;
     enum { COUNT = 100, ROUNDS = 20000 };
-    struct item *items = aligned_alloc(16, COUNT * sizeof *items);
-    assert_non_null(items);
+    struct item *items = new_items(COUNT);
     struct random random;
     random_init(&random, 5);
     struct due due;
@@ -385,8 +387,7 @@ static size_t count_due(const struct item *items, size_t count, int64_t now_ms) 
 static void test_model(void **state) {
     (void)state;
     enum { COUNT = 200, STEPS = 20000 };
-    struct item *items = aligned_alloc(16, COUNT * sizeof *items);
-    assert_non_null(items);
+    struct item *items = new_items(COUNT);
     for (uint64_t seed = 1; seed <= 3; seed++) {
         struct random random;
         random_init(&random, seed);

@@ -410,6 +410,25 @@ static void test_rests(void **state) {
     assert_int_equal(fixture->compact.tally.moved, 0);
 }
 
+/* A limit of so few bytes that a part of it is nothing. */
+static void test_smallest_limit(void **state) {
+    struct fixture *fixture = *state;
+    configure(fixture, "maxmemory-policy", "allkeys-lru");
+    configure(fixture, "active-defrag-ignore-bytes", "1");
+    configure(fixture, "active-defrag-threshold-lower", "0");
+    configure(fixture, "active-defrag-threshold-upper", "0");
+    fill(fixture, false);
+    configure(fixture, "maxmemory", "10");
+    for (int i = 0; i < 100; i++) {
+        pass_time(fixture, 1);
+        fixture->compact.look_due_us = 0;
+        (void)compact_pass(&fixture->compact, clock_mono_us());
+    }
+    assert_true(!sparse_is_known() || fixture->compact.drop_score > 0 ||
+                keyspace_size(&fixture->keyspace) == 0);
+    keyspace_validate(&fixture->keyspace);
+}
+
 #define POLLS_MAX 5000
 #define POLL_NS   1000000
 
@@ -455,6 +474,7 @@ int main(void) {
         FIXTURE(test_policy_decides_who_goes),
         FIXTURE(test_scores),
         FIXTURE(test_rests),
+        FIXTURE(test_smallest_limit),
         FIXTURE(test_unused_memory_goes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
