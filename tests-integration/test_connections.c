@@ -89,6 +89,10 @@ static void ten_thousand_connections(void **state) {
     server_stop(crowded);
 }
 
+static bool has_room(void *context) {
+    return probe_info(*(int *)context, "connected_clients") == 4;
+}
+
 static void too_many_clients(void **state) {
     (void)state;
     static const char *const options[] = {"--maxclients", "5", NULL};
@@ -106,8 +110,7 @@ static void too_many_clients(void **state) {
     }
     assert_int_equal(probe_info(fds[0], "rejected_connections"), 20);
     close(fds[4]);
-    wire_settle(fds[0]);
-    wire_settle(fds[0]);
+    harness_wait_for(has_room, &fds[0], "the end of a connection that has gone");
     fds[4] = wire_connect(small);
     wire_settle(fds[4]);
     wire_expect_reply(fds[0], "CONFIG SET maxclients 10", "+OK");
