@@ -423,8 +423,8 @@ static void a_killed_server_says_nothing(void **state) {
 }
 
 /* While the server stands still, one connection fills its socket with requests and another sends a
- * single one. When that is executed, the first has had a read or two of 64 KiB, not all. Both are in
- * the hands of one thread: how far another one gets in the meantime is the system's affair. */
+ * single one. When that is executed, the first has had a read or two of 64 KiB, not all. Both are
+ * in the hands of one thread: how far another one gets in the meantime is the system's affair. */
 static void a_long_pipeline_starves_nobody(void **state) {
     (void)state;
     struct server *single = server_start((const char *const[]){"--io-threads", "1", NULL});
@@ -464,6 +464,89 @@ static void a_long_pipeline_starves_nobody(void **state) {
     server_stop(single);
 }
 
+#define HEAVY   400 /* requests of a pipeline, every other one heavy */
+#define HEAVIES 5
+#define ROUNDS  10
+
+static void send_heavy(int fd, int number) {
+    char flood[HEAVY * 16] = "";
+    char *end = flood;
+    for (int i = 0; i < HEAVY / 2; i++) {
+        end += snprintf(end, 32, "BITCOUNT bits\r\nINCR n%d\r\n", number);
+    }
+    wire_send(fd, flood, (size_t)(end - flood));
+}
+
+static void expect_heavy(int fd, int64_t from) {
+    char expected[64];
+    for (int i = 0; i < HEAVY / 2; i++) {
+        snprintf(expected, sizeof expected, ":4\r\n:%lld\r\n", (long long)from + i + 1);
+        wire_expect(fd, expected);
+    }
+}
+
+static int64_t commands_until_now(int fd) {
+    size_t size;
+    char *reply = wire_read_raw(fd, &size);
+    const char *place = strstr(reply, "total_commands_processed:");
+    assert_non_null(place);
+    int64_t count = strtoll(place + strlen("total_commands_processed:"), NULL, 10);
+    free(reply);
+    return count;
+}
+
+static bool is_done(void *context) {
+    char *reply = wire_ask(*(int *)context, "GET", "n100", NULL);
+    char expected[32];
+    snprintf(expected, sizeof expected, "\"%d\"", ROUNDS * HEAVY / 2);
+    bool done = strcmp(reply, expected) == 0;
+    free(reply);
+    return done;
+}
+
+/* Pipelines of heavy requests are cut into turns, once it is known that they are heavy: whoever
+ * sends a single request does not wait for the whole of them, each is answered in order, and what
+ * somebody has sent who has gone since is done as well. */
+static void heavy_pipelines_take_turns(void **state) {
+    (void)state;
+    static const char *const threads[] = {"1", "3"};
+    for (int t = 0; t < 2; t++) {
+        struct server *own = server_start((const char *const[]){"--io-threads", threads[t], NULL});
+        int fds[HEAVIES];
+        for (int i = 0; i < HEAVIES; i++) {
+            fds[i] = wire_connect(own);
+        }
+        int light = wire_connect(own);
+        wire_expect_reply(light, "SETRANGE bits 1048575 x", ":1048576");
+        for (int64_t round = 0; round < ROUNDS; round++) {
+            int gone = wire_connect(own);
+            wire_settle(gone);
+            int64_t before = probe_info(light, "total_commands_processed");
+            kill(server_pid(own), SIGSTOP);
+            for (int i = 0; i < HEAVIES; i++) {
+                send_heavy(fds[i], i);
+            }
+            send_heavy(gone, 100);
+            close(gone);
+            wire_send_text(light, "INFO stats\r\n");
+            kill(server_pid(own), SIGCONT);
+            int64_t count = commands_until_now(light) - before;
+            if (round > 0 && t == 0 && !server_is_reference()) {
+                assert_in_range(count, 1, HEAVY / 2);
+            }
+            for (int i = 0; i < HEAVIES; i++) {
+                expect_heavy(fds[i], round * HEAVY / 2);
+            }
+        }
+        harness_wait_for(is_done, &light, "what those have sent who have gone");
+        for (int i = 0; i < HEAVIES; i++) {
+            close(fds[i]);
+        }
+        close(light);
+        server_stop(own);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(protocol_errors),
@@ -481,6 +564,7 @@ int main(void) {
         cmocka_unit_test(disconnects_in_the_middle),
         cmocka_unit_test(a_killed_server_says_nothing),
         cmocka_unit_test(a_long_pipeline_starves_nobody),
+        cmocka_unit_test(heavy_pipelines_take_turns),
         cmocka_unit_test(ends_cleanly),
     };
     return cmocka_run_group_tests(tests, start, NULL);

@@ -11,13 +11,75 @@
 
 #ifdef LARDER_TEST_SMALL
 #define SLICES_FIRST 4
-#define SEND_PIECES  3
+#define FULL_COUNT   8
+/* Each request costs the same and is heavy. */
+#define COST_NS_MIN 100
+#define COST_NS_MAX 100
+#define HEAVY_NS    0
+#define LONG_NS     0
+#define FIRST_NS    300
+#define TURN_NS     500
+#define BATCH_NS    800
 #else
 /* Room for slices at first. */
 #define SLICES_FIRST 4096
-/* Pieces handed to one writev. */
-#define SEND_PIECES  64
+/* Requests after which no more is read in a pass: half a millisecond's worth when they are light,
+ * the kernel's part included. */
+#define FULL_COUNT   2048
+/* A single command that takes long says little of the next batch. */
+#define COST_NS_MIN  0
+#define COST_NS_MAX  100000
+/* Turns are divided, and a batch is full sooner, when requests are heavier than the first figure on
+ * average, and as many of them as fill a batch would take longer than the second: each turn costs
+ * copying what is left and the replies, 5 to 15 percent. */
+#define HEAVY_NS     1000
+#define LONG_NS      450000
+/* A first turn is just long enough for whoever has sent little. The others have longer ones then,
+ * behind all first ones: whoever sends little waits a third as long as with turns that are all
+ * alike. */
+#define FIRST_NS     5000
+#define TURN_NS      100000
+#define BATCH_NS     300000
 #endif
+
+/* ---- pace ---- */
+
+static uint32_t requests_in(int64_t time_ns, int64_t cost_ns) {
+    int64_t count = time_ns / cost_ns;
+    return count < 1 ? 1 : count < FULL_COUNT ? (uint32_t)count : FULL_COUNT;
+}
+
+/* How long as many requests would take as fill a batch. */
+static int64_t full_ns(const struct batch *batch) {
+    int64_t count = ARENA_SIZE / (batch->request_bytes + 1);
+    return batch->cost_ns * (count < FULL_COUNT ? count : FULL_COUNT);
+}
+
+static void set_pace(struct batch *batch, uint32_t first_max, uint32_t turn_max,
+                     uint32_t request_max) {
+    batch->first_max = first_max;
+    batch->turn_max = turn_max;
+    batch->request_max = request_max;
+}
+
+void batch_follow_pace(struct batch *batch, int64_t busy_ns, uint64_t executed) {
+    int64_t cost_ns = busy_ns / (int64_t)executed;
+    cost_ns = cost_ns < COST_NS_MIN ? COST_NS_MIN : cost_ns;
+    cost_ns = cost_ns > COST_NS_MAX ? COST_NS_MAX : cost_ns;
+    batch->cost_ns = (batch->cost_ns + cost_ns) / 2;
+    if (batch->arena_used > 0) {
+        int64_t bytes = (int64_t)(batch->arena_used / batch->request_count);
+        batch->request_bytes = (batch->request_bytes + bytes) / 2;
+    }
+    if (LIKELY(batch->cost_ns <= HEAVY_NS) || full_ns(batch) <= LONG_NS) {
+        set_pace(batch, UINT32_MAX, UINT32_MAX, FULL_COUNT);
+        return;
+    }
+    set_pace(batch, requests_in(FIRST_NS, batch->cost_ns), requests_in(TURN_NS, batch->cost_ns),
+             requests_in(BATCH_NS, batch->cost_ns));
+}
+
+/* ---- beginning and end ---- */
 
 struct batch *batch_new(struct io_thread *thread) {
     struct batch *batch = mem_zalloc(MEM_ARENA, sizeof *batch);
@@ -26,6 +88,7 @@ struct batch *batch_new(struct io_thread *thread) {
     batch->arena = mem_alloc(MEM_ARENA, ARENA_SIZE);
     batch->slice_room = SLICES_FIRST;
     batch->slices = mem_alloc(MEM_ARENA, batch->slice_room * sizeof *batch->slices);
+    set_pace(batch, UINT32_MAX, UINT32_MAX, FULL_COUNT);
     reply_init(&batch->reply);
     batch->reply.on_error = clients_count_error;
     batch->reply.context = thread->clients;
@@ -54,7 +117,7 @@ bool batch_is_empty(const struct batch *batch) {
     return batch->turn_count == 0;
 }
 
-/* ---- the end ---- */
+/* ---- the end of a run ---- */
 
 /* Puts what was not executed back in front of the client's input, as protocol bytes. */
 static void put_back(struct batch *batch, const struct turn *turn) {

@@ -18,7 +18,11 @@
  * the batch travels: batch_execute runs in the executing thread, batch_finish in its own again.
  *
  * Fairness: a connection is read once a pass, 64 KiB at most, and a pass ends with about 2000
- * requests. When it has produced a megabyte of replies that its socket does not take, its further
+ * requests. When requests are so heavy that this would take more than a millisecond, by what the
+ * last ones took, a connection has a first turn of a few microseconds; what is left of its pipeline
+ * waits in its input for longer turns behind everybody's first, and its replies wait until all of
+ * it is done. So whoever sends little does not wait for the whole pipelines of those who send much.
+ * When a connection has produced a megabyte of replies that its socket does not take, its further
  * requests are put back into its input and it is not read until it has taken them.
  *
  * The batch owns arena, slices, requests and the reply; it holds pointers to clients, which are not

@@ -238,6 +238,7 @@ void batch_execute(struct batch *batch) {
     const uint64_t seed = clients->context->keyspace->seed;
     const size_t count = batch->request_count;
     const uint64_t commands = clients->metrics.total_commands_processed;
+    const int64_t busy_ns = clients->dispatch.busy_ns;
     clients->executing = batch;
     batch->full = false;
     dispatch_begin(&clients->dispatch);
@@ -266,7 +267,11 @@ void batch_execute(struct batch *batch) {
     batch->current_size = 0;
     clients->executing = NULL;
     uint64_t executed = clients->metrics.total_commands_processed;
-    if (clients->executed != NULL && executed > commands) {
-        clients->executed(clients->executed_context, executed - commands, batch->ready_since_ns);
+    if (executed > commands) {
+        batch_follow_pace(batch, clients->dispatch.busy_ns - busy_ns, executed - commands);
+        if (clients->executed != NULL) {
+            clients->executed(clients->executed_context, executed - commands,
+                              batch->ready_since_ns);
+        }
     }
 }

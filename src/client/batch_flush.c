@@ -92,6 +92,26 @@ static void queue_replies(struct batch *batch, const struct turn *turn, size_t s
     connection_update_interest(client);
 }
 
+/* While the rest of a pipeline waits for further turns, its replies wait for the last of them: one
+ * send does for all, and a peer that has gone after sending is noticed when everything is done.
+ * False when what is to be sent before has not been taken: then they wait behind that. */
+static bool gather_replies(struct batch *batch, const struct turn *turn) {
+    struct client *client = turn->client;
+    if (!output_is_empty(&client->output) && !(client->state & CONNECTION_GATHERED)) {
+        return false;
+    }
+    if (turn->size > 0) {
+        queue_rest(batch, turn, 0);
+    }
+    bool more = client->state & CONNECTION_CUT && !turn->close && !turn->held;
+    if (more && client->output.size < FLUSH_SIZE) {
+        client->state |= CONNECTION_GATHERED;
+    } else {
+        connection_offer_output(client);
+    }
+    return true;
+}
+
 /* So many bytes have been sent, or -errno. */
 static inline void replies_sent(struct batch *batch, const struct turn *turn, ssize_t size) {
     struct client *client = turn->client;
@@ -157,6 +177,11 @@ void batch_flush_turns(struct batch *batch, size_t end) {
     for (size_t i = batch->flushed; i < end; i++) {
         struct turn *turn = &batch->turns[i];
         if (UNLIKELY(!begin_turn(batch, turn))) {
+            continue;
+        }
+        if (UNLIKELY(turn->client->state & (CONNECTION_CUT | CONNECTION_GATHERED)) &&
+            gather_replies(batch, turn)) {
+            end_turn(turn);
             continue;
         }
         if (LIKELY(turn->size > 0)) {

@@ -93,6 +93,13 @@ struct batch {
     size_t garbage_count;
     size_t garbage_room;
     int64_t ready_since_ns;
+    /* Its pace: batch_follow_pace. Means over the last runs: */
+    int64_t cost_ns;       /* of a request */
+    int64_t request_bytes; /* that it takes of the arena */
+    /* What follows from them: */
+    uint32_t first_max;   /* requests of one client in its first turn */
+    uint32_t turn_max;    /* and in a further one */
+    uint32_t request_max; /* and of all, with which it is full */
     /* What goes along to the executing thread. */
     struct client *gone;          /* to be forgotten */
     struct client *moved;         /* to be given to another thread */
@@ -127,6 +134,10 @@ static inline enum request_error fault_error(const struct request *request) {
 static inline char fault_got(const struct request *request) {
     return (char)(request->hash & 0xff);
 }
+
+/* So many requests have taken so long to execute. From the mean of the last runs follows how much
+ * is taken into the next one. */
+void batch_follow_pace(struct batch *batch, int64_t busy_ns, uint64_t executed);
 
 /* Sends what turns before `end` have to send, and tells their connections; the replies stay where
  * they are. */

@@ -20,19 +20,15 @@
 #include "client/input.h"
 
 #ifdef LARDER_TEST_SMALL
-#define READ_SIZE  64
-#define CARRY_MAX  32
-#define FULL_COUNT 8
+#define READ_SIZE 64
+#define CARRY_MAX 32
 #else
 /* Most that one read takes from a socket: what the kernel gives for a pipeline of some hundred
  * requests. */
-#define READ_SIZE  (64 * 1024)
+#define READ_SIZE (64 * 1024)
 /* A beginning of a request up to this size is copied in front of the next read; a larger one is
  * read on in place. */
-#define CARRY_MAX  8192
-/* Requests after which no more is read in a pass: half a millisecond's worth, the kernel's part
- * included. */
-#define FULL_COUNT 2048
+#define CARRY_MAX 8192
 #endif
 
 /* ---- parse ---- */
@@ -179,12 +175,16 @@ static bool decides_later(struct batch *batch, struct client *client, char *wind
     return true;
 }
 
-/* Takes all whole requests out of window[0 .. size), where parsing stands at *state. `input` is the
- * client's input if the first request's beginning lives there, else NULL. */
-static void parse_window(struct batch *batch, struct client *client, struct input *input,
-                         char *window, size_t size, struct request_state *state) {
+/* Takes the whole requests out of window[0 .. size), as many as one turn has, where parsing stands
+ * at *state. `input` is the client's input if the first request's beginning lives there, else NULL.
+ * Returns the size of what they take; what is behind has been copied. */
+static size_t parse_window(struct batch *batch, struct client *client, struct input *input,
+                           char *window, size_t size, struct request_state *state) {
     struct request_limits limits = {.bulk_max = batch->thread->clients->options.bulk_size_max,
                                     .stranger = client->state & CONNECTION_STRANGER};
+    const bool resumes = client->state & CONNECTION_CUT;
+    const size_t last = batch->request_count + (resumes ? batch->turn_max : batch->first_max);
+    client->state &= ~(uint32_t)CONNECTION_CUT;
     size_t start = 0;
     for (;;) {
         enum request_status status = parse_request(batch, input, window, size, state, &limits);
@@ -206,21 +206,27 @@ static void parse_window(struct batch *batch, struct client *client, struct inpu
             start = state->at;
             request_begin(state, start);
             if (start == size) {
-                return;
+                return start;
+            }
+            if (UNLIKELY(batch->request_count >= last)) {
+                keep_rest(batch, client, NULL, window, size, start, state);
+                client->state |= CONNECTION_CUT;
+                connection_resume_later(client);
+                return start;
             }
         } else if (status == REQUEST_MORE) {
             keep_rest(batch, client, input, window, size, start, state);
-            return;
+            return start;
         } else {
             if (decides_later(batch, client, window, size, start, state)) {
-                return;
+                return start;
             }
             add_fault(batch, client, state);
             if (input != NULL) {
                 discard_later(batch, input);
                 client->input = NULL;
             }
-            return;
+            return start;
         }
     }
 }
@@ -247,7 +253,7 @@ static bool lacks_room(const struct batch *batch) {
 }
 
 bool batch_is_full(const struct batch *batch) {
-    return batch->request_count >= FULL_COUNT || lacks_room(batch);
+    return batch->request_count >= batch->request_max || lacks_room(batch);
 }
 
 /* What is parsed outside the arena does not fill it, and so would not make the batch run. */
@@ -284,9 +290,8 @@ static void read_blob(struct batch *batch, struct client *client) {
     size_t filled = (size_t)size < room ? (size_t)size : room;
     size_t behind = (size_t)size - filled;
     if (input_blob_filled(input, filled)) {
-        arena_take(batch, behind);
         struct request_state state = input->state;
-        parse_window(batch, client, input, window, behind, &state);
+        arena_take(batch, parse_window(batch, client, input, window, behind, &state));
     }
 }
 
@@ -338,8 +343,7 @@ void batch_read(struct batch *batch, struct client *client) {
         client->input = NULL;
         input_free(input);
     }
-    arena_take(batch, carried + (size_t)size);
-    parse_window(batch, client, NULL, window, carried + (size_t)size, &state);
+    arena_take(batch, parse_window(batch, client, NULL, window, carried + (size_t)size, &state));
 }
 
 void batch_resume(struct batch *batch, struct client *client) {
@@ -347,6 +351,10 @@ void batch_resume(struct batch *batch, struct client *client) {
     if (input == NULL || input->filling != NULL) {
         return;
     }
+    const size_t turns = batch->turn_count;
     struct request_state state = input->state;
     parse_window(batch, client, input, input->bytes, input->size, &state);
+    if (UNLIKELY(client->state & CONNECTION_GATHERED) && batch->turn_count == turns) {
+        connection_send_output(client); /* what is left is no whole request yet */
+    }
 }

@@ -425,7 +425,7 @@ static void bury(struct io_thread *inlined) {
 void clients_pass_end(struct clients *clients) {
     struct io_thread *inlined = &clients->inlined;
     batch_run(inlined->filling);
-    if (inlined->to_resume != NULL) {
+    if (io_thread_can_resume(inlined)) {
         io_thread_resume(inlined);
         batch_run(inlined->filling);
     }
@@ -450,7 +450,7 @@ bool clients_have_work(const struct clients *clients) {
         }
     }
     const struct io_thread *inlined = &clients->inlined;
-    return inlined->to_resume != NULL || inlined->closing != NULL || clients->to_flush != NULL ||
+    return io_thread_can_resume(inlined) || inlined->closing != NULL || clients->to_flush != NULL ||
            crew_has_work(clients);
 }
 

@@ -66,8 +66,8 @@ void connection_update_interest(struct client *client) {
     bool reads = !(client->state & (CONNECTION_READING_PAUSED | CONNECTION_HELD |
                                     CONNECTION_CLOSE_SENT | CONNECTION_UNREAD)) &&
                  !thread->stopped;
-    unsigned interest =
-        (reads ? LOOP_READ : 0u) | (output_is_empty(&client->output) ? 0u : (unsigned)LOOP_WRITE);
+    bool writes = !output_is_empty(&client->output) && !(client->state & CONNECTION_GATHERED);
+    unsigned interest = (reads ? LOOP_READ : 0u) | (writes ? (unsigned)LOOP_WRITE : 0u);
     if (interest != client->watch.interest) {
         int error = loop_watch_change(thread->loop, &client->watch, interest);
         if (error != 0) {
@@ -142,6 +142,7 @@ static void after_output(struct client *client) {
 }
 
 void connection_send_output(struct client *client) {
+    client->state &= ~(uint32_t)CONNECTION_GATHERED;
     if (!output_is_empty(&client->output)) {
         output_went(client, output_send(&client->output, &client->transport, SEND_PER_PASS));
     }
@@ -160,6 +161,7 @@ static void offered_went(void *owner, void *what, ssize_t sent, size_t offered) 
 
 void connection_offer_output(struct client *client) {
     struct io_thread *thread = client->thread;
+    client->state &= ~(uint32_t)CONNECTION_GATHERED;
     if (LIKELY(!loop_receives_ahead(thread->loop)) || output_is_empty(&client->output)) {
         connection_send_output(client);
         return;

@@ -30,6 +30,8 @@ enum connection_state {
     CONNECTION_STRANGER = 1 << 8,       /* has not authenticated */
     CONNECTION_PATIENT = 1 << 9,        /* may be idle for any time */
     CONNECTION_MOVING = 1 << 10,        /* to be given to another thread */
+    CONNECTION_CUT = 1 << 11,           /* the rest of what was read is for further turns */
+    CONNECTION_GATHERED = 1 << 12,      /* its output waits for them, not for the socket */
 };
 
 /* While none of these is set the socket is read. */

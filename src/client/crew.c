@@ -449,7 +449,7 @@ void clients_stop_reading(struct clients *clients) {
 /* Whether nothing is under way between a thread, which stands still, and this one. */
 static bool is_quiet(struct io_thread *thread) {
     return handoff_is_empty(&thread->to_main) && handoff_is_empty(&thread->from_main) &&
-           thread->to_resume == NULL && thread->filling != NULL && thread->spare != NULL &&
+           !io_thread_can_resume(thread) && thread->filling != NULL && thread->spare != NULL &&
            batch_is_empty(thread->filling);
 }
 
@@ -460,7 +460,7 @@ static bool is_quiet(struct io_thread *thread) {
 bool clients_are_quiet(struct clients *clients) {
     clients_hold(clients);
     uint64_t reads = clients->metrics.total_reads_processed;
-    bool quiet = reads == clients->quiet_reads && clients->inlined.to_resume == NULL;
+    bool quiet = reads == clients->quiet_reads && !io_thread_can_resume(&clients->inlined);
     bool looked = true;
     for (size_t i = 0; i < clients->thread_count; i++) {
         const struct io_thread *thread = clients->threads[i];

@@ -51,6 +51,7 @@ void dispatch_begin(struct dispatch *dispatch) {
 static void record(struct dispatch *dispatch, struct command *command, int64_t duration_ns,
                    uint64_t calls) {
     command->busy_ns += (uint64_t)duration_ns;
+    dispatch->busy_ns += duration_ns;
     if (dispatch->clients->track_latency) {
         if (command->latency == NULL) {
             command->latency = histogram_new();

@@ -27,6 +27,7 @@ struct dispatch {
     struct command *running; /* of the run being timed; NULL when none is */
     uint64_t run_calls;
     int64_t run_start_ns;
+    int64_t busy_ns; /* of all commands */
     bool exact;
     /* Of the gated client whose command is running: what its reply had before, and messages that
      * come behind it. */

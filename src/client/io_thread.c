@@ -202,9 +202,11 @@ static void read_last(struct client *client) {
 }
 
 void io_thread_resume(struct io_thread *thread) {
-    thread->resuming = thread->to_resume;
-    thread->to_resume = NULL;
-    while (thread->resuming != NULL) {
+    if (thread->resuming == NULL) {
+        thread->resuming = thread->to_resume;
+        thread->to_resume = NULL;
+    }
+    while (thread->resuming != NULL && !batch_is_full(thread->filling)) {
         struct client *client = thread->resuming;
         thread->resuming = client->next_resume;
         client->state &= ~(uint32_t)CONNECTION_IN_LIST;
@@ -238,7 +240,7 @@ static void pass_end(void *context) {
     struct io_thread *thread = context;
     take(thread);
     submit(thread);
-    if (thread->to_resume != NULL && thread->filling != NULL) {
+    if (io_thread_can_resume(thread) && thread->filling != NULL) {
         io_thread_resume(thread);
         submit(thread);
     }
@@ -247,7 +249,7 @@ static void pass_end(void *context) {
 /* From here on to the next pass its things are not its own. */
 static bool idle(void *context) {
     struct io_thread *thread = context;
-    bool more = thread->to_resume != NULL || !handoff_is_empty(&thread->from_main);
+    bool more = io_thread_can_resume(thread) || !handoff_is_empty(&thread->from_main);
     thread->stats = *loop_stats(thread->loop);
     hold_leave(&thread->clients->hold, &thread->member);
     return more;

@@ -66,7 +66,7 @@ struct io_thread {
     struct client *closing;   /* not in flight, to be forgotten */
     struct client *moving;    /* not in flight, to be given away */
     struct client *to_resume;
-    struct client *resuming; /* what io_thread_resume has still to look at */
+    struct client *resuming; /* of those, whose turn it is; they come before the others */
     struct sends *sends;     /* that go together; NULL until there were some */
     struct batch *filling;   /* never NULL while connections are looked at */
     struct batch *spare;
@@ -114,8 +114,12 @@ struct batch *io_thread_batch(struct io_thread *thread);
 struct sends *io_thread_sends(struct io_thread *thread);
 void io_thread_commit(struct io_thread *thread);
 
-/* Parses on in what connections have left over. */
+/* Parses on in what connections have left over, until the batch is full. */
 void io_thread_resume(struct io_thread *thread);
+
+static inline bool io_thread_can_resume(const struct io_thread *thread) {
+    return thread->to_resume != NULL || thread->resuming != NULL;
+}
 
 /* What the executing thread fills and hands over; see crew.c. */
 struct mail *parcel_add(struct parcel **parcel);

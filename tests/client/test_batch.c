@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "client/client.h"
+#include "client/client_int.h"
 #include "client/connection.h"
 #include "client/input.h"
 
@@ -212,6 +212,80 @@ static void test_crowd(void **state) {
     }
     buffer_clear(&pipeline);
     buffer_clear(&answers);
+}
+
+/* Here every request is heavy: a first turn has 3 of them, a further one 5, and a batch is full
+ * with 8. Of the 9 that each of a crowd has sent, no pass takes more than what its two batches
+ * hold; all are answered in order. One of them has gone after sending: what it sent is done too. */
+static void test_turns(void **state) {
+    (void)state;
+    static const char nine[] =
+        "INCR a\nINCR a\nINCR a\nINCR a\nINCR a\nINCR a\nINCR a\nINCR a\nGET a\n";
+    const struct client_metrics *metrics = &session->server.context.clients->metrics;
+    int crowd[CROWD];
+    session_ask(session, "PING");
+    for (int i = 0; i < CROWD; i++) {
+        crowd[i] = session_connect(session);
+    }
+    session_pass(session); /* accepted */
+    for (int i = 0; i < CROWD; i++) {
+        char *text = strdup(nine);
+        for (char *a = text; (a = strstr(a, " a")) != NULL;) {
+            a[1] = (char)('0' + i);
+        }
+        send_text(crowd[i], text);
+        free(text);
+    }
+    close(crowd[7]);
+    uint64_t all = metrics->total_commands_processed + (uint64_t)9 * CROWD;
+    for (int i = 0; i < 10 * CROWD; i++) {
+        uint64_t before = metrics->total_commands_processed;
+        loop_run_once(session->server.loop, 0);
+        uint64_t executed = metrics->total_commands_processed - before;
+        assert_in_range(executed, 0, 2 * (7 + 5));
+    }
+    assert_int_equal(metrics->total_commands_processed, all);
+    for (int i = 0; i < CROWD; i++) {
+        if (i != 7) {
+            expect_text(crowd[i], ":1\r\n:2\r\n:3\r\n:4\r\n:5\r\n:6\r\n:7\r\n:8\r\n$1\r\n8\r\n");
+            close(crowd[i]);
+        }
+    }
+    session_expect(session, "GET 7", "$1\r\n8\r\n");
+}
+
+/* The end of a turn in odd places: before a request of which only a part has come, before what is
+ * paused, and before the connection's end. */
+static void test_turns_that_end(void **state) {
+    (void)state;
+    int fd = session_connect(session);
+    for (int whole = 1; whole < 9; whole++) {
+        session_expect(session, "SET a 0", "+OK\r\n");
+        char expected[64] = "";
+        for (int i = 1; i <= whole; i++) {
+            snprintf(expected + 4 * (i - 1), sizeof expected - 4 * (size_t)(i - 1), ":%d\r\n", i);
+        }
+        send_text(
+            fd,
+            &"INCR a\nINCR a\nINCR a\nINCR a\nINCR a\nINCR a\nINCR a\nINCR a\nINC"[7 *
+                                                                                   (8 - whole)]);
+        expect_text(fd, expected);
+        send_text(fd, "R a\n");
+        expect_text(fd, (char[]){':', (char)('1' + whole), '\r', '\n', '\0'});
+    }
+    session_expect(session, "SET a 6", "+OK\r\n");
+    session_expect(session, "CLIENT PAUSE 1000000 WRITE", "+OK\r\n");
+    send_text(fd, "GET a\nGET a\nGET a\nGET a\nGET a\nGET a\nINCR a\nGET a\n");
+    for (int i = 0; i < 6; i++) {
+        expect_text(fd, "$1\r\n6\r\n");
+    }
+    expect_quiet(fd);
+    session_expect(session, "CLIENT UNPAUSE", "+OK\r\n");
+    expect_text(fd, ":7\r\n$1\r\n7\r\n");
+    send_text(fd, "PING\nPING\nPING\nPING\nPING\nPING\nQUIT\nINCR a\n");
+    expect_text(fd, "+PONG\r\n+PONG\r\n+PONG\r\n+PONG\r\n+PONG\r\n+PONG\r\n+OK\r\n");
+    expect_end(fd);
+    session_expect(session, "GET a", "$1\r\n7\r\n");
 }
 
 /* A pause in the middle of a pipeline, of which the end has not arrived: everything comes in order
@@ -521,6 +595,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_every_split, start, end),
         cmocka_unit_test_setup_teardown(test_small_pieces, start, end),
         cmocka_unit_test_setup_teardown(test_crowd, start, end),
+        cmocka_unit_test_setup_teardown(test_turns, start, end),
+        cmocka_unit_test_setup_teardown(test_turns_that_end, start, end),
         cmocka_unit_test_setup_teardown(test_pause_at_every_place, start, end),
         cmocka_unit_test_setup_teardown(test_fault_behind_a_pause, start, end),
         cmocka_unit_test_setup_teardown(test_end_during_a_pause, start, end),
