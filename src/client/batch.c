@@ -26,17 +26,18 @@
 /* Requests after which no more is read in a pass: half a millisecond's worth when they are light,
  * the kernel's part included. */
 #define FULL_COUNT   2048
-/* A single command that takes long says little of the next batch. */
+/* A single command that takes long says little of the next batch, nor does a moment without a
+ * processor. */
 #define COST_NS_MIN  0
-#define COST_NS_MAX  100000
+#define COST_NS_MAX  30000
 /* Turns are divided, and a batch is full sooner, when requests are heavier than the first figure on
  * average, and as many of them as fill a batch would take longer than the second: each turn costs
  * copying what is left and the replies, 5 to 15 percent. */
 #define HEAVY_NS     1000
 #define LONG_NS      450000
-/* A first turn is just long enough for whoever has sent little. The others have longer ones then,
- * behind all first ones: whoever sends little waits a third as long as with turns that are all
- * alike. */
+/* A first turn is a share of what a batch may take, or just long enough for whoever has sent
+ * little. The others have longer ones then, behind all first ones: whoever sends little waits a
+ * third as long as with turns that are all alike. */
 #define FIRST_NS     5000
 #define TURN_NS      100000
 #define BATCH_NS     300000

@@ -97,8 +97,8 @@ struct batch {
     int64_t cost_ns;       /* of a request */
     int64_t request_bytes; /* that it takes of the arena */
     /* What follows from them: */
-    uint32_t first_max;   /* requests of one client in its first turn */
-    uint32_t turn_max;    /* and in a further one */
+    uint32_t first_max; /* requests of one client in its first turn, or its share if that is more */
+    uint32_t turn_max;  /* and in a further one */
     uint32_t request_max; /* and of all, with which it is full */
     /* What goes along to the executing thread. */
     struct client *gone;          /* to be forgotten */

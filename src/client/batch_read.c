@@ -175,6 +175,16 @@ static bool decides_later(struct batch *batch, struct client *client, char *wind
     return true;
 }
 
+/* How many requests this client's turn has: a first one its share of the batch. */
+static inline size_t turn_of(const struct batch *batch, const struct client *client) {
+    if (LIKELY(batch->first_max == UINT32_MAX) || client->state & CONNECTION_CUT) {
+        return batch->turn_max;
+    }
+    int ready = loop_ready_count(batch->thread->loop); /* 0 for what was held back */
+    uint32_t share = batch->request_max / (ready > 0 ? (uint32_t)ready : 1);
+    return share > batch->first_max ? share : batch->first_max;
+}
+
 /* Takes the whole requests out of window[0 .. size), as many as one turn has, where parsing stands
  * at *state. `input` is the client's input if the first request's beginning lives there, else NULL.
  * Returns the size of what they take; what is behind has been copied. */
@@ -182,8 +192,7 @@ static size_t parse_window(struct batch *batch, struct client *client, struct in
                            char *window, size_t size, struct request_state *state) {
     struct request_limits limits = {.bulk_max = batch->thread->clients->options.bulk_size_max,
                                     .stranger = client->state & CONNECTION_STRANGER};
-    const bool resumes = client->state & CONNECTION_CUT;
-    const size_t last = batch->request_count + (resumes ? batch->turn_max : batch->first_max);
+    const size_t last = batch->request_count + turn_of(batch, client);
     client->state &= ~(uint32_t)CONNECTION_CUT;
     size_t start = 0;
     for (;;) {

@@ -12,11 +12,21 @@ struct blob *call_take_blob(struct call *call, int index) {
             call->blobs[i].blob = NULL;
             if (blob != NULL) {
                 blob_charge(blob, MEM_DATA);
+                call->blobs[i].taken = blob_hold(blob);
             }
             return blob;
         }
     }
     return NULL;
+}
+
+void call_end(struct call *call) {
+    for (int i = 0; i < call->blob_count; i++) {
+        if (call->blobs[i].taken != NULL) {
+            blob_release(call->blobs[i].taken);
+            call->blobs[i].taken = NULL;
+        }
+    }
 }
 
 bool call_integer(struct call *call, int index, int64_t *out) {

@@ -19,8 +19,9 @@ struct client;
 
 /* A large argument that was read straight into a blob. */
 struct call_blob {
-    struct blob *blob; /* NULL once taken */
-    int32_t index;     /* which argument */
+    struct blob *blob;  /* NULL once taken */
+    struct blob *taken; /* then this is it, held until the call is over: observers see it */
+    int32_t index;      /* which argument */
 };
 
 struct call {
@@ -47,8 +48,12 @@ static inline struct key call_key(const struct call *call, int index) {
     return key;
 }
 
-/* The blob that argument `index` was read into, with its reference; NULL when it was not. */
+/* The blob that argument `index` was read into, with its reference; NULL when it was not. It counts
+ * as shared as long as the call lasts: call_end. */
 struct blob *call_take_blob(struct call *call, int index);
+
+/* Lets go of the blobs that were taken, whatever has become of them meanwhile. */
+void call_end(struct call *call);
 
 /* Whether argument `index` is this word; letters fold. */
 static inline bool call_arg_is(const struct call *call, int index, const char *word) {

@@ -355,5 +355,8 @@ enum dispatch_result dispatch_request(struct dispatch *dispatch, struct client *
                !refuse(dispatch, client, command, args, argc, reply)) {
         execute(dispatch, client, command, reply);
     }
+    if (UNLIKELY(blob_count > 0)) {
+        call_end(call);
+    }
     return DISPATCH_DONE;
 }

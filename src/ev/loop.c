@@ -583,6 +583,10 @@ void loop_run_once(struct loop *loop, int64_t wait_ms) {
     run_pass(loop, clock_mono_ns(), wait_ms < 0 ? -1 : limited_ms(wait_ms) * US_PER_MS);
 }
 
+int loop_ready_count(const struct loop *loop) {
+    return loop->event_count;
+}
+
 void loop_put_off(struct loop *loop) {
     loop->put_off = true;
 }

@@ -163,6 +163,9 @@ const struct loop_stats *loop_stats(const struct loop *loop);
  * looked last. */
 int64_t loop_ready_since_ns(const struct loop *loop);
 
+/* How many watches this pass and those since the last look have had or will have to call. */
+int loop_ready_count(const struct loop *loop);
+
 /* The watches that have not had their turn in this pass have it in the next one, which does not
  * wait: for a watch whose work has taken long. Timers and hooks run in between. */
 void loop_put_off(struct loop *loop);
