@@ -13,9 +13,12 @@
 
 #ifdef LARDER_TEST_SMALL
 #define SEND_PIECES 3
+#define GATHER_SIZE 64
 #else
 /* Pieces handed to one writev. */
 #define SEND_PIECES 64
+/* Bytes of replies to a pipeline of heavy requests that wait for its last turn. */
+#define GATHER_SIZE 16384
 #endif
 
 /* Sends pieces as far as the socket takes them; bytes sent, or -errno. */
@@ -104,7 +107,7 @@ static bool gather_replies(struct batch *batch, const struct turn *turn) {
         queue_rest(batch, turn, 0);
     }
     bool more = client->state & CONNECTION_CUT && !turn->close && !turn->held;
-    if (more && client->output.size < FLUSH_SIZE) {
+    if (more && client->output.size < GATHER_SIZE) {
         client->state |= CONNECTION_GATHERED;
     } else {
         connection_offer_output(client);

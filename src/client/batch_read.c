@@ -20,15 +20,23 @@
 #include "client/input.h"
 
 #ifdef LARDER_TEST_SMALL
-#define READ_SIZE 64
-#define CARRY_MAX 32
+#define READ_SIZE       64
+#define READ_SIZE_HEAVY 64
+#define CARRY_MAX       32
+#define CUT_MAX         16
 #else
 /* Most that one read takes from a socket: what the kernel gives for a pipeline of some hundred
  * requests. */
-#define READ_SIZE (64 * 1024)
+#define READ_SIZE       (64 * 1024)
+/* The same when requests are heavy; as in Redis: what a peer has sent in one read is executed,
+ * whatever becomes of it. */
+#define READ_SIZE_HEAVY (16 * 1024)
 /* A beginning of a request up to this size is copied in front of the next read; a larger one is
  * read on in place. */
-#define CARRY_MAX 8192
+#define CARRY_MAX       8192
+/* Connections of a thread whose pipelines are cut at once. With what one read takes, and the
+ * replies that are gathered, it bounds the memory that waits for turns. */
+#define CUT_MAX         64
 #endif
 
 /* ---- parse ---- */
@@ -175,10 +183,17 @@ static bool decides_later(struct batch *batch, struct client *client, char *wind
     return true;
 }
 
+static bool is_light(const struct batch *batch) {
+    return LIKELY(batch->first_max == UINT32_MAX);
+}
+
 /* How many requests this client's turn has: a first one its share of the batch. */
 static inline size_t turn_of(const struct batch *batch, const struct client *client) {
-    if (LIKELY(batch->first_max == UINT32_MAX) || client->state & CONNECTION_CUT) {
+    if (is_light(batch) || client->state & CONNECTION_CUT) {
         return batch->turn_max;
+    }
+    if (batch->thread->cut_count >= CUT_MAX) {
+        return UINT32_MAX;
     }
     int ready = loop_ready_count(batch->thread->loop); /* 0 for what was held back */
     uint32_t share = batch->request_max / (ready > 0 ? (uint32_t)ready : 1);
@@ -193,8 +208,8 @@ static size_t parse_window(struct batch *batch, struct client *client, struct in
     struct request_limits limits = {.bulk_max = batch->thread->clients->options.bulk_size_max,
                                     .stranger = client->state & CONNECTION_STRANGER};
     const size_t last = batch->request_count + turn_of(batch, client);
-    client->state &= ~(uint32_t)CONNECTION_CUT;
     size_t start = 0;
+    connection_set_cut(client, false);
     for (;;) {
         enum request_status status = parse_request(batch, input, window, size, state, &limits);
         if (LIKELY(status == REQUEST_READY)) {
@@ -219,7 +234,7 @@ static size_t parse_window(struct batch *batch, struct client *client, struct in
             }
             if (UNLIKELY(batch->request_count >= last)) {
                 keep_rest(batch, client, NULL, window, size, start, state);
-                client->state |= CONNECTION_CUT;
+                connection_set_cut(client, true);
                 connection_resume_later(client);
                 return start;
             }
@@ -335,9 +350,9 @@ void batch_read(struct batch *batch, struct client *client) {
         }
     }
     char *window = arena_room(batch);
-    ssize_t size = input == NULL
-                       ? transport_read(&client->transport, window, READ_SIZE)
-                       : transport_read(&client->transport, window + input->size, READ_SIZE);
+    size_t room = is_light(batch) ? READ_SIZE : READ_SIZE_HEAVY;
+    ssize_t size = input == NULL ? transport_read(&client->transport, window, room)
+                                 : transport_read(&client->transport, window + input->size, room);
     if (!account_read(batch, client, size)) {
         return;
     }

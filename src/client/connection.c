@@ -58,6 +58,14 @@ void connection_resume_later(struct client *client) {
     client->thread->to_resume = client;
 }
 
+void connection_set_cut(struct client *client, bool on) {
+    if (LIKELY(on == ((client->state & CONNECTION_CUT) != 0))) {
+        return;
+    }
+    client->state ^= CONNECTION_CUT;
+    client->thread->cut_count += on ? 1 : -1;
+}
+
 void connection_update_interest(struct client *client) {
     struct io_thread *thread = client->thread;
     if (client->state & CONNECTION_CLOSING) {
@@ -256,6 +264,7 @@ static void leave_resume_list(struct client *client) {
 void connection_release(struct client *client) {
     debug_check(!(client->state & (CONNECTION_IN_FLIGHT | CONNECTION_CLOSING)));
     leave_resume_list(client);
+    connection_set_cut(client, false);
     loop_watch_remove_kept(client->thread->loop, &client->watch);
     client->moved = true;
     unlink_own(client);
@@ -287,6 +296,7 @@ void connection_free(struct client *client) {
     if (!(client->state & CONNECTION_CLOSING)) {
         loop_watch_remove(client->thread->loop, &client->watch);
     }
+    connection_set_cut(client, false);
     unlink_own(client);
     transport_close(&client->transport);
     if (client->input != NULL) {

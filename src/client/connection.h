@@ -62,6 +62,9 @@ void connection_free(struct client *client);
 /* Does what it may do now of orders. */
 void connection_obey(struct client *client, unsigned orders);
 
+/* Whether the rest of what was read from it is for further turns. */
+void connection_set_cut(struct client *client, bool on);
+
 /* Puts the client into the list of those whose input is parsed on at the end of the pass. */
 void connection_resume_later(struct client *client);
 

@@ -67,6 +67,7 @@ struct io_thread {
     struct client *moving;    /* not in flight, to be given away */
     struct client *to_resume;
     struct client *resuming; /* of those, whose turn it is; they come before the others */
+    int cut_count;           /* connections that are CONNECTION_CUT */
     struct sends *sends;     /* that go together; NULL until there were some */
     struct batch *filling;   /* never NULL while connections are looked at */
     struct batch *spare;
