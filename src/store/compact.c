@@ -68,12 +68,12 @@
 /* What may be lost, as a part of the limit, before keys are evicted for it; and by how much more
  * each time that is looked at, 200 MB a second (twice as much half as often made the longest passes
  * a quarter longer). */
-#define LOST_PART      20
-#define LOST_PARTS_MAX 3
+#define LOST_PART      25
+#define LOST_PARTS_MAX 4
 #define LOST_RISE      ((int64_t)112 * 1024)
 /* What the allocator may keep of unused memory, as a part of the limit and at least, and what may
  * be resident beyond the limit before that matters. */
-#define UNUSED_PART   32
+#define UNUSED_PART   64
 #define UNUSED_MIN    ((size_t)2 << 20)
 #define RESIDENT_PART 20
 /* Portions of the walk after which an eviction has to do without: 5 us. */
@@ -314,7 +314,8 @@ static int64_t lost_max(const struct evict *evict) {
 }
 
 /* What counts as in use though it is not: what is lost beyond LOST_PART of the limit, but no more
- * than three times as much again, and it rises slowly, for commands evict what it rises by. */
+ * than LOST_PARTS_MAX times as much again, and it rises slowly, for commands evict what it rises
+ * by. */
 static int64_t counted_as_used(const struct compact *compact) {
     struct evict *evict = compact->evict;
     enum limit_policy policy = (enum limit_policy)evict->limit->options.policy;
