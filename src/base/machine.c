@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysinfo.h>
+#include <unistd.h>
 
 #define PATH_SIZE 4352
 #define LINE_SIZE 4096
@@ -78,4 +79,17 @@ size_t machine_memory(const char *root) {
     }
     fclose(file);
     return least;
+}
+
+size_t machine_resident(void) {
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file == NULL) {
+        return 0;
+    }
+    size_t pages = 0;
+    if (fscanf(file, "%*s %zu", &pages) != 1) {
+        pages = 0;
+    }
+    fclose(file);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
 }

@@ -96,6 +96,8 @@ struct client_options {
     X(STATS, total_error_replies, COUNTER, "Error replies sent.")                                  \
     X(STATS, total_reads_processed, COUNTER, "Reads from sockets.")                                \
     X(STATS, total_writes_processed, COUNTER, "Writes to sockets.")                                \
+    X(STATS, io_threaded_reads_processed, COUNTER, "Of the reads, those by I/O threads.")          \
+    X(STATS, io_threaded_writes_processed, COUNTER, "Of the writes, those by I/O threads.")        \
     X(STATS, acl_access_denied_auth, COUNTER, "Failed authentications.")
 struct client_metrics {
     CLIENT_METRICS(METRIC_FIELD)

@@ -15,6 +15,7 @@ struct server_control {
     char run_id[41];         /* 40 hexadecimal digits */
     char replication_id[41]; /* likewise: of the history of writes */
     int64_t start_ms;        /* wall time at start */
+    size_t startup_bytes;    /* of memory in use when the server began to accept */
     const char *executable;  /* absolute path */
     const char *config_file; /* absolute path, "" when there is none */
     /* Ends the process after this pass: `now` skips waiting for clients' replies. */

@@ -19,7 +19,10 @@
 
 /* ---- standing still ---- */
 
+/* What an I/O thread has counted. */
 static void add_counts(struct client_metrics *to, struct client_metrics *from) {
+    from->io_threaded_reads_processed = from->total_reads_processed;
+    from->io_threaded_writes_processed = from->total_writes_processed;
 #define ADD(section, field, ...) to->field += from->field;
     CLIENT_METRICS(ADD)
 #undef ADD

@@ -5,11 +5,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/machine.h"
 #include "base/mem.h"
 #include "client/call.h"
+#include "client/control.h"
 #include "store/access.h"
 #include "store/adapt.h"
 #include "types/value.h"
@@ -134,27 +135,13 @@ static void memory_usage(struct call *call) {
 struct figures {
     size_t used;
     size_t peak;
-    size_t startup; /* what is there whatever is stored */
+    size_t startup; /* in use before anything was stored */
     size_t overhead;
     size_t dataset;
     size_t keys;
     size_t resident; /* of the process */
     struct mem_allocator_stats allocator;
 };
-
-/* Memory that the process has in RAM; 0 when the system does not tell. */
-static size_t process_resident(void) {
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (file == NULL) {
-        return 0;
-    }
-    size_t pages = 0;
-    if (fscanf(file, "%*s %zu", &pages) != 1) {
-        pages = 0;
-    }
-    fclose(file);
-    return pages * (size_t)sysconf(_SC_PAGESIZE);
-}
 
 static size_t clients_bytes(void) {
     return mem_used_by(MEM_CLIENT) + mem_used_by(MEM_BUFFER);
@@ -164,14 +151,14 @@ static void gather(const struct call *call, struct figures *figures) {
     mem_note_peak();
     figures->used = mem_used();
     figures->peak = mem_peak();
-    figures->startup = mem_used_by(MEM_OTHER) + mem_used_by(MEM_ARENA);
+    figures->startup = call->context->control->startup_bytes;
     figures->dataset = mem_used_by(MEM_DATA);
     /* Other threads may free between the readings: no difference below zero. */
     figures->startup = figures->startup < figures->used ? figures->startup : figures->used;
     figures->dataset = figures->dataset < figures->used ? figures->dataset : figures->used;
     figures->overhead = figures->used - figures->dataset;
     figures->keys = keyspace_size(call->keyspace);
-    figures->resident = process_resident();
+    figures->resident = machine_resident();
     mem_allocator_stats(&figures->allocator);
 }
 

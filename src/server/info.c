@@ -202,12 +202,10 @@ static void stats_absent(void *module, struct buffer *out) {
         out, "total_net_repl_input_bytes:0\r\ntotal_net_repl_output_bytes:0\r\n"
              "instantaneous_input_repl_kbps:0.00\r\ninstantaneous_output_repl_kbps:0.00\r\n"
              "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n"
-             "evicted_scripts:0\r\ntotal_eviction_exceeded_time:0\r\n"
-             "current_eviction_exceeded_time:0\r\nlatest_fork_usec:0\r\ntotal_forks:0\r\n"
+             "evicted_scripts:0\r\nlatest_fork_usec:0\r\ntotal_forks:0\r\n"
              "migrate_cached_sockets:0\r\nslave_expires_tracked_keys:0\r\n"
              "unexpected_error_replies:0\r\n"
-             "dump_payload_sanitizations:0\r\nio_threaded_reads_processed:0\r\n"
-             "io_threaded_writes_processed:0\r\nreply_buffer_shrinks:0\r\n"
+             "dump_payload_sanitizations:0\r\nreply_buffer_shrinks:0\r\n"
              "reply_buffer_expands:0\r\nacl_access_denied_cmd:0\r\nacl_access_denied_key:0\r\n"
              "acl_access_denied_channel:0\r\n");
 }
@@ -284,6 +282,6 @@ void info_init(struct info *info, struct server *server) {
 }
 
 void info_start(struct info *info) {
-    info->startup_memory = mem_used();
+    info->server->control.startup_bytes = mem_used();
     info->sampled_us = info->server->clock.mono_us;
 }

@@ -34,7 +34,6 @@ struct info {
     } rates[INFO_RATES];
     size_t next_sample;
     int64_t sampled_us;      /* when, on the monotonic clock */
-    size_t startup_memory;   /* bytes in use when the server began to accept */
     int64_t allocator_at_us; /* when `allocator` and `resident` were asked for */
     struct mem_allocator_stats allocator;
     size_t resident; /* bytes of the process in physical memory */

@@ -2,34 +2,15 @@
  * in a tenth of a second at most, for asking costs more than all other lines together. */
 #include "server/info.h"
 
-#include <fcntl.h>
-#include <stdio.h>
 #include <sys/sysinfo.h>
-#include <unistd.h>
 
+#include "base/machine.h"
 #include "base/num.h"
 #include "server/server.h"
 
 #define ALLOCATOR_FRESH_US 100000
 /* The longest text of num_format_human. */
 #define HUMAN_SIZE 32
-
-/* Bytes in physical memory, 0 when the kernel does not tell. */
-static size_t read_resident(void) {
-    char text[256];
-    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return 0;
-    }
-    ssize_t size = read(fd, text, sizeof text - 1);
-    close(fd);
-    unsigned long pages = 0;
-    if (size <= 0) {
-        return 0;
-    }
-    text[size] = '\0';
-    return sscanf(text, "%*u %lu", &pages) == 1 ? pages * (size_t)sysconf(_SC_PAGESIZE) : 0;
-}
 
 static void refresh(struct info *info) {
     int64_t now_us = info->server->clock.mono_us;
@@ -38,7 +19,7 @@ static void refresh(struct info *info) {
     }
     info->allocator_at_us = now_us;
     mem_allocator_stats(&info->allocator);
-    info->resident = read_resident();
+    info->resident = machine_resident();
 }
 
 static void print_bytes(struct buffer *out, const char *name, size_t bytes) {
@@ -69,9 +50,9 @@ static void memory_used(void *module, struct buffer *out) {
     print_bytes(out, "used_memory_peak", peak);
     buffer_printf(out, "used_memory_peak_perc:%.2f%%\r\n", 100 * ratio(used, peak));
     buffer_printf(out, "used_memory_overhead:%zu\r\n", used > data ? used - data : 0);
-    buffer_printf(out, "used_memory_startup:%zu\r\n", info->startup_memory);
+    buffer_printf(out, "used_memory_startup:%zu\r\n", info->server->control.startup_bytes);
     buffer_printf(out, "used_memory_dataset:%zu\r\n", data);
-    size_t since = used > info->startup_memory ? used - info->startup_memory : 0;
+    size_t since = used > info->server->control.startup_bytes ? used - info->server->control.startup_bytes : 0;
     double dataset = 100 * ratio(data, since);
     buffer_printf(out, "used_memory_dataset_perc:%.2f%%\r\n", dataset > 100 ? 100 : dataset);
     for (int purpose = 0; purpose < MEM_PURPOSES; purpose++) {

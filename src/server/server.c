@@ -106,7 +106,7 @@ void server_init(struct server *server, const char *program) {
     info_init_memory(&server->info, server);
     keyspace_init(&server->keyspace, &server->clock, context->options, context->metrics);
     limit_init(&server->limit, context->options, context->metrics);
-    evict_init(&server->evict, &server->limit, &server->keyspace);
+    evict_init(&server->evict, &server->limit, &server->keyspace, context->metrics);
     context->evict = &server->evict;
     compact_init(&server->compact, &server->keyspace, &server->evict, context->options,
                  context->metrics);

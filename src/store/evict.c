@@ -35,6 +35,7 @@
 #include "store/adapt.h"
 #include "store/lazyfree.h"
 
+#define US_PER_MS 1000
 /* Keys removed between two looks at the clock: a few microseconds. */
 #define BETWEEN_LOOKS 16
 /* What ghosts may take of the limit. */
@@ -103,8 +104,41 @@ static void follow_options(void *context) {
     }
 }
 
-void evict_init(struct evict *evict, struct limit *limit, struct keyspace *keyspace) {
+/* How long the use has been above the limit this time. */
+static int64_t over_now_us(const struct evict *evict) {
+    return evict->over_since_us == 0 ? 0 : evict->keyspace->clock->mono_us - evict->over_since_us;
+}
+
+static int64_t metric_over_ms(void *module) {
+    const struct evict *evict = module;
+    return (evict->over_us + over_now_us(evict)) / US_PER_MS;
+}
+
+static int64_t metric_over_now_ms(void *module) {
+    return over_now_us(module) / US_PER_MS;
+}
+
+static void reset_metrics(void *module) {
+    struct evict *evict = module;
+    evict->over_us = -over_now_us(evict);
+}
+
+void evict_init(struct evict *evict, struct limit *limit, struct keyspace *keyspace,
+                struct metrics *metrics) {
+    static const struct metric rows[] = {
+        {.name = "total_eviction_exceeded_time",
+         .section = METRIC_STATS,
+         .kind = METRIC_KIND_NUMBER,
+         .number = metric_over_ms,
+         .description = "Milliseconds that more was in use than maxmemory, in all."},
+        {.name = "current_eviction_exceeded_time",
+         .section = METRIC_STATS,
+         .kind = METRIC_KIND_NUMBER,
+         .number = metric_over_now_ms,
+         .description = "Milliseconds since more came to be in use than maxmemory, 0: it is not."},
+    };
     *evict = (struct evict){.stored_max = INT64_MAX, .limit = limit, .keyspace = keyspace};
+    metrics_register(metrics, rows, sizeof rows / sizeof rows[0], NULL, evict, reset_metrics);
 }
 
 void evict_start(struct evict *evict) {
@@ -119,6 +153,11 @@ void evict_start(struct evict *evict) {
 void evict_pass(struct evict *evict) {
     if (evict->bytes_max > 0) {
         look_beside(evict);
+    }
+    bool over = evict_is_wanted(evict);
+    if (UNLIKELY(over != (evict->over_since_us != 0))) {
+        evict->over_us += over_now_us(evict);
+        evict->over_since_us = over ? evict->keyspace->clock->mono_us : 0;
     }
 }
 

@@ -35,14 +35,18 @@ struct evict {
     /* Set by store/compact while it should have a say in which key goes: chooses one, or false. */
     bool (*steer)(void *context, struct database **database, struct entry **entry);
     void *steer_context;
+    int64_t over_since_us; /* when the use came to be above the limit, monotonic; 0: it is not */
+    int64_t over_us;       /* how long it was, until then, since start or CONFIG RESETSTAT */
 };
 
-/* `limit` and `keyspace` must outlive it. evict_start once the options are read and the databases
- * made. */
-void evict_init(struct evict *evict, struct limit *limit, struct keyspace *keyspace);
+/* Registers metrics. `limit` and `keyspace` must outlive it. evict_start once the options are read
+ * and the databases made. */
+void evict_init(struct evict *evict, struct limit *limit, struct keyspace *keyspace,
+                struct metrics *metrics);
 void evict_start(struct evict *evict);
 
-/* At the start of a pass: looks at what others have taken or freed. */
+/* At the start of a pass: looks at what others have taken or freed, and whether that is too
+ * much. */
 void evict_pass(struct evict *evict);
 
 /* Whether more is in use than may be. Costs a nanosecond. */

@@ -43,7 +43,7 @@ static int set_up(void **state) {
     keyspace_init(&fixture->keyspace, &fixture->clock, fixture->options, fixture->metrics);
     fixture->keyspace.hash_options.pack_entries_max = 8;
     limit_init(&fixture->limit, fixture->options, fixture->metrics);
-    evict_init(&fixture->evict, &fixture->limit, &fixture->keyspace);
+    evict_init(&fixture->evict, &fixture->limit, &fixture->keyspace, fixture->metrics);
     compact_init(&fixture->compact, &fixture->keyspace, &fixture->evict, fixture->options,
                  fixture->metrics);
     keyspace_start(&fixture->keyspace);

@@ -56,7 +56,7 @@ static int set_up(void **state) {
     fixture->keyspace.hooks =
         (struct store_hooks){.context = fixture, .event = on_event, .classes = ~0u};
     limit_init(&fixture->limit, fixture->options, fixture->metrics);
-    evict_init(&fixture->evict, &fixture->limit, &fixture->keyspace);
+    evict_init(&fixture->evict, &fixture->limit, &fixture->keyspace, fixture->metrics);
     keyspace_start(&fixture->keyspace);
     evict_start(&fixture->evict);
     *state = fixture;
@@ -421,6 +421,57 @@ static void test_lowering(void **state) {
     assert_true(dict_size(&fixture->keyspace.databases[0].keys) > KEYS / 5);
 }
 
+static int64_t figure(struct fixture *fixture, const char *name) {
+    int64_t value;
+    const struct metric *metric;
+    for (size_t i = 0; (metric = metrics_at(fixture->metrics, i, &value)) != NULL; i++) {
+        if (strcmp(metric->name, name) == 0) {
+            return value;
+        }
+    }
+    fail_msg("there is no figure %s", name);
+    return 0;
+}
+
+static void expect_time_over(struct fixture *fixture, int64_t total_ms, int64_t current_ms) {
+    assert_int_equal(figure(fixture, "total_eviction_exceeded_time"), total_ms);
+    assert_int_equal(figure(fixture, "current_eviction_exceeded_time"), current_ms);
+}
+
+/* The time above the limit is told, whether it is under way or over, and may be told afresh. */
+static void test_time_over(void **state) {
+    struct fixture *fixture = *state;
+    clock_drive(&fixture->clock, START_MS + 1); /* from now on the monotonic clock follows */
+    for (int i = 0; i < KEYS; i++) {
+        put(fixture, i, 100, ENTRY_NO_DEADLINE);
+    }
+    pass_time(fixture, 500);
+    expect_time_over(fixture, 0, 0);
+    limit_beyond_use(fixture, -10000);
+    pass_time(fixture, 10);
+    expect_time_over(fixture, 0, 0);
+    pass_time(fixture, 300);
+    expect_time_over(fixture, 300, 300);
+    metrics_reset(fixture->metrics);
+    expect_time_over(fixture, 0, 300);
+    pass_time(fixture, 200);
+    expect_time_over(fixture, 200, 500);
+    configure(fixture, "maxmemory-policy", "allkeys-random");
+    while (evict_slice(&fixture->evict, 0)) {
+    }
+    pass_time(fixture, 50);
+    expect_time_over(fixture, 250, 0);
+    pass_time(fixture, 1000);
+    limit_beyond_use(fixture, 0);
+    put(fixture, KEYS, 5000, ENTRY_NO_DEADLINE);
+    pass_time(fixture, 1);
+    pass_time(fixture, 7);
+    expect_time_over(fixture, 257, 7);
+    configure(fixture, "maxmemory", "0");
+    pass_time(fixture, 1);
+    expect_time_over(fixture, 258, 0);
+}
+
 /* An hour forth and back: the policies keep working, and nobody is taken for older than all. */
 static void test_clock_jumps(void **state) {
     static const char *const policies[] = {"allkeys-lru", "allkeys-lfu", "allkeys-adaptive"};
@@ -494,6 +545,7 @@ int main(void) {
         TEST(test_databases_and_types),
         TEST(test_storm),
         TEST(test_lowering),
+        TEST(test_time_over),
         TEST(test_clock_jumps),
         TEST(test_expired_first),
         TEST(test_limits_in_bytes),
