@@ -73,7 +73,7 @@ void batch_follow_pace(struct batch *batch, int64_t busy_ns, uint64_t executed) 
         batch->request_bytes = (batch->request_bytes + bytes) / 2;
     }
     if (LIKELY(batch->cost_ns <= HEAVY_NS) || full_ns(batch) <= LONG_NS) {
-        set_pace(batch, UINT32_MAX, UINT32_MAX, FULL_COUNT);
+        set_pace(batch, UINT32_MAX, UINT32_MAX, requests_in(LONG_NS, batch->cost_ns + 1));
         return;
     }
     set_pace(batch, requests_in(FIRST_NS, batch->cost_ns), requests_in(TURN_NS, batch->cost_ns),

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "client/batch_int.h"
@@ -16,6 +17,8 @@
 #define BEHIND_ENTRY    1
 #define BEHIND_OVERFLOW 2
 #define BEHIND_EXECUTE  3
+#define LOOK_REQUESTS   6
+#define EXECUTE_NS_MAX  0
 #else
 /* How many requests behind the first step of the plan the others follow: a bucket is asked for, 12
  * requests later it is there and its entry is asked for, and so on. So what is asked for is spread
@@ -24,6 +27,11 @@
 #define BEHIND_ENTRY    12
 #define BEHIND_OVERFLOW 18
 #define BEHIND_EXECUTE  24
+/* Requests between two looks at the clock: half a nanosecond each. */
+#define LOOK_REQUESTS   32
+/* When executing has taken so long after all, for requests have become heavier all of a sudden, the
+ * rest goes back to where it came from. */
+#define EXECUTE_NS_MAX  500000
 #endif
 
 /* ---- turns ---- */
@@ -144,12 +152,13 @@ static void check_backlog(struct batch *batch, struct client *client) {
     finish_current(batch);
     flush_now(batch, current + 1);
     batch->flushed = current; /* there is more of it to come */
-    batch->holding = client->state & CONNECTION_READING_PAUSED;
+    batch->holding = batch->full || client->state & CONNECTION_READING_PAUSED;
 }
 
 static void hold(struct batch *batch, struct request *request) {
     request->held = true;
     batch->turn->held = true;
+    batch->turn->cut = batch->late && !batch->turn->paused;
     batch->holding = true;
 }
 
@@ -233,6 +242,15 @@ static void step_at_the_edge(struct batch *batch, size_t i, size_t count, uint64
     }
 }
 
+/* What is not executed any more is held back, but not the first requests of all. */
+static void look_at_clock(struct batch *batch, int64_t end_ns) {
+    if (UNLIKELY(clock_mono_ns() > end_ns)) {
+        batch->holding = true;
+        batch->full = true;
+        batch->late = true;
+    }
+}
+
 void batch_execute(struct batch *batch) {
     struct clients *clients = batch->thread->clients;
     const uint64_t seed = clients->context->keyspace->seed;
@@ -241,12 +259,17 @@ void batch_execute(struct batch *batch) {
     const int64_t busy_ns = clients->dispatch.busy_ns;
     clients->executing = batch;
     batch->full = false;
+    batch->late = false;
     dispatch_begin(&clients->dispatch);
+    const int64_t end_ns = clock_mono_ns() + EXECUTE_NS_MAX;
     size_t i = 0;
     for (; i < count && i < BEHIND_EXECUTE; i++) {
         step_at_the_edge(batch, i, count, seed);
     }
     for (; i < count; i++) {
+        if (UNLIKELY(i % LOOK_REQUESTS == 0)) {
+            look_at_clock(batch, end_ns);
+        }
         plan_bucket(batch, i, seed);
         plan_entry(batch, i - BEHIND_ENTRY);
         plan_overflow(batch, i - BEHIND_OVERFLOW);

@@ -106,7 +106,7 @@ static bool gather_replies(struct batch *batch, const struct turn *turn) {
     if (turn->size > 0) {
         queue_rest(batch, turn, 0);
     }
-    bool more = client->state & CONNECTION_CUT && !turn->close && !turn->held;
+    bool more = client->state & CONNECTION_CUT && !turn->close && (!turn->held || turn->cut);
     if (more && client->output.size < GATHER_SIZE) {
         client->state |= CONNECTION_GATHERED;
     } else {
@@ -143,6 +143,9 @@ static inline bool begin_turn(const struct batch *batch, const struct turn *turn
                         (turn->patient ? (unsigned)CONNECTION_PATIENT : 0u);
         client->state =
             (client->state & ~(uint32_t)(CONNECTION_STRANGER | CONNECTION_PATIENT)) | told;
+    }
+    if (UNLIKELY(turn->cut)) {
+        connection_set_cut(client, true);
     }
     return !(client->state & CONNECTION_CLOSING);
 }

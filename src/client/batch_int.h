@@ -69,6 +69,7 @@ struct turn {
     bool close;    /* once its replies are sent */
     bool held;     /* some of its requests are */
     bool paused;   /* by CLIENT PAUSE */
+    bool cut;      /* for want of time: they have their turn later, as if they had been cut */
     bool stranger; /* has not authenticated */
     bool patient;  /* may be idle */
     uint8_t class_;
@@ -113,6 +114,7 @@ struct batch {
     size_t current_size;    /* ... and as bytes */
     bool holding;           /* the rest of this client's requests is not executed */
     bool full;              /* nor is that of the others */
+    bool late;              /* ... for want of time */
 };
 
 /* Makes room for one more element in an array that doubles. */

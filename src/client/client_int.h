@@ -52,6 +52,7 @@ struct clients {
     int threads_begun;    /* ever */
     bool balance_due;     /* the option has changed, or a thread has to end */
     bool stopped;         /* reads no more */
+    bool resumed;         /* the last pass that could go on with cut pipelines did */
     bool quiet;           /* nothing was under way when clients_are_quiet was last called */
     uint64_t quiet_reads; /* reads until then */
     const char *backend;

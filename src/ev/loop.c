@@ -605,6 +605,10 @@ int64_t loop_ready_since_ns(const struct loop *loop) {
     return loop->ready_since_ns;
 }
 
+int64_t loop_pass_us(const struct loop *loop) {
+    return (clock_mono_ns() - loop->time.start_ns) / NS_PER_US;
+}
+
 void loop_stats_reset(struct loop *loop) {
     loop->stats = (struct loop_stats){0};
     loop->busy_ns = 0;

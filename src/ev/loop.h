@@ -163,6 +163,10 @@ const struct loop_stats *loop_stats(const struct loop *loop);
  * looked last. */
 int64_t loop_ready_since_ns(const struct loop *loop);
 
+/* How long the running pass has taken so far, in microseconds: by the wall, its wait not
+ * counted. */
+int64_t loop_pass_us(const struct loop *loop);
+
 /* How many watches this pass and those since the last look have had or will have to call. */
 int loop_ready_count(const struct loop *loop);
 

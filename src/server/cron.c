@@ -15,13 +15,24 @@ static int64_t period_ms(const struct cron *cron) {
     return ms < CRON_MS_MAX ? ms : CRON_MS_MAX;
 }
 
+/* How much of this pass is left for background work. */
+static int64_t left_us(const struct cron *cron) {
+    return CRON_PASS_US - loop_pass_us(cron->server->loop);
+}
+
+static int64_t slice_us(const struct cron *cron) {
+    int64_t left = left_us(cron);
+    left = left < CRON_SLICE_US_MIN ? CRON_SLICE_US_MIN : left;
+    return left < CRON_SLICE_US ? left : CRON_SLICE_US;
+}
+
 static void expire_slice(struct cron *cron) {
     struct server *server = cron->server;
     int64_t start_us = clock_mono_us();
     int64_t lag_ms = expire_lag_ms(&server->keyspace);
     cron->expire_lag_max_ms = lag_ms > cron->expire_lag_max_ms ? lag_ms : cron->expire_lag_max_ms;
-    int64_t slice_us = lag_ms >= CRON_LATE_MS ? CRON_SLICE_LATE_US : CRON_SLICE_US;
-    cron->behind = !keyspace_expire(&server->keyspace, slice_us);
+    int64_t budget_us = lag_ms >= CRON_LATE_MS ? CRON_SLICE_LATE_US : slice_us(cron);
+    cron->behind = !keyspace_expire(&server->keyspace, budget_us);
     int64_t taken_us = clock_mono_us() - start_us;
     cron->slices++;
     cron->expire_cut_short += cron->behind;
@@ -83,7 +94,7 @@ static bool evict_some(struct cron *cron) {
         return false;
     }
     int64_t start_us = clock_mono_us();
-    bool more = evict_slice(&server->evict, CRON_SLICE_US);
+    bool more = evict_slice(&server->evict, slice_us(cron));
     latency_note(server->context.latency, "eviction-cycle", clock_mono_us() - start_us);
     return more;
 }
@@ -91,7 +102,7 @@ static bool evict_some(struct cron *cron) {
 static void compact_some(struct cron *cron) {
     struct server *server = cron->server;
     int64_t spent_us = server->compact.spent_us;
-    bool more = compact_pass(&server->compact, server->clock.mono_us);
+    bool more = compact_pass(&server->compact, left_us(cron));
     if (server->compact.spent_us > spent_us) {
         latency_note(server->context.latency, "active-defrag-cycle",
                      server->compact.spent_us - spent_us);

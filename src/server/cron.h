@@ -1,9 +1,9 @@
 /* cron: what is done from time to time while the server runs: connections looked after, expired
  * keys removed, figures sampled.
  *
- * Background work goes in slices of CRON_SLICE_US, one a pass, so that requests wait for one slice
- * at most. While more is due, the loop does not sleep but takes a slice after each look at the
- * sockets. */
+ * Background work goes in slices of CRON_SLICE_US, one of each kind a pass, which are shorter when
+ * the pass has taken long already. While more is due, the loop does not sleep but takes a slice
+ * after each look at the sockets. */
 #ifndef LARDER_SERVER_CRON_H
 #define LARDER_SERVER_CRON_H
 
@@ -15,9 +15,11 @@
 /* Expiry looks ten times a second at least, whatever hz says: keys leave within a second. */
 #define CRON_MS_MAX 100
 
-/* What a request that arrives in the middle waits longer. The slices of expiry and of eviction and
- * a full batch stay below a millisecond together. */
-#define CRON_SLICE_US 250
+/* A pass shall not be longer with its slices; each kind gets its least all the same, for it has to
+ * get on whatever the requests take. */
+#define CRON_PASS_US      850
+#define CRON_SLICE_US     250
+#define CRON_SLICE_US_MIN 50
 /* Expiry that is half a second behind its time takes longer slices. */
 #define CRON_SLICE_LATE_US 500
 #define CRON_LATE_MS       500

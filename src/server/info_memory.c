@@ -45,14 +45,15 @@ static void memory_used(void *module, struct buffer *out) {
     size_t used = mem_used();
     size_t data = mem_used_by(MEM_DATA);
     size_t peak = mem_peak();
+    size_t startup = info->server->control.startup_bytes;
     print_bytes(out, "used_memory", used);
     print_bytes(out, "used_memory_rss", info->resident);
     print_bytes(out, "used_memory_peak", peak);
     buffer_printf(out, "used_memory_peak_perc:%.2f%%\r\n", 100 * ratio(used, peak));
     buffer_printf(out, "used_memory_overhead:%zu\r\n", used > data ? used - data : 0);
-    buffer_printf(out, "used_memory_startup:%zu\r\n", info->server->control.startup_bytes);
+    buffer_printf(out, "used_memory_startup:%zu\r\n", startup);
     buffer_printf(out, "used_memory_dataset:%zu\r\n", data);
-    size_t since = used > info->server->control.startup_bytes ? used - info->server->control.startup_bytes : 0;
+    size_t since = used > startup ? used - startup : 0;
     double dataset = 100 * ratio(data, since);
     buffer_printf(out, "used_memory_dataset_perc:%.2f%%\r\n", dataset > 100 ? 100 : dataset);
     for (int purpose = 0; purpose < MEM_PURPOSES; purpose++) {

@@ -19,7 +19,7 @@
  *
  * How much. Of all the time a part goes into slices: none below both thresholds, cycle_min percent
  * from the lower one on, cycle_max from the upper one on. Time that passes is credited by that
- * part, and a slice spends it, but no more than is left of PASS_US for the pass. Only when values
+ * part, and a slice spends it, but no more than is left of the pass. Only when values
  * of other sizes come so fast that keys are evicted for what is lost, slices become longer: a slab
  * is empty when the walk has been round once, and until then evictions elsewhere empty none.
  *
@@ -46,8 +46,7 @@
  * is. */
 #define LOOK_IDLE_US 10000
 #define LOOK_BUSY_US 500
-/* A pass with its slice shall not be longer, nor a slice. */
-#define PASS_US  850
+/* A slice shall not be longer. */
 #define SLICE_US 300
 /* A slice that is shorter is not worth its overhead; and what a pass that is longer anyway gets
  * while keys are evicted for want of time, the last figure when as much is lost as counts. */
@@ -68,13 +67,13 @@
 /* What may be lost, as a part of the limit, before keys are evicted for it; and by how much more
  * each time that is looked at, 200 MB a second (twice as much half as often made the longest passes
  * a quarter longer). */
-#define LOST_PART      25
-#define LOST_PARTS_MAX 4
-#define LOST_RISE      ((int64_t)112 * 1024)
+#define LOST_PART      33
+#define LOST_PARTS_MAX 5
+#define LOST_RISE      ((int64_t)1024 * 1024)
 /* What the allocator may keep of unused memory, as a part of the limit and at least, and what may
  * be resident beyond the limit before that matters. */
-#define UNUSED_PART   64
-#define UNUSED_MIN    ((size_t)2 << 20)
+#define UNUSED_PART   128
+#define UNUSED_MIN    ((size_t)1 << 20)
 #define RESIDENT_PART 20
 /* Portions of the walk after which an eviction has to do without: 5 us. */
 #define STEER_STEPS_MAX 8
@@ -364,7 +363,7 @@ static int decide(struct compact *compact, const struct mem_allocator_stats *sta
     compact->allocated = stats->allocated;
     compact->drop_score = drop_score(compact, pressure);
     compact->steer_part = pressure;
-    compact->evict->lost = counted_as_used(compact);
+    evict_count_lost(compact->evict, counted_as_used(compact));
     double least = (double)compact->options.cycle_min;
     double most = (double)compact->options.cycle_max;
     return (int)(most > least ? least + (most - least) * pressure : least);
@@ -386,7 +385,7 @@ static void look(struct compact *compact, int64_t now_us) {
     bound_unused(compact, &stats);
     int percent = compact->options.enabled && sparse_is_known() ? decide(compact, &stats) : 0;
     if (percent == 0) {
-        compact->evict->lost = 0;
+        evict_count_lost(compact->evict, 0);
     } else if (rests(compact, now_us)) {
         percent = 0;
     }
@@ -434,7 +433,7 @@ static int64_t slice_us(const struct compact *compact, int64_t left_us) {
     return left_us < least_us ? least_us : left_us;
 }
 
-bool compact_pass(struct compact *compact, int64_t start_us) {
+bool compact_pass(struct compact *compact, int64_t left_us) {
     int64_t now_us = clock_mono_us();
     if (now_us >= compact->look_due_us) {
         look(compact, now_us);
@@ -444,7 +443,7 @@ bool compact_pass(struct compact *compact, int64_t start_us) {
     }
     compact->credit_us += (now_us - compact->credited_us) * compact->percent / 100;
     compact->credited_us = now_us;
-    int64_t budget_us = slice_us(compact, PASS_US - (now_us - start_us));
+    int64_t budget_us = slice_us(compact, left_us);
     if (compact->credit_us > SLICE_US_PRESSED) {
         compact->credit_us = SLICE_US_PRESSED;
     }

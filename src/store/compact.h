@@ -96,9 +96,10 @@ void compact_init(struct compact *compact, struct keyspace *keyspace, struct evi
                   struct options *options, struct metrics *metrics);
 void compact_free(struct compact *compact);
 
-/* Once a pass, at its end: does a slice if it is time for one. `start_us` is when the pass began,
- * on the monotonic clock. Whether more is to be done soon, within COMPACT_PERIOD_MS. */
-bool compact_pass(struct compact *compact, int64_t start_us);
+/* Once a pass, at its end: does a slice if it is time for one, which should take no longer than
+ * `left_us`; where much is lost it does. Whether more is to be done soon, within COMPACT_PERIOD_MS.
+ */
+bool compact_pass(struct compact *compact, int64_t left_us);
 #define COMPACT_PERIOD_MS 1
 
 /* Walks for `budget_us`, whatever the allocator says of itself; true when as many keys as there are

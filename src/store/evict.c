@@ -10,13 +10,15 @@
  *     |-----------|-----------------|----------->
  *                  <- slices lower -
  *
- * Usually the ceiling is the limit. When the limit is lowered below what is in use, the ceiling
+ * Usually the ceiling is the limit. When the limit is lowered below what is in use, or what
+ * commands do not add has grown (a table of the server's own, what counts as lost), the ceiling
  * stays where the use is and comes down slice by slice, so that no pass takes longer; commands
  * meanwhile remove what they add.
  *
- * A command removes keys until the use is below the ceiling. If one command has added so much that
- * this takes longer than its share of time (maxmemory-eviction-tenacity), slices do the rest,
- * unless the use is beyond OVER_MAX: then the limit's truth comes before the pause.
+ * A command removes keys until the use is below the ceiling. When that has taken longer in a pass
+ * than its share of time (maxmemory-eviction-tenacity), the ceiling is raised likewise, unless the
+ * use is beyond OVER_MAX: then the limit's truth comes before the pause. It is not raised where no
+ * key may go, for then commands must be refused.
  *
  * Keys of which the values are freed by the background thread count as gone from the moment they
  * are handed over: otherwise many more would be evicted before the memory is really free. So the
@@ -30,30 +32,30 @@
  * to 300 ns, for each when there is none. */
 #include "store/evict.h"
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "store/access.h"
 #include "store/adapt.h"
 #include "store/lazyfree.h"
 
 #define US_PER_MS 1000
-/* Keys removed between two looks at the clock: a few microseconds. */
+/* Keys removed between two looks at the clock, by whichever commands: a few microseconds. */
 #define BETWEEN_LOOKS 16
 /* What ghosts may take of the limit. */
 #define GHOSTS_PART 50
-/* A command may leave the use above the ceiling by this part of it when its time is up. */
+/* The ceiling may be raised above the limit by this part of it, more only for what is lost. */
 #define OVER_MAX_PART 64
 
-/* The time of one command or pass that may go into making room, by maxmemory-eviction-tenacity: up
- * to 10 in steps of 50 us, beyond that 15 percent more for every step, and 100 means without
- * end. */
+/* The time of one pass that may go into making room, by maxmemory-eviction-tenacity: up to 10 in
+ * steps of 25 us, beyond that 15 percent more for every step, and 100 means without end. */
 static int64_t tenacity_us(int64_t tenacity) {
     if (tenacity <= 10) {
-        return 50 * tenacity;
+        return 25 * tenacity;
     }
     if (tenacity >= 100) {
         return INT64_MAX;
     }
-    double us = 500;
+    double us = 250;
     for (int64_t i = 10; i < tenacity; i++) {
         us *= 1.15;
     }
@@ -68,6 +70,27 @@ static void look_beside(struct evict *evict) {
 
 int64_t evict_used(const struct evict *evict) {
     return mem_stored_here() + evict->beside;
+}
+
+/* Whether the policy has keys to take. */
+static bool may_evict(const struct evict *evict) {
+    enum limit_policy policy = (enum limit_policy)evict->limit->options.policy;
+    return policy != LIMIT_NOEVICTION &&
+           (limit_policy_is_volatile(policy) ? keyspace_volatile_size(evict->keyspace)
+                                             : keyspace_size(evict->keyspace)) > 0;
+}
+
+/* Commands need not remove more than they add from now on, unless more than `max` is in use. */
+static void raise_ceiling(struct evict *evict, int64_t max) {
+    int64_t used = evict_used(evict);
+    if (UNLIKELY(used > evict->ceiling) && used <= max && may_evict(evict)) {
+        evict->ceiling = used;
+        evict->stored_max = evict->ceiling - evict->beside;
+    }
+}
+
+static int64_t over_max(const struct evict *evict) {
+    return evict->bytes_max + evict->bytes_max / OVER_MAX_PART;
 }
 
 /* The ceiling follows the use down to the limit. */
@@ -97,10 +120,8 @@ static void follow_options(void *context) {
     }
     evict->ceiling = evict->bytes_max;
     look_beside(evict);
-    int64_t used = evict_used(evict);
-    if (policy != LIMIT_NOEVICTION && evict->bytes_max > 0 && used > evict->ceiling) {
-        evict->ceiling = used;
-        look_beside(evict);
+    if (evict->bytes_max > 0) {
+        raise_ceiling(evict, INT64_MAX);
     }
 }
 
@@ -153,7 +174,9 @@ void evict_start(struct evict *evict) {
 void evict_pass(struct evict *evict) {
     if (evict->bytes_max > 0) {
         look_beside(evict);
+        raise_ceiling(evict, over_max(evict));
     }
+    evict->end_us = 0;
     bool over = evict_is_wanted(evict);
     if (UNLIKELY(over != (evict->over_since_us != 0))) {
         evict->over_us += over_now_us(evict);
@@ -192,25 +215,33 @@ static bool evict_one(struct evict *evict) {
 }
 
 static bool make_room(struct evict *evict) {
-    int64_t end_us = 0;
-    for (uint64_t evicted = 1; evict_is_over(evict); evicted++) {
+    while (evict_is_over(evict)) {
         if (!evict_one(evict)) {
             look_beside(evict);
             return evict_used(evict) <= evict->bytes_max;
         }
-        if (evicted % BETWEEN_LOOKS != 0) {
+        if (++evict->unlooked < BETWEEN_LOOKS) {
             continue;
         }
+        evict->unlooked = 0;
         int64_t now_us = clock_mono_us();
-        if (end_us == 0) {
+        if (evict->end_us == 0) {
             int64_t budget_us = tenacity_us(evict->limit->options.tenacity);
-            end_us = budget_us == INT64_MAX ? INT64_MAX : now_us + budget_us;
-        } else if (now_us >= end_us &&
-                   evict_used(evict) - evict->ceiling < evict->ceiling / OVER_MAX_PART) {
-            break;
+            evict->end_us = budget_us == INT64_MAX ? INT64_MAX : now_us + budget_us;
+        } else if (now_us >= evict->end_us) {
+            raise_ceiling(evict, over_max(evict));
         }
     }
     return true;
+}
+
+void evict_count_lost(struct evict *evict, int64_t bytes) {
+    bool more = bytes > evict->lost;
+    evict->lost = bytes;
+    look_beside(evict);
+    if (more) {
+        raise_ceiling(evict, INT64_MAX);
+    }
 }
 
 bool evict_make_room(struct evict *evict) {

@@ -29,12 +29,12 @@ struct evict {
     void (*took)(void *context, const char *event, int64_t duration_us);
     void *took_context;
     const int64_t *timed_ms;
-    /* What store/compact wants to count against the limit besides: memory that is lost between keys
-     * and values and cannot be had back as fast as needed. */
-    int64_t lost;
+    int64_t lost; /* evict_count_lost */
     /* Set by store/compact while it should have a say in which key goes: chooses one, or false. */
     bool (*steer)(void *context, struct database **database, struct entry **entry);
     void *steer_context;
+    int64_t end_us;        /* when the time of this pass for making room is up; 0: not used yet */
+    uint32_t unlooked;     /* keys removed since the clock was read */
     int64_t over_since_us; /* when the use came to be above the limit, monotonic; 0: it is not */
     int64_t over_us;       /* how long it was, until then, since start or CONFIG RESETSTAT */
 };
@@ -57,6 +57,10 @@ static inline bool evict_is_over(const struct evict *evict) {
 /* Removes keys until no more is in use than may be; false when the policy allows no more to go:
  * the command must be refused. */
 bool evict_make_room(struct evict *evict);
+
+/* From now on so many bytes count against the limit besides, which slices make room for: memory
+ * that is lost between keys and values and cannot be had back as fast as needed. */
+void evict_count_lost(struct evict *evict, int64_t bytes);
 
 /* Whether evict_slice has something to do. */
 static inline bool evict_is_wanted(const struct evict *evict) {

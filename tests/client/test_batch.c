@@ -255,6 +255,55 @@ static void test_turns(void **state) {
     session_expect(session, "GET 7", "$1\r\n8\r\n");
 }
 
+/* Nothing is known yet of what requests take, so the first batch is long, and here its time is up
+ * at the first look at the clock, after 3 requests. The rest goes back and has its turns later: in
+ * order, with all replies, and also when the peer has gone meanwhile or the protocol was broken. */
+static void check_late(const char *last, const char *answer, bool stays) {
+    enum { LATE = 7 };
+    const struct client_metrics *metrics = &session->server.context.clients->metrics;
+    struct buffer expected;
+    buffer_init(&expected, MEM_OTHER);
+    uint64_t before = metrics->total_commands_processed;
+    for (int i = 0; i < LATE; i++) {
+        send_text(session->fd, "INCR a\r\n");
+        buffer_printf(&expected, ":%d\r\n", i + 1);
+    }
+    send_text(session->fd, last);
+    buffer_append_text(&expected, answer);
+    if (!stays) {
+        close(session->fd);
+    }
+    session->server.context.clients->resumed = true; /* so this pass does not go on with it */
+    loop_run_once(session->server.loop, 0);
+    assert_int_equal(metrics->total_commands_processed - before, 3);
+    for (int i = 0; i < LATE; i++) {
+        session_pass(session);
+    }
+    assert_in_range(metrics->total_commands_processed - before, LATE, LATE + 1);
+    if (stays) {
+        expect_bytes(session->fd, expected.at, expected.size);
+        close(session->fd);
+    }
+    session->fd = session_connect(session);
+    session_expect(session, "GET a", "$1\r\n7\r\n");
+    buffer_clear(&expected);
+}
+
+static void test_late(void **state) {
+    (void)state;
+    check_late("ECHO z\r\n", "$1\r\nz\r\n", true);
+}
+
+static void test_late_and_gone(void **state) {
+    (void)state;
+    check_late("ECHO z\r\n", "", false);
+}
+
+static void test_late_and_broken(void **state) {
+    (void)state;
+    check_late("*x\r\n", "-ERR Protocol error: invalid multibulk length\r\n", true);
+}
+
 /* The end of a turn in odd places: before a request of which only a part has come, before what is
  * paused, and before the connection's end. */
 static void test_turns_that_end(void **state) {
@@ -596,6 +645,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_every_split, start, end),
         cmocka_unit_test_setup_teardown(test_small_pieces, start, end),
         cmocka_unit_test_setup_teardown(test_crowd, start, end),
+        cmocka_unit_test_setup_teardown(test_late, start, end),
+        cmocka_unit_test_setup_teardown(test_late_and_gone, start, end),
+        cmocka_unit_test_setup_teardown(test_late_and_broken, start, end),
         cmocka_unit_test_setup_teardown(test_turns, start, end),
         cmocka_unit_test_setup_teardown(test_turns_that_end, start, end),
         cmocka_unit_test_setup_teardown(test_pause_at_every_place, start, end),

@@ -247,6 +247,7 @@ static void test_volatile_lfu(void **state) {
 static void test_adaptive(void **state) {
     struct fixture *fixture = *state;
     configure(fixture, "maxmemory-policy", "allkeys-adaptive");
+    configure(fixture, "maxmemory-eviction-tenacity", "100");
     for (int round = 0; round < 10; round++) {
         for (int i = 0; i < KEYS / 4; i++) {
             if (!read_key(fixture, i)) {
@@ -421,6 +422,77 @@ static void test_lowering(void **state) {
     assert_true(dict_size(&fixture->keyspace.databases[0].keys) > KEYS / 5);
 }
 
+#define GROWTH 4096
+
+/* What commands do not add, a table of the server's own or what is lost between keys, is made room
+ * for in slices; meanwhile commands remove what they add. Where no key may go they are refused. */
+static void test_growth_beside(void **state) {
+    struct fixture *fixture = *state;
+    uint64_t *evicted = &fixture->keyspace.metrics.evicted_keys;
+    configure(fixture, "maxmemory-policy", "allkeys-lru");
+    for (int i = 0; i < KEYS; i++) {
+        put(fixture, i, 100, ENTRY_NO_DEADLINE);
+    }
+    limit_beyond_use(fixture, 0);
+    void *table = mem_alloc(MEM_OTHER, GROWTH);
+    pass_time(fixture, 1);
+    assert_true(set(fixture, KEYS, 100));
+    assert_true(set(fixture, KEYS + 1, 100));
+    assert_true(*evicted <= 4);
+    assert_true(evict_is_wanted(&fixture->evict));
+    while (evict_slice(&fixture->evict, 0)) {}
+    assert_true(evict_used(&fixture->evict) <= fixture->evict.bytes_max);
+    assert_true(*evicted >= GROWTH / 200 && *evicted <= GROWTH / 50);
+
+    uint64_t before = *evicted;
+    evict_count_lost(&fixture->evict, (int64_t)10 * GROWTH);
+    assert_true(set(fixture, KEYS + 2, 100));
+    assert_true(*evicted <= before + 4);
+    while (evict_slice(&fixture->evict, 0)) {}
+    assert_true(*evicted >= before + (uint64_t)10 * GROWTH / 200);
+    evict_count_lost(&fixture->evict, 0);
+    assert_false(evict_is_wanted(&fixture->evict));
+
+    configure(fixture, "maxmemory-policy", "volatile-lru");
+    limit_beyond_use(fixture, 0);
+    void *other = mem_alloc(MEM_OTHER, GROWTH);
+    pass_time(fixture, 1);
+    assert_false(set(fixture, KEYS + 3, 100));
+    configure(fixture, "maxmemory-policy", "noeviction");
+    pass_time(fixture, 1);
+    assert_false(set(fixture, KEYS + 3, 100));
+    mem_free(MEM_OTHER, other, GROWTH);
+    mem_free(MEM_OTHER, table, GROWTH);
+    keyspace_validate(&fixture->keyspace);
+}
+
+/* When the time of a pass is up, commands remove no more than they add; but not if far too much is
+ * in use. */
+static void test_time_of_a_pass(void **state) {
+    struct fixture *fixture = *state;
+    uint64_t *evicted = &fixture->keyspace.metrics.evicted_keys;
+    configure(fixture, "maxmemory-policy", "allkeys-random");
+    configure(fixture, "maxmemory-eviction-tenacity", "0");
+    for (int i = 0; i < KEYS; i++) {
+        put(fixture, i, 1000, ENTRY_NO_DEADLINE);
+    }
+    limit_beyond_use(fixture, 0);
+    put(fixture, KEYS, 20000, ENTRY_NO_DEADLINE); /* less than a 64th */
+    pass_time(fixture, 1);
+    put(fixture, KEYS + 1, 10000, ENTRY_NO_DEADLINE);
+    for (int i = 0; i < 40; i++) {
+        assert_true(set(fixture, KEYS + 2 + i, 10));
+    }
+    assert_true(evict_used(&fixture->evict) > fixture->evict.bytes_max);
+    assert_true(*evicted <= 32);
+    while (evict_slice(&fixture->evict, 0)) {}
+    assert_true(evict_used(&fixture->evict) <= fixture->evict.bytes_max);
+    put(fixture, KEYS, 90000, ENTRY_NO_DEADLINE);
+    assert_true(set(fixture, KEYS + 1, 10));
+    assert_true(evict_used(&fixture->evict) <=
+                fixture->evict.bytes_max + fixture->evict.bytes_max / 64 + 20000);
+}
+
 static int64_t figure(struct fixture *fixture, const char *name) {
     int64_t value;
     const struct metric *metric;
@@ -457,8 +529,7 @@ static void test_time_over(void **state) {
     pass_time(fixture, 200);
     expect_time_over(fixture, 200, 500);
     configure(fixture, "maxmemory-policy", "allkeys-random");
-    while (evict_slice(&fixture->evict, 0)) {
-    }
+    while (evict_slice(&fixture->evict, 0)) {}
     pass_time(fixture, 50);
     expect_time_over(fixture, 250, 0);
     pass_time(fixture, 1000);
@@ -545,6 +616,8 @@ int main(void) {
         TEST(test_databases_and_types),
         TEST(test_storm),
         TEST(test_lowering),
+        TEST(test_growth_beside),
+        TEST(test_time_of_a_pass),
         TEST(test_time_over),
         TEST(test_clock_jumps),
         TEST(test_expired_first),
