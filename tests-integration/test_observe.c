@@ -132,6 +132,11 @@ static void histograms(void **state) {
     assert_non_null(strstr(reply, "\"set\", [\"calls\", :3, \"histogram_usec\", ["));
     assert_non_null(strstr(reply, "\"get\", [\"calls\", :1, \"histogram_usec\", ["));
     free(reply);
+    /* All requests since, CONFIG RESETSTAT's end and the last one included. */
+    reply = wire_ask(other, "LATENCY", "HISTOGRAM", "request", NULL);
+    assert_non_null(strstr(reply, "\"request\", [\"calls\", :6, \"histogram_usec\", ["));
+    free(reply);
+    free(probe_info_text(other, "latency_percentiles_usec_request"));
     char *figures = probe_info_text(other, "cmdstat_set");
     assert_memory_equal(figures, "calls=3,", 8);
     free(figures);

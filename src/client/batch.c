@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
+#include "base/histogram.h"
 #include "client/batch_int.h"
 #include "client/client_int.h"
 #include "client/connection.h"
@@ -175,10 +177,34 @@ static void land(struct batch *batch, struct client *client) {
     }
 }
 
+/* Counts how long the requests of a turn took, some of which wait for further turns or have waited;
+ * returns how many there are. */
+static uint64_t count_waiting(struct batch *batch, size_t index, int64_t now_ns) {
+    const struct turn *turn = &batch->turns[index];
+    struct client *client = turn->client;
+    size_t end = index + 1 < batch->turn_count ? turn[1].first_request : batch->request_count;
+    size_t answered_end = end;
+    while (answered_end > turn->first_request && batch->requests[answered_end - 1].held) {
+        answered_end--;
+    }
+    int64_t since_ns =
+        client->state & CONNECTION_WAITS ? client->waits_since_ns : batch->ready_since_ns;
+    histogram_record(batch->thread->latency, now_ns - since_ns, answered_end - turn->first_request);
+    if (!(client->state & CONNECTION_CUT)) {
+        client->state &= ~(uint32_t)CONNECTION_WAITS;
+    }
+    return end - turn->first_request;
+}
+
 static void finish_turns(struct batch *batch) {
     batch_flush_turns(batch, batch->turn_count);
+    const int64_t now_ns = clock_mono_ns();
+    uint64_t alike = batch->request_count;
     for (size_t i = 0; i < batch->turn_count; i++) {
         struct turn *turn = &batch->turns[i];
+        if (UNLIKELY(turn->held || turn->client->state & CONNECTION_WAITS)) {
+            alike -= count_waiting(batch, i, now_ns);
+        }
         if (!batch->thread->inlined) {
             land(batch, turn->client);
         }
@@ -186,6 +212,7 @@ static void finish_turns(struct batch *batch) {
             put_back(batch, turn);
         }
     }
+    histogram_record(batch->thread->latency, now_ns - batch->ready_since_ns, alike);
     reply_reset(&batch->reply);
     batch->turn_count = 0;
     batch->next_turn = 0;

@@ -292,9 +292,5 @@ void batch_execute(struct batch *batch) {
     uint64_t executed = clients->metrics.total_commands_processed;
     if (executed > commands) {
         batch_follow_pace(batch, clients->dispatch.busy_ns - busy_ns, executed - commands);
-        if (clients->executed != NULL) {
-            clients->executed(clients->executed_context, executed - commands,
-                              batch->ready_since_ns);
-        }
     }
 }

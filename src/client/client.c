@@ -165,12 +165,18 @@ static const struct metric metric_rows[] = {
 static void reset_metrics(void *module) {
     struct clients *clients = module;
     clients->error_count = 0;
+    histogram_reset(clients->inlined.latency);
+    for (size_t i = 0; i < clients->thread_count; i++) {
+        histogram_reset(clients->threads[i]->latency);
+    }
     commands_reset_stats(clients->context->commands);
 }
 
-void clients_on_executed(struct clients *clients, clients_executed_fn executed, void *context) {
-    clients->executed = executed;
-    clients->executed_context = context;
+void clients_add_latency(const struct clients *clients, struct histogram *sum) {
+    histogram_merge(sum, clients->inlined.latency);
+    for (size_t i = 0; i < clients->thread_count; i++) {
+        histogram_merge(sum, clients->threads[i]->latency);
+    }
 }
 
 /* ---- registry ---- */

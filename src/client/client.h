@@ -25,6 +25,7 @@
 #include "base/buffer.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/histogram.h"
 #include "base/metric.h"
 #include "base/option.h"
 #include "client/call.h"
@@ -187,6 +188,7 @@ struct client {
     struct client *previous_own;
     struct client *next_closing; /* in the lists of those to close or to move, to resume */
     struct client *next_resume;
+    int64_t waits_since_ns;       /* its requests that are for further turns; CONNECTION_WAITS */
     int64_t output_soft_since_ms; /* over its soft limit since, 0 when not */
 };
 
@@ -226,10 +228,10 @@ size_t clients_thread_count(const struct clients *clients);
 /* Appends INFO's lines of each thread. */
 void clients_print_threads(struct clients *clients, struct buffer *out);
 
-/* Called when a batch has been executed: so many requests, since when at most they have been
- * readable, on the monotonic clock in nanoseconds. One function. */
-typedef void (*clients_executed_fn)(void *context, uint64_t requests, int64_t ready_since_ns);
-void clients_on_executed(struct clients *clients, clients_executed_fn executed, void *context);
+/* Adds how long requests took, queueing included: from when each can have been readable at the
+ * earliest until the socket had its reply. Since start or CONFIG RESETSTAT; while the I/O threads
+ * stand still. */
+void clients_add_latency(const struct clients *clients, struct histogram *sum);
 
 /* A connection was accepted: makes a client, or refuses it (maxclients, protected mode) with the
  * error a client expects and closes. `has_bind`: addresses were configured explicitly. */

@@ -31,8 +31,6 @@ struct clients {
     struct client *to_flush;
     struct call_observer *observers;
     struct client_watcher *watchers;
-    clients_executed_fn executed;
-    void *executed_context;
     bool observing_before; /* some observer wants calls before they run; refreshed each pass */
     bool bound;
     bool track_latency; /* durations go to the commands' histograms */

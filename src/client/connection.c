@@ -64,6 +64,10 @@ void connection_set_cut(struct client *client, bool on) {
     }
     client->state ^= CONNECTION_CUT;
     client->thread->cut_count += on ? 1 : -1;
+    if (on && !(client->state & CONNECTION_WAITS)) {
+        client->state |= CONNECTION_WAITS;
+        client->waits_since_ns = loop_ready_since_ns(client->thread->loop);
+    }
 }
 
 void connection_update_interest(struct client *client) {

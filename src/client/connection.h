@@ -32,6 +32,7 @@ enum connection_state {
     CONNECTION_MOVING = 1 << 10,        /* to be given to another thread */
     CONNECTION_CUT = 1 << 11,           /* the rest of what was read is for further turns */
     CONNECTION_GATHERED = 1 << 12,      /* its output waits for them, not for the socket */
+    CONNECTION_WAITS = 1 << 13,         /* what was cut has not been answered whole */
 };
 
 /* While none of these is set the socket is read. */

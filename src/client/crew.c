@@ -317,6 +317,7 @@ static void drop_handoffs(struct io_thread *thread) {
         }
     }
     add_counts(&thread->clients->metrics, &thread->own_counts);
+    histogram_merge(thread->clients->inlined.latency, thread->latency);
 }
 
 /* Tells the thread to end, and waits until it has; what it still hands over is given back to it

@@ -294,6 +294,7 @@ void io_thread_init_inlined(struct io_thread *thread, struct clients *clients) {
     thread->clients = clients;
     thread->clock = clients->context->clock;
     thread->counts = &clients->metrics;
+    thread->latency = histogram_new();
     thread->inlined = true;
     thread->filling = batch_new(thread);
 }
@@ -301,6 +302,7 @@ void io_thread_init_inlined(struct io_thread *thread, struct clients *clients) {
 void io_thread_free_inlined(struct io_thread *thread) {
     free_sends(thread);
     batch_free(thread->filling);
+    histogram_free(thread->latency);
 }
 
 static void free_thread(struct io_thread *thread) {
@@ -318,6 +320,7 @@ static void free_thread(struct io_thread *thread) {
         loop_timer_remove(thread->loop, &thread->timer);
         loop_free(thread->loop);
     }
+    histogram_free(thread->latency);
     mem_free(MEM_CLIENT, thread, sizeof *thread);
 }
 
@@ -328,6 +331,7 @@ struct io_thread *io_thread_start(struct clients *clients, int number, const cha
     thread->number = number;
     thread->clock = &thread->own_clock;
     thread->counts = &thread->own_counts;
+    thread->latency = histogram_new();
     clock_init(&thread->own_clock);
     atomic_init(&thread->member.inside, false);
     thread->filling = batch_new(thread);

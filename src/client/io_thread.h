@@ -55,6 +55,7 @@ struct io_thread {
     struct clients *clients;
     struct loop *loop;
     struct clock *clock;
+    struct histogram *latency;     /* of its requests: clients_add_latency */
     struct client_metrics *counts; /* where it counts: its own, or the registry's when inlined */
     bool inlined;
     bool stopped;         /* reads no more */

@@ -17,6 +17,8 @@
 
 /* LATENCY HISTOGRAM begins with what took less than 2^10 nanoseconds, about a microsecond. */
 #define HISTOGRAM_POWER_MIN 10
+/* How it calls requests of any kind. */
+#define REQUESTS_NAME "request"
 
 static void reply_entry(struct reply *reply, const struct slowlog_entry *entry) {
     reply_array(reply, 6);
@@ -144,10 +146,10 @@ static void latency_doctor(struct call *call) {
     buffer_clear(&text);
 }
 
-/* The durations of one command, cumulated at the powers of two where something was added. */
-static void reply_histogram(struct reply *reply, const struct command *command) {
-    const struct histogram *histogram = command->latency;
-    reply_bulk_text(reply, command->name);
+/* Durations, cumulated at the powers of two where something was added. */
+static void reply_histogram(struct reply *reply, const char *name,
+                            const struct histogram *histogram) {
+    reply_bulk_text(reply, name);
     reply_map(reply, 2);
     reply_bulk_text(reply, "calls");
     reply_integer(reply, (int64_t)histogram_count(histogram));
@@ -174,7 +176,7 @@ static void reply_histogram(struct reply *reply, const struct command *command) 
 static int64_t reply_histograms(struct reply *reply, const struct command *command) {
     int64_t count = 0;
     if (command->latency != NULL && histogram_count(command->latency) > 0) {
-        reply_histogram(reply, command);
+        reply_histogram(reply, command->name, command->latency);
         count++;
     }
     for (int i = 0; i < command->child_count; i++) {
@@ -183,11 +185,27 @@ static int64_t reply_histograms(struct reply *reply, const struct command *comma
     return count;
 }
 
+/* Of requests of any kind, queueing and sending included. Returns how many histograms there were. */
+static int64_t reply_requests(struct call *call) {
+    struct histogram *sum = histogram_new();
+    clients_add_latency(call->client->clients, sum);
+    int64_t count = histogram_count(sum) > 0;
+    if (count > 0) {
+        reply_histogram(call->reply, REQUESTS_NAME, sum);
+    }
+    histogram_free(sum);
+    return count;
+}
+
 static void latency_histogram(struct call *call) {
     const struct commands *commands = call->context->commands;
     struct reply_mark mark = reply_defer(call->reply);
     int64_t count = 0;
     for (int i = 2; i < call->argc; i++) {
+        if (call_arg_is(call, i, REQUESTS_NAME)) {
+            count += reply_requests(call);
+            continue;
+        }
         const struct command *command = commands_find_full(commands, call->args[i]);
         count += command == NULL ? 0 : reply_histograms(call->reply, command);
     }
@@ -206,7 +224,8 @@ static void latency_help(struct call *call) {
         "    The event's spikes drawn in characters.",
         "HISTOGRAM [<command> ...]",
         "    How the durations of these commands, or of all, are distributed: for each power of",
-        "    two in microseconds how many calls took no longer.",
+        "    two in microseconds how many calls took no longer. `request` means requests of any",
+        "    kind, from when they were readable until their replies were sent.",
         "HISTORY <event>",
         "    The event's spikes: time in seconds and duration in milliseconds.",
         "LATEST",
@@ -305,7 +324,7 @@ static const struct command_row rows[] = {
     {.name = "latency|histogram",
      .fn = latency_histogram,
      .arity = -2,
-     .flags = OBSERVER_FLAGS,
+     .flags = COMMAND_STILL | OBSERVER_FLAGS,
      .categories = OBSERVER_CATEGORIES,
      .tips = TIP_CHANCE | TIP_ALL_NODES | TIP_RESPONSE_SPECIAL,
      .group = GROUP_SERVER,

@@ -250,7 +250,6 @@ static void reset(void *module) {
     const struct info *info = module;
     loop_stats_reset(info->server->loop);
     cron_reset(&info->server->cron);
-    histogram_reset(info->server->requests);
     histogram_reset(info->server->passes);
 }
 

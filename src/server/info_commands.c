@@ -59,10 +59,12 @@ static void latencystats(void *module, struct buffer *out) {
         }
         print_percentiles(out, command->name, command->latency, percentiles, count);
     }
-    const struct histogram *requests = info->server->requests;
+    struct histogram *requests = histogram_new();
+    clients_add_latency(info->server->context.clients, requests);
     if (count > 0 && histogram_count(requests) > 0) {
         print_percentiles(out, "request", requests, percentiles, count);
     }
+    histogram_free(requests);
 }
 
 void info_register_commands(struct info *info, struct metrics *metrics) {

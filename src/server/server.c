@@ -92,7 +92,6 @@ void server_init(struct server *server, const char *program) {
     memset(server, 0, sizeof *server);
     struct context *context = &server->context;
     clock_init(&server->clock);
-    server->requests = histogram_new();
     server->passes = histogram_new();
     init_control(server, program);
     context->clock = &server->clock;
@@ -134,12 +133,6 @@ static void pass_start(void *context) {
     }
     keyspace_pass(&server->keyspace);
     evict_pass(&server->evict);
-}
-
-/* How long requests took, queueing included: one record for all of a batch. */
-static void count_requests(void *context, uint64_t requests, int64_t ready_since_ns) {
-    struct server *server = context;
-    histogram_record(server->requests, clock_mono_ns() - ready_since_ns, requests);
 }
 
 static void pass_end(void *context) {
@@ -231,7 +224,6 @@ static int make_loop(struct server *server) {
     loop_on_pass_start(server->loop, pass_start, server);
     loop_on_pass_end(server->loop, pass_end, server);
     loop_on_idle(server->loop, idle, server);
-    clients_on_executed(server->context.clients, count_requests, server);
     return clients_start(server->context.clients, loop_backend(server->loop), (int)descriptors);
 }
 
@@ -282,7 +274,6 @@ void server_free(struct server *server) {
     commands_free(context->commands);
     metrics_free(context->metrics);
     config_free(server->config);
-    histogram_free(server->requests);
     histogram_free(server->passes);
     if (server->loop != NULL) {
         loop_timer_remove(server->loop, &server->cron.timer);

@@ -107,8 +107,7 @@ struct server {
     struct cron cron;
     struct ending ending;
     struct info info;
-    struct histogram *requests; /* from when each was readable to the flush of its reply */
-    struct histogram *passes;   /* of the loop, by the wall */
+    struct histogram *passes; /* of the loop, by the wall */
     struct server_options options;
     unsigned on_sigint; /* set of server_shutdown_flag */
     unsigned on_sigterm;
