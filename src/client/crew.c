@@ -14,8 +14,10 @@
 #include "client/client_int.h"
 #include "client/connection.h"
 
-/* Requests executed in one pass, so that timers have their turn. */
-#define WORK_MAX 4096
+/* Requests executed in one pass, and how long it may have taken when more are begun, so that timers
+ * and background work have their turn. */
+#define WORK_MAX    4096
+#define WORK_US_MAX 500
 
 /* ---- standing still ---- */
 
@@ -144,7 +146,8 @@ static void work_on(struct io_thread *thread, struct batch *batch, bool execute)
 void crew_work(struct clients *clients) {
     size_t done = 0;
     size_t idle = 0;
-    while (idle < clients->thread_count && done < WORK_MAX) {
+    while (idle < clients->thread_count && done < WORK_MAX &&
+           (done == 0 || loop_pass_us(clients->context->loop) < WORK_US_MAX)) {
         clients->next_thread = (clients->next_thread + 1) % clients->thread_count;
         struct io_thread *thread = clients->threads[clients->next_thread];
         struct handoff *item = handoff_take(&thread->to_main);

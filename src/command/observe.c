@@ -185,7 +185,8 @@ static int64_t reply_histograms(struct reply *reply, const struct command *comma
     return count;
 }
 
-/* Of requests of any kind, queueing and sending included. Returns how many histograms there were. */
+/* Of requests of any kind, queueing and sending included. Returns how many histograms there
+ * were. */
 static int64_t reply_requests(struct call *call) {
     struct histogram *sum = histogram_new();
     clients_add_latency(call->client->clients, sum);
