@@ -102,6 +102,15 @@ void due_replace(struct due *due, void *old_item, void *item);
  * millisecond of a tick that is over (keyspace_expire) never pays for that. */
 size_t due_take(struct due *due, int64_t now_ms, void **out, size_t max, size_t work, bool *done);
 
+/* Brings the running tick of an empty index to that of now_ms, so that due_earliest is near the
+ * truth for what is filed next: a place of a level above the lowest may begin long before. */
+static inline void due_follow(struct due *due, int64_t now_ms) {
+    if (due->size == 0 && now_ms / DUE_TICK_MS > due->tick) {
+        due->tick = now_ms / DUE_TICK_MS;
+        due->next_ms = INT64_MAX;
+    }
+}
+
 /* A lower bound of the earliest deadline, INT64_MAX when empty: the start of the earliest place, or
  * what is known of the running tick's; 0 when nothing is, since a taking was interrupted. */
 int64_t due_earliest(const struct due *due);

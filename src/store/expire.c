@@ -89,6 +89,8 @@ bool keyspace_expire(struct keyspace *keyspace, int64_t budget_us) {
     while (finished < keyspace->database_count) {
         struct database *database = &keyspace->databases[keyspace->expire_database];
         bool done = true;
+        due_follow(&database->deadlines, keyspace->clock->now_ms);
+        due_follow(&database->field_deadlines, keyspace->clock->now_ms);
         if (database->deadlines.size > 0) {
             done = expire_keys(keyspace, database, due_ms);
         }

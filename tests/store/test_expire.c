@@ -93,6 +93,28 @@ static void test_lag_is_told(void **state) {
     assert_int_equal(keyspace_size(keyspace()), 50);
 }
 
+/* A key is not late because for a long time before there was nothing to expire. */
+static void test_no_lag_after_rest(void **state) {
+    (void)state;
+    for (int64_t minute = 1; minute <= 10; minute++) {
+        int64_t now_ms = START_MS + minute * 61 * SECOND + minute * 617;
+        expire_at(now_ms);
+        add_keys("k", 1, now_ms + 100, 1);
+        session_expect(session, "HSET h f v", ":1\r\n");
+        char line[64];
+        snprintf(line, sizeof line, "HPEXPIREAT h %lld FIELDS 1 f", (long long)now_ms + 100);
+        session_expect(session, line, "*1\r\n:1\r\n");
+        assert_int_equal(expire_lag_ms(keyspace()), 0);
+        clock_drive(&session->server.clock, now_ms + 90);
+        assert_int_equal(expire_lag_ms(keyspace()), 0);
+        expire_at(now_ms + 300);
+        assert_int_equal(keyspace_size(keyspace()), 0);
+        due_validate(&keyspace()->databases[0].deadlines);
+        due_validate(&keyspace()->databases[0].field_deadlines);
+    }
+    assert_int_equal(session->server.cron.expire_lag_max_ms, 0);
+}
+
 /* After an hour back, old and new keys leave when their time comes. */
 static void test_clock_set_back(void **state) {
     (void)state;
@@ -166,9 +188,13 @@ static void test_long_strings_are_freed_elsewhere(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_on_time),        TEST(test_lag_is_told),
-        TEST(test_clock_set_back), TEST(test_clock_set_forward),
-        TEST(test_fields),         TEST(test_long_strings_are_freed_elsewhere),
+        TEST(test_on_time),
+        TEST(test_lag_is_told),
+        TEST(test_no_lag_after_rest),
+        TEST(test_clock_set_back),
+        TEST(test_clock_set_forward),
+        TEST(test_fields),
+        TEST(test_long_strings_are_freed_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
