@@ -144,10 +144,13 @@ static inline bool begin_turn(const struct batch *batch, const struct turn *turn
         client->state =
             (client->state & ~(uint32_t)(CONNECTION_STRANGER | CONNECTION_PATIENT)) | told;
     }
+    if (UNLIKELY(client->state & CONNECTION_CLOSING)) {
+        return false;
+    }
     if (UNLIKELY(turn->cut)) {
         connection_set_cut(client, true);
     }
-    return !(client->state & CONNECTION_CLOSING);
+    return true;
 }
 
 static inline void end_turn(struct turn *turn) {

@@ -65,7 +65,7 @@
 /* Nothing is evicted that way while so large a part of the limit is free. */
 #define DROP_FREE_PART 32
 /* What may be lost, as a part of the limit, before keys are evicted for it, and how many times as
- * much again they are evicted for at most. (Parts of 25 left the resident set 1 to 2 percent larger
+ * much again they are evicted for at most. (Parts of 25 left the resident set a percent larger
  * while sizes change, and parts of 50 made no further difference.) */
 #define LOST_PART      33
 #define LOST_PARTS_MAX 5
