@@ -32,9 +32,9 @@
  * processor. */
 #define COST_NS_MIN  0
 #define COST_NS_MAX  30000
-/* Turns are divided, and a batch is full sooner, when requests are heavier than the first figure on
- * average, and as many of them as fill a batch would take longer than the second: each turn costs
- * copying what is left and the replies, 5 to 15 percent. */
+/* Turns are divided when requests are heavier than the first figure on average, and as many of them
+ * as fill a batch would take longer than the second: each turn costs copying what is left and the
+ * replies, 5 to 15 percent. Lighter ones only make a batch full sooner, by the second figure. */
 #define HEAVY_NS     1000
 #define LONG_NS      450000
 /* A first turn is a share of what a batch may take, or just long enough for whoever has sent

@@ -21,10 +21,11 @@
  * requests. When requests are so heavy that this would take more than a millisecond, by what the
  * last ones took, a connection has a first turn of a few microseconds; what is left of its pipeline
  * waits in its input for longer turns behind everybody's first, and its replies wait until all of
- * it is done. Less is read at a time then, and only some connections are cut at once. So whoever
- * sends little does not wait for the whole pipelines of those who send much. When a connection has
- * produced a megabyte of replies that its socket does not take, its further requests are put back
- * into its input and it is not read until it has taken them.
+ * it is done. Where requests turn out heavier than foreseen, what is left after half a millisecond
+ * waits likewise. Less is read at a time then, and only some connections are cut at once. So
+ * whoever sends little does not wait for the whole pipelines of those who send much. When a
+ * connection has produced a megabyte of replies that its socket does not take, its further requests
+ * are put back into its input and it is not read until it has taken them.
  *
  * The batch owns arena, slices, requests and the reply; it holds pointers to clients, which are not
  * freed before it is empty again. */
