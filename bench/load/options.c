@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/num.h"
-#include "client/control.h"
+#include "call/control.h"
 #include "load/servers.h"
 #include "load/tests.h"
 #include "load/usage.h"

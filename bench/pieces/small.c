@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/num.h"
-#include "client/command.h"
+#include "call/command.h"
 #include "ds/entry.h"
 #include "pieces/piece.h"
 #include "server/families.h"

@@ -9,7 +9,7 @@
 #include "client/client_int.h"
 #include "client/connection.h"
 #include "client/input.h"
-#include "client/unparse.h"
+#include "call/unparse.h"
 
 #ifdef LARDER_TEST_SMALL
 #define SLICES_FIRST 4

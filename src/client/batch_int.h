@@ -20,7 +20,7 @@
 #include "client/client.h"
 #include "client/connection.h"
 #include "client/handoff.h"
-#include "client/reply.h"
+#include "call/reply.h"
 #include "proto/request.h"
 
 #ifdef LARDER_TEST_SMALL

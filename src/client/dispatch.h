@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
-#include "client/call.h"
+#include "call/call.h"
 
 /* Observers that ask for durations below this make every command be timed by itself. */
 #define DISPATCH_EXACT_NS 1000000

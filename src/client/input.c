@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "client/unparse.h"
+#include "call/unparse.h"
 
 /* Most requests have fewer arguments. */
 #define ARGS_FIRST 8

@@ -17,7 +17,7 @@
 
 #include "base/buffer.h"
 #include "base/bytes.h"
-#include "client/call.h"
+#include "call/call.h"
 #include "ds/blob.h"
 #include "proto/request.h"
 

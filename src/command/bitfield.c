@@ -3,7 +3,7 @@
  * The operations are read twice: once to find every mistake, and how long the string must be,
  * before anything changes; then to carry them out. So no memory is needed for them, however many
  * there are. */
-#include "client/call.h"
+#include "call/call.h"
 #include "command/bitmap.h"
 #include "command/string_edit.h"
 #include "command/tables.h"

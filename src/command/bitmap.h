@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "client/call.h"
+#include "call/call.h"
 
 /* Argument `index` as the offset of a bit that a string may have. `width`, if not 0, allows "#n": n
  * times that many bits. False when it is none: the error has been replied. */

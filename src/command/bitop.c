@@ -1,7 +1,7 @@
 /* bitop: combines strings bit by bit into another. The result is made before the destination is
  * touched, which may be one of the sources. */
 #include "base/mem.h"
-#include "client/call.h"
+#include "call/call.h"
 #include "command/tables.h"
 #include "types/bits.h"
 #include "types/string.h"

@@ -6,7 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/num.h"
-#include "client/call.h"
+#include "call/call.h"
 #include "client/client.h"
 #include "command/client_filter.h"
 #include "command/client_name.h"

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
-#include "client/call.h"
+#include "call/call.h"
 #include "client/client.h"
 
 /* No class: matches no client at all ("master" is understood, and there are none). */

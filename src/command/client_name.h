@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "base/bytes.h"
-#include "client/call.h"
+#include "call/call.h"
 
 /* Whether it consists of printable ASCII without spaces; empty is fine. */
 bool client_name_is_valid(struct bytes name);

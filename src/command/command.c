@@ -5,7 +5,7 @@
 
 #include "base/glob.h"
 #include "base/mem.h"
-#include "client/call.h"
+#include "call/call.h"
 #include "command/command_docs.h"
 
 #include <string.h>

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "client/command_syntax.h"
+#include "call/command_syntax.h"
 
 /* The index of the specification that finds the how-manieth key; -1 when the row has none. */
 static int key_spec_of(const struct command *command, int key_index) {

@@ -2,8 +2,8 @@
 #ifndef LARDER_COMMAND_COMMAND_DOCS_H
 #define LARDER_COMMAND_COMMAND_DOCS_H
 
-#include "client/command.h"
-#include "client/reply.h"
+#include "call/command.h"
+#include "call/reply.h"
 
 /* The name and, behind it, the map that describes it; subcommands are within it. */
 void command_docs_reply(struct reply *reply, const struct command *command);

@@ -10,8 +10,8 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/option.h"
-#include "client/call.h"
-#include "client/control.h"
+#include "call/call.h"
+#include "call/control.h"
 #include "command/guard.h"
 
 /* Pairs in one CONFIG SET: more than there are options. */

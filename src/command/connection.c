@@ -3,9 +3,9 @@
 #include "command/tables.h"
 
 #include "base/num.h"
-#include "client/call.h"
+#include "call/call.h"
 #include "client/client.h"
-#include "client/control.h"
+#include "call/control.h"
 #include "command/client_name.h"
 
 /* The protocol's versions. */

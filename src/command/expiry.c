@@ -3,7 +3,7 @@
 #include "command/tables.h"
 
 #include "base/num.h"
-#include "client/call.h"
+#include "call/call.h"
 
 #define MS_IN_S 1000
 /* What the reading commands answer when there is nothing to read. */

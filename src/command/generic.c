@@ -8,7 +8,7 @@
 #include <inttypes.h>
 
 #include "base/num.h"
-#include "client/call.h"
+#include "call/call.h"
 #include "types/value.h"
 
 /* Keys whose buckets are asked for at a time: some more than a core keeps loads in flight. */

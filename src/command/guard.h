@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "client/call.h"
+#include "call/call.h"
 
 /* Whether the option (enable-debug-command and its like) lets this caller through. */
 bool guard_allows(const struct call *call, const char *option);

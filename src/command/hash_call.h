@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "client/call.h"
+#include "call/call.h"
 #include "types/hash.h"
 
 /* A command at work on the hash that argument 1 names. */

@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "client/call.h"
+#include "call/call.h"
 #include "client/client.h"
 #include "command/tables.h"
 #include "types/string.h"

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/histogram.h"
 #include "base/num.h"
-#include "client/call.h"
+#include "call/call.h"
 #include "client/client.h"
 #include "feature/latency.h"
 #include "feature/latency_report.h"

@@ -3,7 +3,7 @@
 #include "command/tables.h"
 
 #include "base/glob.h"
-#include "client/call.h"
+#include "call/call.h"
 #include "client/client.h"
 #include "feature/pubsub.h"
 

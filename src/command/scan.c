@@ -4,7 +4,7 @@
 #include "base/buffer.h"
 #include "base/glob.h"
 #include "base/num.h"
-#include "client/call.h"
+#include "call/call.h"
 #include "types/value.h"
 
 /* What SCAN visits when it is not told. */

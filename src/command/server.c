@@ -8,9 +8,9 @@
 #include "base/clock.h"
 #include "base/metric.h"
 #include "base/num.h"
-#include "client/call.h"
+#include "call/call.h"
 #include "client/client.h"
-#include "client/control.h"
+#include "call/control.h"
 #include "store/keyspace.h"
 
 /* Sections as a set of bits. */

@@ -2,7 +2,7 @@
  * all: a look-up and a reply, nothing else. */
 #include <string.h>
 
-#include "client/call.h"
+#include "call/call.h"
 #include "command/string_edit.h"
 #include "command/string_options.h"
 #include "command/tables.h"

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "client/call.h"
+#include "call/call.h"
 #include "ds/entry.h"
 
 /* Whether the entry, of type string, meets the condition; `comparison` is one of

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "client/call.h"
+#include "call/call.h"
 
 /* The value's bytes for writing: at least `size` of them, what was not there before is zero.
  * `entry` is what keyspace_write gave for `key`, of type string or NULL: then the key is made. The

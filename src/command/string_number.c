@@ -5,7 +5,7 @@
 #include <float.h>
 #include <math.h>
 
-#include "client/call.h"
+#include "call/call.h"
 #include "command/string_options.h"
 #include "command/tables.h"
 #include "types/string.h"

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "client/call.h"
+#include "call/call.h"
 
 enum string_option {
     STRING_NX = 1 << 0,

@@ -2,7 +2,7 @@
 #ifndef LARDER_COMMAND_TABLES_H
 #define LARDER_COMMAND_TABLES_H
 
-#include "client/command.h"
+#include "call/command.h"
 
 const struct command_table *command_strings(void);        /* string.c: GET, APPEND ... */
 const struct command_table *command_string_set(void);     /* string_set.c: SET, MSET ... */

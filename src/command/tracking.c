@@ -2,7 +2,7 @@
 #include "command/tables.h"
 
 #include "base/num.h"
-#include "client/call.h"
+#include "call/call.h"
 #include "client/client.h"
 #include "feature/tracking.h"
 #include "feature/tracking_prefix.h"

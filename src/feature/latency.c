@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "client/call.h"
+#include "call/call.h"
 #include "client/client.h"
 
 struct latency {

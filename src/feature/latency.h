@@ -13,7 +13,7 @@
 #include "base/bytes.h"
 #include "base/metric.h"
 #include "base/option.h"
-#include "client/context.h"
+#include "call/context.h"
 
 /* Two graphs of 80 columns each; as many as Redis keeps. */
 #define LATENCY_SAMPLES 160

@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
-#include "client/call.h"
-#include "client/context.h"
+#include "call/call.h"
+#include "call/context.h"
 
 struct client;
 struct monitor;

@@ -6,7 +6,7 @@
 #define LARDER_FEATURE_NOTIFY_H
 
 #include "base/option.h"
-#include "client/context.h"
+#include "call/context.h"
 
 #define NOTIFY_OPTIONS(X)                                                                          \
     X(CUSTOM, events, "notify-keyspace-events", "", 0, 0, &notify_events_option, 0, NULL,          \

@@ -30,7 +30,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
-#include "client/context.h"
+#include "call/context.h"
 
 struct client;
 struct pubsub;

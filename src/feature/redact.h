@@ -5,7 +5,7 @@
 #define LARDER_FEATURE_REDACT_H
 
 #include "base/bytes.h"
-#include "client/call.h"
+#include "call/call.h"
 
 /* The argument as it may be shown: itself, or the text "(redacted)". */
 struct bytes redact_argument(const struct call *call, int index);

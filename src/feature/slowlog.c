@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "client/call.h"
+#include "call/call.h"
 #include "client/client.h"
 #include "feature/redact.h"
 

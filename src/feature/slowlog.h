@@ -12,7 +12,7 @@
 #include "base/bytes.h"
 #include "base/metric.h"
 #include "base/option.h"
-#include "client/context.h"
+#include "call/context.h"
 
 /* Redis's limits; tools cut their columns by them. */
 #define SLOWLOG_ARGUMENTS_MAX     32

@@ -30,7 +30,7 @@
 #include "base/bytes.h"
 #include "base/option.h"
 #include "client/client.h"
-#include "client/context.h"
+#include "call/context.h"
 
 #define TRACKING_OPTIONS(X)                                                                        \
     X(INT, keys_max, "tracking-table-max-keys", "1000000", 0, INT64_MAX, NULL, 0, NULL,            \

@@ -1,6 +1,6 @@
 /* resp: the bytes of replies in RESP2 and RESP3, written at a pointer with enough room. Pure
  * functions; each returns the pointer behind what it wrote. Where room comes from is
- * client/reply.h. */
+ * call/reply.h. */
 #ifndef LARDER_PROTO_RESP_H
 #define LARDER_PROTO_RESP_H
 

@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/words.h"
-#include "client/control.h"
+#include "call/control.h"
 #include "server/config.h"
 #include "server/config_hint.h"
 #include "server/config_int.h"

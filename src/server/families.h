@@ -2,7 +2,7 @@
 #ifndef LARDER_SERVER_FAMILIES_H
 #define LARDER_SERVER_FAMILIES_H
 
-#include "client/command.h"
+#include "call/command.h"
 
 void families_register(struct commands *commands);
 

@@ -10,7 +10,7 @@
 
 #include "base/histogram.h"
 #include "client/client.h"
-#include "client/command.h"
+#include "call/command.h"
 #include "server/server.h"
 #include "store/access.h"
 #include "store/expire.h"

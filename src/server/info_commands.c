@@ -4,7 +4,7 @@
 
 #include "base/histogram.h"
 #include "client/client.h"
-#include "client/command.h"
+#include "call/command.h"
 #include "feature/latency.h"
 #include "server/server.h"
 

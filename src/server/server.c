@@ -16,7 +16,7 @@
 #include "base/metric.h"
 #include "base/random.h"
 #include "client/client.h"
-#include "client/command.h"
+#include "call/command.h"
 #include "feature/latency.h"
 #include "feature/monitor.h"
 #include "feature/notify.h"

@@ -1,6 +1,6 @@
 /* server: the whole of it: the struct that main makes, with all parts, and the options that belong
  * to the process rather than to a part. Seen by this room only; what commands may know of it is in
- * client/context.h and client/control.h.
+ * call/context.h and call/control.h.
  *
  *     main --> server --+-- loop, clock             ev/, base/
  *                       +-- options, config         base/option.h, server/config.h
@@ -18,8 +18,8 @@
 
 #include "base/clock.h"
 #include "base/option.h"
-#include "client/context.h"
-#include "client/control.h"
+#include "call/context.h"
+#include "call/control.h"
 #include "ev/loop.h"
 #include "server/config.h"
 #include "server/cron.h"

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "client/command.h"
+#include "call/command.h"
 
 #define WORDS_MAX 32
 

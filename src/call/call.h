@@ -1,17 +1,17 @@
 /* call: one command being executed. All that a command sees: its arguments, its hash, its database,
  * where the reply goes. It sees no socket and no protocol version, so the same function serves a
  * connection, a transaction, a script, an HTTP request or a replica. */
-#ifndef LARDER_CLIENT_CALL_H
-#define LARDER_CLIENT_CALL_H
+#ifndef LARDER_CALL_CALL_H
+#define LARDER_CALL_CALL_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
-#include "client/command.h"
-#include "client/context.h"
-#include "client/reply.h"
+#include "call/command.h"
+#include "call/context.h"
+#include "call/reply.h"
 #include "ds/blob.h"
 #include "store/keyspace.h"
 

@@ -1,6 +1,6 @@
-/* Tests of client/reply: the bytes of every type in both versions, runs that go over chunks, values
+/* Tests of call/reply: the bytes of every type in both versions, runs that go over chunks, values
  * that are referred to, and deferred headers in all positions. */
-#include "client/reply.h"
+#include "call/reply.h"
 
 #include <math.h>
 #include <setjmp.h>

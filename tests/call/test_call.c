@@ -1,6 +1,6 @@
-/* Tests of client/call: arguments as numbers and as blobs, and what is replied when they are
+/* Tests of call/call: arguments as numbers and as blobs, and what is replied when they are
  * not. */
-#include "client/call.h"
+#include "call/call.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* unparse: the reverse of proto/request. A request comes back as an array of bulks, also when it
  * was an inline one; a fault as the shortest bytes that are wrong in the same way. */
-#include "client/unparse.h"
+#include "call/unparse.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
-/* Tests of client/command_syntax: the trees of every form of the notation, and texts that are not
+/* Tests of call/command_syntax: the trees of every form of the notation, and texts that are not
  * in it. */
-#include "client/command_syntax.h"
+#include "call/command_syntax.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

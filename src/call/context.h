@@ -1,8 +1,8 @@
 /* context: where a command finds the parts of the server. Main makes each part, owns it, and puts
  * its address here; the parts do not know each other. Only pointers, and only forward declarations:
  * a command includes the header of what it uses. */
-#ifndef LARDER_CLIENT_CONTEXT_H
-#define LARDER_CLIENT_CONTEXT_H
+#ifndef LARDER_CALL_CONTEXT_H
+#define LARDER_CALL_CONTEXT_H
 
 struct clock;
 struct clients;
@@ -35,7 +35,7 @@ struct context {
     struct pubsub *pubsub;
     struct notify *notify;
     struct tracking *tracking;
-    struct server_control *control; /* shutdown, configuration file, run id: client/control.h */
+    struct server_control *control; /* shutdown, configuration file, run id: call/control.h */
 };
 
 #endif

@@ -4,7 +4,7 @@
  * The types of arguments are not in the notation: they follow from the words, which references use
  * consistently enough. All nodes and names lie in one allocation whose size follows from the
  * text's: each node costs the text at least one byte. */
-#include "client/command_syntax.h"
+#include "call/command_syntax.h"
 
 #include <string.h>
 

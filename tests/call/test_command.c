@@ -1,6 +1,6 @@
-/* Tests of client/command and client/command_keys: finding names of every length, subcommands,
+/* Tests of call/command and call/command_keys: finding names of every length, subcommands,
  * renaming, and which arguments of a call are keys. */
-#include "client/command.h"
+#include "call/command.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -14,7 +14,7 @@
 
 #include "base/histogram.h"
 #include "base/mem.h"
-#include "client/call.h"
+#include "call/call.h"
 
 static void nothing(struct call *call) {
     (void)call;

@@ -1,6 +1,6 @@
 /* command_keys: which arguments of a call are keys, by the specifications in the command's row. For
  * COMMAND GETKEYS, access control and cluster, not for executing: that knows its arguments. */
-#include "client/command.h"
+#include "call/command.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
-/* Tests of client/unparse.c: what comes out is parsed as what went in: requests with any bytes, and
+/* Tests of call/unparse.c: what comes out is parsed as what went in: requests with any bytes, and
  * every fault. */
-#include "client/unparse.h"
+#include "call/unparse.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

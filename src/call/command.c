@@ -12,7 +12,7 @@
  * there are few, and they are not called often.
  *
  * Commands live as long as the registry, except those that rename-command removes at start-up. */
-#include "client/command.h"
+#include "call/command.h"
 
 #include <errno.h>
 #include <string.h>
@@ -20,7 +20,7 @@
 #include "base/check.h"
 #include "base/histogram.h"
 #include "base/mem.h"
-#include "client/command_syntax.h"
+#include "call/command_syntax.h"
 
 /* Slots for a command: an empty slot is met early, also for unknown names. */
 #define SLOTS_PER_COMMAND 4

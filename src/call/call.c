@@ -1,5 +1,5 @@
 /* call: arguments as what a command needs them to be, with the errors that all commands share. */
-#include "client/call.h"
+#include "call/call.h"
 
 #include <inttypes.h>
 

@@ -9,7 +9,7 @@
  * known, the elements that follow in the same run move down to the header's end: one memmove within
  * a chunk, cheaper than sending the header as a piece of its own. Elements that went into later
  * chunks or blobs stay where they are. */
-#include "client/reply.h"
+#include "call/reply.h"
 
 #include <stdarg.h>
 #include <stdio.h>
