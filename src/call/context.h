@@ -15,6 +15,7 @@ struct options;
 struct slowlog;
 struct latency;
 struct monitor;
+struct pass_on;
 struct pubsub;
 struct notify;
 struct tracking;
@@ -28,6 +29,7 @@ struct context {
     struct keyspace *keyspace;
     struct evict *evict;
     struct commands *commands;
+    struct pass_on *pass_on; /* what writes become for others */
     struct clients *clients;
     struct slowlog *slowlog;
     struct latency *latency;

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/histogram.h"
 #include "base/log.h"
+#include "call/pass_on.h"
 #include "client/client.h"
 #include "client/client_int.h"
 #include "store/evict.h"
@@ -43,6 +44,7 @@ void dispatch_begin(struct dispatch *dispatch) {
     dispatch->call.keyspace = dispatch->context->keyspace;
     dispatch->call.now_ms = dispatch->context->clock->now_ms;
     ask_observers(dispatch);
+    dispatch->heard = pass_on_is_heard(dispatch->context->pass_on);
     dispatch->running = NULL;
 }
 
@@ -234,11 +236,18 @@ static inline void execute(struct dispatch *dispatch, struct client *client,
     if (UNLIKELY(clients->observing_before)) {
         tell_before(dispatch);
     }
+    bool heard = dispatch->heard;
+    if (UNLIKELY(heard)) {
+        pass_on_calling(dispatch->context->pass_on, &dispatch->call);
+    }
     if (LIKELY((command->flags & (COMMAND_FAST | COMMAND_BRIEF)) && !dispatch->exact)) {
         run_call(dispatch, command);
         command->fn(&dispatch->call);
     } else {
         run_timed(dispatch, command);
+    }
+    if (UNLIKELY(heard)) {
+        pass_on_called(dispatch->context->pass_on, &dispatch->call);
     }
     if (still) {
         clients_release(clients);

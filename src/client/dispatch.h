@@ -29,6 +29,7 @@ struct dispatch {
     int64_t run_start_ns;
     int64_t busy_ns; /* of all commands */
     bool exact;
+    bool heard; /* somebody wants to know of writes: call/pass_on.h */
     /* Of the gated client whose command is running: what its reply had before, and messages that
      * come behind it. */
     bool gated;

@@ -97,6 +97,8 @@ void server_init(struct server *server, const char *program) {
     context->clock = &server->clock;
     context->control = &server->control;
     context->keyspace = &server->keyspace;
+    context->pass_on = &server->pass_on;
+    pass_on_init(&server->pass_on);
     context->options = options_new();
     context->metrics = metrics_new();
     context->commands = commands_new();
@@ -271,6 +273,7 @@ void server_free(struct server *server) {
     tracking_free(context->tracking);
     notify_free(context->notify);
     pubsub_free(context->pubsub);
+    pass_on_free(&server->pass_on);
     commands_free(context->commands);
     metrics_free(context->metrics);
     config_free(server->config);

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "call/pass_on.h"
 #include "base/clock.h"
 #include "base/option.h"
 #include "call/context.h"
@@ -100,6 +101,7 @@ struct server {
     struct loop *loop;
     struct config *config;
     struct keyspace keyspace;
+    struct pass_on pass_on;
     struct limit limit;
     struct evict evict;
     struct compact compact;

@@ -1,4 +1,4 @@
-/* value: the switches over the types. A type that is not listed here has no value yet. */
+/* value: the table of types. A type without functions has no values yet. */
 #include "types/value.h"
 
 #include <string.h>
@@ -11,25 +11,24 @@
  * takes long, 15 ms for 100 MB. A string of a megabyte is freed in the background. */
 #define BYTES_PER_WEIGHT (16 * 1024)
 
-static const char *const type_names[] = {
-    [ENTRY_STRING] = "string",   [ENTRY_LIST] = "list", [ENTRY_SET] = "set",
-    [ENTRY_SORTED_SET] = "zset", [ENTRY_HASH] = "hash", [ENTRY_STREAM] = "stream",
+/* What is asked of a value, by its type. Contracts are those of types/value.h; functions see the
+ * value, the entry's own allocation is value.c's business. */
+struct value_type {
+    const char *name;
+    const char *(*encoding_name)(const struct entry *entry);
+    /* How long freeing takes, in elements. */
+    size_t (*weight)(const struct entry *entry);
+    void (*free)(struct entry *entry);
+    void (*settle)(struct entry *entry, uint32_t *cursor, struct sparse_tally *tally);
+    size_t (*footprint)(const struct entry *entry, size_t samples);
+    /* Encoding and word, or inline value, of a copy; type and all else are set. 0, or -ENOMEM. */
+    int (*copy)(const struct entry *entry, struct entry_shape *copy);
+    /* Frees what `copy` has made. */
+    void (*discard)(const struct entry_shape *copy);
+    void (*validate)(const struct entry *entry);
 };
-_Static_assert(sizeof type_names / sizeof type_names[0] == ENTRY_TYPES, "each type has a name");
 
-const char *value_type_name(enum entry_type type) {
-    check(type < ENTRY_TYPES);
-    return type_names[type];
-}
-
-int value_type_named(struct bytes name) {
-    for (int type = 0; type < ENTRY_TYPES; type++) {
-        if (bytes_is(name, type_names[type])) {
-            return type;
-        }
-    }
-    return -1;
-}
+/* ---- strings, which are little more than their entry ---- */
 
 static const char *string_encoding_name(const struct entry *entry) {
     if (entry_encoding(entry) == ENTRY_INTEGER) {
@@ -40,19 +39,7 @@ static const char *string_encoding_name(const struct entry *entry) {
     return embedded ? "embstr" : "raw";
 }
 
-const char *value_encoding_name(const struct entry *entry) {
-    if (entry_type(entry) == ENTRY_HASH) {
-        return hash_encoding_name(entry);
-    }
-    check(entry_type(entry) == ENTRY_STRING);
-    return string_encoding_name(entry);
-}
-
-size_t value_weight(const struct entry *entry) {
-    if (entry_type(entry) == ENTRY_HASH) {
-        return hash_free_cost(entry);
-    }
-    check(entry_type(entry) == ENTRY_STRING);
+static size_t string_weight(const struct entry *entry) {
     if (entry_encoding(entry) != ENTRY_BLOB) {
         return 1;
     }
@@ -61,68 +48,42 @@ size_t value_weight(const struct entry *entry) {
     return blob_is_shared(blob) ? 1 : 1 + blob_footprint(blob) / BYTES_PER_WEIGHT;
 }
 
-void value_free(struct entry *entry) {
-    if (entry_type(entry) == ENTRY_HASH) {
-        hash_free(entry);
-    } else {
-        check(entry_type(entry) == ENTRY_STRING);
-        if (entry_encoding(entry) == ENTRY_BLOB) {
-            blob_drop(entry_pointer(entry));
-        }
+static void string_free(struct entry *entry) {
+    if (entry_encoding(entry) == ENTRY_BLOB) {
+        blob_drop(entry_pointer(entry));
     }
-    entry_free(entry);
 }
 
-void value_settle(struct entry *entry, uint32_t *cursor, struct sparse_tally *tally) {
-    if (entry_type(entry) == ENTRY_HASH) {
-        hash_settle(entry, cursor, tally);
-        return;
-    }
-    check(entry_type(entry) == ENTRY_STRING);
+static void string_settle(struct entry *entry, uint32_t *cursor, struct sparse_tally *tally) {
     *cursor = 0;
     if (entry_encoding(entry) == ENTRY_BLOB) {
         entry_set_pointer(entry, blob_settle(entry_pointer(entry), tally));
     }
 }
 
-size_t value_footprint(const struct entry *entry, size_t samples) {
-    size_t size = entry_footprint(entry);
-    if (entry_type(entry) == ENTRY_HASH) {
-        return size + hash_footprint(entry, samples);
-    }
-    check(entry_type(entry) == ENTRY_STRING);
-    if (entry_encoding(entry) == ENTRY_BLOB) {
-        size += blob_footprint(entry_pointer(entry));
-    }
-    return size;
-}
-
-static struct entry *try_copy_hash(const struct entry *entry, struct bytes key) {
-    struct entry_shape shape;
-    if (hash_copy(entry, &shape) != 0) {
-        return NULL;
-    }
-    shape.has_deadline = (entry->flags & ENTRY_HAS_DEADLINE) != 0;
-    struct entry *copy = entry_try_new(key, &shape);
-    if (copy == NULL) {
-        hash_discard(&shape);
-        return NULL;
-    }
-    copy->access = entry->access;
-    return copy;
+static size_t string_footprint(const struct entry *entry, size_t samples) {
+    (void)samples;
+    return entry_encoding(entry) == ENTRY_BLOB ? blob_footprint(entry_pointer(entry)) : 0;
 }
 
 /* Strings share their blob: it is copied when one of them changes. */
-struct entry *value_try_copy(const struct entry *entry, struct bytes key) {
-    if (entry_type(entry) == ENTRY_HASH) {
-        return try_copy_hash(entry, key);
+static int string_copy(const struct entry *entry, struct entry_shape *copy) {
+    copy->encoding = entry_encoding(entry);
+    if (copy->encoding == ENTRY_INLINE) {
+        copy->value = entry_inline(entry);
+        return 0;
     }
-    check(entry_type(entry) == ENTRY_STRING);
-    struct entry *copy = entry_try_rename(entry, key);
-    if (copy != NULL && entry_encoding(entry) == ENTRY_BLOB) {
+    copy->word = (uint64_t)entry_integer(entry);
+    if (copy->encoding == ENTRY_BLOB) {
         blob_share(entry_pointer(entry));
     }
-    return copy;
+    return 0;
+}
+
+static void string_discard(const struct entry_shape *copy) {
+    if (copy->encoding == ENTRY_BLOB) {
+        blob_drop((struct blob *)(uintptr_t)copy->word);
+    }
 }
 
 static void string_validate(const struct entry *entry) {
@@ -144,11 +105,78 @@ static void string_validate(const struct entry *entry) {
     }
 }
 
-void value_validate(const struct entry *entry) {
-    if (entry_type(entry) == ENTRY_HASH) {
-        hash_validate(entry);
-        return;
+/* ---- the types ---- */
+
+static const struct value_type types[ENTRY_TYPES] = {
+    [ENTRY_STRING] = {"string", string_encoding_name, string_weight, string_free, string_settle,
+                      string_footprint, string_copy, string_discard, string_validate},
+    [ENTRY_LIST] = {.name = "list"},
+    [ENTRY_SET] = {.name = "set"},
+    [ENTRY_SORTED_SET] = {.name = "zset"},
+    [ENTRY_HASH] = {"hash", hash_encoding_name, hash_free_cost, hash_free, hash_settle,
+                    hash_footprint, hash_copy, hash_discard, hash_validate},
+    [ENTRY_STREAM] = {.name = "stream"},
+};
+
+/* The row of an entry's type, which has values. */
+static const struct value_type *type_of(const struct entry *entry) {
+    enum entry_type type = entry_type(entry);
+    check(type < ENTRY_TYPES && types[type].free != NULL);
+    return &types[type];
+}
+
+const char *value_type_name(enum entry_type type) {
+    check(type < ENTRY_TYPES);
+    return types[type].name;
+}
+
+int value_type_named(struct bytes name) {
+    for (int type = 0; type < ENTRY_TYPES; type++) {
+        if (bytes_is(name, types[type].name)) {
+            return type;
+        }
     }
-    check(entry_type(entry) == ENTRY_STRING);
-    string_validate(entry);
+    return -1;
+}
+
+const char *value_encoding_name(const struct entry *entry) {
+    return type_of(entry)->encoding_name(entry);
+}
+
+size_t value_weight(const struct entry *entry) {
+    return type_of(entry)->weight(entry);
+}
+
+void value_free(struct entry *entry) {
+    type_of(entry)->free(entry);
+    entry_free(entry);
+}
+
+void value_settle(struct entry *entry, uint32_t *cursor, struct sparse_tally *tally) {
+    type_of(entry)->settle(entry, cursor, tally);
+}
+
+size_t value_footprint(const struct entry *entry, size_t samples) {
+    return entry_footprint(entry) + type_of(entry)->footprint(entry, samples);
+}
+
+struct entry *value_try_copy(const struct entry *entry, struct bytes key) {
+    const struct value_type *type = type_of(entry);
+    struct entry_shape shape = {.type = entry_type(entry)};
+    if (type->copy(entry, &shape) != 0) {
+        return NULL;
+    }
+    shape.has_deadline = (entry->flags & ENTRY_HAS_DEADLINE) != 0;
+    struct entry *copy = entry_try_new(key, &shape);
+    if (copy == NULL) {
+        type->discard(&shape);
+        return NULL;
+    }
+    copy->access = entry->access;
+    copy->flags |= entry->flags & ENTRY_TOUCHED_RAW;
+    return copy;
+}
+
+void value_validate(const struct entry *entry) {
+    type_of(entry)->validate(entry);
 }

@@ -1,5 +1,5 @@
 /* value: what is true of a value of any type: its names, its size, copying and freeing it. The one
- * place that knows all types; a new data type adds a case to each function here. */
+ * place that knows all types; a new data type adds a row to the table in value.c. */
 #ifndef LARDER_TYPES_VALUE_H
 #define LARDER_TYPES_VALUE_H
 
