@@ -333,8 +333,8 @@ static void refuse(struct clients *clients, int fd, const char *text) {
 }
 
 static bool is_protected_from(const struct clients *clients, int fd, bool is_unix) {
-    return clients->options.protected_mode && !clients->bound && !is_unix &&
-           clients->options.password[0] == '\0' && !socket_peer_is_local(fd);
+    return clients->options.protected_mode && !is_unix && !clients_need_password(clients) &&
+           !socket_peer_is_local(fd);
 }
 
 void clients_accept(struct clients *clients, int fd, bool is_unix) {
@@ -345,9 +345,9 @@ void clients_accept(struct clients *clients, int fd, bool is_unix) {
     }
     if (is_protected_from(clients, fd, is_unix)) {
         refuse(clients, fd,
-               "-DENIED Larder runs in protected mode: it has no password and was not told which "
-               "addresses to bind, so it accepts connections from this machine only. Set "
-               "requirepass, or bind, or protected-mode no.\r\n");
+               "-DENIED Larder runs in protected mode: it has no password, so it accepts "
+               "connections from this machine only. Set requirepass, or protected-mode no if "
+               "only those who may can reach it.\r\n");
         return;
     }
     struct client *client = new_client(clients);
@@ -366,10 +366,6 @@ void clients_accept(struct clients *clients, int fd, bool is_unix) {
     clients->last = client;
     clients->count++;
     crew_place(client);
-}
-
-void clients_set_bound(struct clients *clients, bool has_bind) {
-    clients->bound = has_bind;
 }
 
 struct client *client_new_internal(struct clients *clients) {

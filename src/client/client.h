@@ -66,7 +66,7 @@ int client_class_named(struct bytes name);
     X(INT, keepalive_seconds, "tcp-keepalive", "300", 0, INT32_MAX, NULL, 0, NULL,                 \
       "Seconds after which an idle peer is probed; 0: never.")                                     \
     X(BOOL, protected_mode, "protected-mode", "yes", 0, 0, NULL, 0, NULL,                          \
-      "Refuse connections from other machines while there is no password and no bind.")            \
+      "Refuse connections from other machines while there is no password.")                        \
     X(TEXT, password, "requirepass", "", 0, 0, NULL, OPTION_SECRET, NULL,                          \
       "Password that AUTH must give; empty: none needed.")                                         \
     X(MEMORY, bulk_size_max, "proto-max-bulk-len", "512mb", 1048576, INT64_MAX, NULL, 0, NULL,     \
@@ -234,9 +234,8 @@ void clients_print_threads(struct clients *clients, struct buffer *out);
 void clients_add_latency(const struct clients *clients, struct histogram *sum);
 
 /* A connection was accepted: makes a client, or refuses it (maxclients, protected mode) with the
- * error a client expects and closes. `has_bind`: addresses were configured explicitly. */
+ * error a client expects and closes. */
 void clients_accept(struct clients *clients, int fd, bool is_unix);
-void clients_set_bound(struct clients *clients, bool has_bind);
 
 /* A client without a connection, for scripts, HTTP or start-up work. Freed with
  * client_free_internal. */

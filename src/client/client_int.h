@@ -32,8 +32,7 @@ struct clients {
     struct call_observer *observers;
     struct client_watcher *watchers;
     bool observing_before; /* some observer wants calls before they run; refreshed each pass */
-    bool bound;
-    bool track_latency; /* durations go to the commands' histograms */
+    bool track_latency;    /* durations go to the commands' histograms */
     bool paused;
     bool pause_only_writes;
     int64_t pause_until_ms;

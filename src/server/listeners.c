@@ -8,9 +8,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-static const char *const default_addresses[] = {"*", "-::*"};
-#define DEFAULT_COUNT ((int)(sizeof default_addresses / sizeof default_addresses[0]))
-
 static void text_free(char *text) {
     if (text != NULL) {
         mem_free(MEM_OTHER, text, strlen(text) + 1);
@@ -46,18 +43,6 @@ void listeners_print_wanted(const struct listeners *listeners, struct buffer *ou
     for (int i = 0; i < listeners->wanted.count; i++) {
         buffer_printf(out, "%s%s", i == 0 ? "" : " ", listeners->wanted.texts[i]);
     }
-}
-
-bool listeners_wants_default(const struct listeners *listeners) {
-    if (listeners->wanted.count != DEFAULT_COUNT) {
-        return false;
-    }
-    for (int i = 0; i < DEFAULT_COUNT; i++) {
-        if (strcmp(listeners->wanted.texts[i], default_addresses[i]) != 0) {
-            return false;
-        }
-    }
-    return true;
 }
 
 void listeners_attach(struct listeners *listeners, struct loop *loop, listener_accept_fn on_accept,

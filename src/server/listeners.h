@@ -40,8 +40,6 @@ bool listeners_set_wanted(struct listeners *listeners, const struct bytes *words
                           const char **error);
 /* Appends what is wanted, as CONFIG GET bind answers. */
 void listeners_print_wanted(const struct listeners *listeners, struct buffer *out);
-/* Whether that is what one gets without saying anything. */
-bool listeners_wants_default(const struct listeners *listeners);
 
 /* Before the first use; needs `wanted` to be zero or set. */
 void listeners_attach(struct listeners *listeners, struct loop *loop, listener_accept_fn on_accept,

@@ -201,7 +201,6 @@ int server_listen(struct server *server) {
     if (listeners_open_tcp(&server->listeners, (int)options->port, (int)options->backlog) != 0) {
         return -1;
     }
-    clients_set_bound(server->context.clients, !listeners_wants_default(&server->listeners));
     return 0;
 }
 
