@@ -116,6 +116,40 @@ static void protocol_errors(void **state) {
     free(line);
 }
 
+/* Lines are found in anything; they are executed only where text was spoken. */
+static void binary_executes_nothing(void **state) {
+    (void)state;
+    if (server_is_reference()) {
+        skip(); /* it finds commands there */
+    }
+    static const struct {
+        const char *at;
+        size_t size;
+        const char *error;
+    } samples[] = {
+        {"\x16\x03\x01\x02\0\x01\r\nSET pwned 1\r\n", 21, "unexpected first byte of a request"},
+        {"\x80\x2e\x01\r\nSET pwned 1\r\n", 18, "unexpected first byte of a request"},
+        {"\0\r\nSET pwned 1\r\n", 16, "unexpected first byte of a request"},
+        {"BIN\0\r\nSET pwned 1\r\n", 19, "NUL byte in inline request"},
+        {"SET pwned \0001\r\n", 14, "NUL byte in inline request"},
+    };
+    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+        expect_fault(samples[i].at, samples[i].size, samples[i].error);
+        char reply[128];
+        snprintf(reply, sizeof reply, "-ERR Protocol error: %s\r\n", samples[i].error);
+        for (size_t first = 1; first < samples[i].size; first++) {
+            int fd = wire_connect(server);
+            wire_send(fd, samples[i].at, first);
+            wire_settle(other);
+            /* It may have closed already, so what is left need not go out. */
+            wire_try_send(fd, samples[i].at + first, samples[i].size - first);
+            wire_expect(fd, reply);
+            close(fd);
+        }
+    }
+    wire_expect_reply(other, "EXISTS pwned", ":0");
+}
+
 static void empty_requests_are_skipped(void **state) {
     (void)state;
     int fd = wire_connect(server);
@@ -546,6 +580,7 @@ static void heavy_pipelines_take_turns(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(protocol_errors),
+        cmocka_unit_test(binary_executes_nothing),
         cmocka_unit_test(empty_requests_are_skipped),
         cmocka_unit_test(web_pages_are_refused),
         cmocka_unit_test(strangers_get_little),

@@ -24,9 +24,9 @@ void unparse_call(struct buffer *out, const struct bytes *args, int32_t argc) {
     }
 }
 
-/* More than a line may have. */
+/* More than a line may have, its CR included. */
 static void append_long_line(struct buffer *out) {
-    size_t size = REQUEST_LINE_MAX + 1;
+    size_t size = REQUEST_LINE_MAX + 2;
     memset(buffer_reserve(out, size), '1', size);
     out->size += size;
 }
@@ -67,6 +67,12 @@ void unparse_fault(struct buffer *out, enum request_error error, char got) {
         break;
     case REQUEST_NO_LINE_END:
         buffer_append_text(out, "*1\r\n$0\r\nxx");
+        break;
+    case REQUEST_BAD_START:
+        buffer_append_byte(out, '\0');
+        break;
+    case REQUEST_NUL_INLINE:
+        buffer_append(out, "x", 2);
         break;
     }
 }

@@ -151,15 +151,26 @@ static enum request_status parse_array(struct request_state *state, const char *
     return REQUEST_READY;
 }
 
+/* Whether a line of text may begin so: with space (an empty line's CR or LF too) or a word. */
+static bool begins_text(char first) {
+    return (first >= ' ' && first <= '~') || (first >= '\t' && first <= '\r');
+}
+
 static enum request_status parse_inline(struct request_state *state, char *input, size_t size,
                                         struct bytes *args, size_t room) {
     char *line = input + state->at;
-    const char *end = memchr(line, '\n', size - state->at);
-    if (end == NULL) {
-        return size - state->at > REQUEST_LINE_MAX ? fail(state, REQUEST_LONG_INLINE)
-                                                   : REQUEST_MORE;
+    if (UNLIKELY(!begins_text(*line))) {
+        return fail(state, REQUEST_BAD_START);
     }
-    size_t length = (size_t)(end - line);
+    const char *end = memchr(line, '\n', size - state->at);
+    size_t length = end == NULL ? size - state->at : (size_t)(end - line);
+    if (memchr(line, '\0', length < REQUEST_LINE_MAX ? length : REQUEST_LINE_MAX) != NULL) {
+        return fail(state, REQUEST_NUL_INLINE);
+    }
+    if (end == NULL) {
+        /* One more than the limit may be its CR. */
+        return length > REQUEST_LINE_MAX + 1 ? fail(state, REQUEST_LONG_INLINE) : REQUEST_MORE;
+    }
     size_t whole = length + 1;
     if (length > 0 && line[length - 1] == '\r') {
         length--;
@@ -227,6 +238,8 @@ void request_error_text(const struct request_state *state, char *out) {
         [REQUEST_LONG_INLINE] = "too big inline request",
         [REQUEST_UNBALANCED_QUOTES] = "unbalanced quotes in request",
         [REQUEST_NO_LINE_END] = "expected CR and LF",
+        [REQUEST_BAD_START] = "unexpected first byte of a request",
+        [REQUEST_NUL_INLINE] = "NUL byte in inline request",
     };
     if (state->error == REQUEST_EXPECTED_BULK) {
         snprintf(out, 64, "expected '$', got '%c'", state->got);

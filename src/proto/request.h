@@ -6,6 +6,10 @@
  * looked at once however many reads it takes. When the input moves to other memory in between, the
  * caller rebases the slices found so far (request_rebase).
  *
+ * What is not text is no inline command: a first byte that begins neither an array nor a word (a
+ * control character, or one from 0x80 on), and a NUL byte anywhere in the line, are errors, so that
+ * a peer that speaks TLS or anything else binary does not have lines found in it and executed.
+ *
  * A bulk that the caller wants to receive into memory of its own (because it is large) is handed
  * over: when parsing stops with `bulk` >= 0, its bytes start at input + at; having gathered them
  * elsewhere, the caller gives the slice with request_give_bulk and goes on with input that begins
@@ -46,6 +50,8 @@ enum request_error {
     REQUEST_LONG_INLINE,       /* too big inline request */
     REQUEST_UNBALANCED_QUOTES, /* unbalanced quotes in request */
     REQUEST_NO_LINE_END,       /* CR and LF missing behind a bulk or a count */
+    REQUEST_BAD_START,         /* a byte that begins no request: something binary, as TLS is */
+    REQUEST_NUL_INLINE,        /* a line of text has no NUL byte */
 };
 
 struct request_limits {

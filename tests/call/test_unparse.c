@@ -43,7 +43,7 @@ static void expect_fault(enum request_error error, char got, const struct reques
 
 static void test_faults(void **state) {
     (void)state;
-    for (int error = REQUEST_BAD_COUNT; error <= REQUEST_NO_LINE_END; error++) {
+    for (int error = REQUEST_BAD_COUNT; error <= REQUEST_NUL_INLINE; error++) {
         expect_fault((enum request_error)error, 'x', &strange);
         if (error != REQUEST_STRANGER_COUNT && error != REQUEST_STRANGER_BULK) {
             expect_fault((enum request_error)error, 'x', &usual);

@@ -182,6 +182,25 @@ static const struct sample corpus[] = {
     {TEXT("*1\r\n$4\r\nPING\rPING\r\n"), "expected CR and LF", NULL},
     {TEXT("*1\r*1\r\n"), "expected CR and LF", NULL},
     {TEXT("*1\r\n$4\rPING\r\n"), "expected CR and LF", NULL},
+    /* What is not text. */
+    {TEXT("PING\r\n\x16\x03\x01\x02\0\x01\r\nSET pwned 1\r\n"),
+     "1:\"PING\"\nunexpected first byte of a request", NULL},
+    {TEXT("\0PING\r\n"), "unexpected first byte of a request", NULL},
+    {TEXT("\x80PING\r\n"), "unexpected first byte of a request", NULL},
+    {TEXT("\xffPING\r\n"), "unexpected first byte of a request", NULL},
+    {TEXT("\x7fPING\r\n"), "unexpected first byte of a request", NULL},
+    {TEXT("\x08PING\r\n"), "unexpected first byte of a request", NULL},
+    {TEXT("\x0ePING\r\n"), "unexpected first byte of a request", NULL},
+    {TEXT("*0\r\n\x1bPING\r\n"), "0:\nunexpected first byte of a request", NULL},
+    {TEXT("PING\nPI\0NG\r\nSET pwned 1\r\n"), "1:\"PING\"\nNUL byte in inline request", NULL},
+    {TEXT("PING \0"), "NUL byte in inline request", NULL},
+    {TEXT("SET \"a\0b\" 1\r\n"), "NUL byte in inline request", NULL},
+    {TEXT("GET \"a\0\r\n"), "NUL byte in inline request", NULL},
+    /* Space in front, and bytes that are not ASCII behind the beginning, are text. */
+    {TEXT("\tPING\r\n\vPING\r\n\fPING\r\n\rPING\r\n PING\r\n"),
+     "1:\"PING\"\n1:\"PING\"\n1:\"PING\"\n1:\"PING\"\n1:\"PING\"\n", NULL},
+    {TEXT("~ \x01\r\n+PING\r\nSET \xc3\xa9 \xff\x7f\r\n"),
+     "2:\"~\"\"\\x01\"\n1:\"+PING\"\n3:\"SET\"\"\\xc3\\xa9\"\"\\xff\\x7f\"\n", NULL},
     /* Limits. */
     {TEXT("*11\r\n$4\r\nPING\r\n"), "unauthenticated multibulk length", &strange},
     {TEXT("*1\r\n$16385\r\n"), "unauthenticated bulk length", &strange},
@@ -262,7 +281,7 @@ static void test_place_of_errors(void **state) {
 /* A line that does not end. */
 static void expect_long(const char *start, enum request_error error) {
     size_t head = strlen(start);
-    size_t size = head + REQUEST_LINE_MAX + 2;
+    size_t size = head + REQUEST_LINE_MAX + 3;
     char *input = malloc(size);
     memcpy(input, start, head);
     memset(input + head, '1', size - head);
@@ -292,13 +311,20 @@ static void test_long_lines(void **state) {
         feed(&stream, input, size + 2);
         assert_int_equal(stream.ended, size > REQUEST_LINE_MAX);
         stream_clear(&stream);
+        /* The same when its end comes byte by byte. */
+        stream_init(&stream, &usual, false);
+        feed(&stream, input, size);
+        feed(&stream, input + size, 1);
+        feed(&stream, input + size + 1, 1);
+        assert_int_equal(stream.ended, size > REQUEST_LINE_MAX);
+        stream_clear(&stream);
     }
     free(input);
 }
 
 static void test_error_texts(void **state) {
     (void)state;
-    for (int error = REQUEST_BAD_COUNT; error <= REQUEST_NO_LINE_END; error++) {
+    for (int error = REQUEST_BAD_COUNT; error <= REQUEST_NUL_INLINE; error++) {
         struct request_state parsing = {.error = (enum request_error)error, .got = 'x'};
         char text[64];
         memset(text, 'x', sizeof text);
