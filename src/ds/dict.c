@@ -34,8 +34,20 @@
 
 #define ADDRESS_MASK 0x0000fffffffffff0ULL
 
-/* Chains tried at random before dict_random walks on to the next bucket that is not empty. */
+/* Chains tried at random before dict_sample walks on to the next bucket that is not empty. */
 #define RANDOM_TRIES 64
+
+/* Places that dict_random draws together, so that their cache lines are asked for at once: one in
+ * three to eight is not empty. */
+#define DRAWS_AHEAD 4
+/* Draws before dict_random counts entries instead, which is as uniform and takes a walk. A dict is
+ * never so sparse that this comes by chance: with one place in a hundred it would once in 30,000
+ * times. */
+#ifdef LARDER_TEST_SMALL
+#define DRAWS_MAX 8
+#else
+#define DRAWS_MAX 1024
+#endif
 
 /* ---- addressing ---- */
 
@@ -139,15 +151,23 @@ static struct dict_bucket *overflow_new(struct dict *dict) {
 
 static void overflow_free(struct dict *dict, struct dict_bucket *bucket) {
     dict->overflow_count--;
+    if (dict->overflow_count == 0) {
+        dict->chain_max = 1;
+    }
     mem_free(dict->purpose, bucket, sizeof *bucket);
 }
 
 static void chain_append(struct dict *dict, struct dict_bucket *bucket, uint64_t slot) {
+    unsigned length = 1;
     while (bucket->slots[DICT_BUCKET_SLOTS - 1] != 0) {
         if (bucket->link == 0) {
             bucket->link = (uintptr_t)overflow_new(dict);
         }
         bucket = bucket_next(bucket);
+        length++;
+    }
+    if (UNLIKELY(length > dict->chain_max)) {
+        dict->chain_max = (uint16_t)(length < UINT16_MAX ? length : UINT16_MAX);
     }
     unsigned i = 0;
     while (bucket->slots[i] != 0) {
@@ -330,8 +350,8 @@ static void merge(struct dict *dict) {
 /* ---- API ---- */
 
 void dict_init(struct dict *dict, enum mem_purpose purpose, bool by_address) {
-    *dict =
-        (struct dict){.purpose = (uint8_t)purpose, .by_address = by_address, .seed = hash_seed()};
+    *dict = (struct dict){
+        .purpose = (uint8_t)purpose, .by_address = by_address, .chain_max = 1, .seed = hash_seed()};
     set_level(dict, 0);
 }
 
@@ -525,17 +545,49 @@ static struct dict_bucket *random_chain(const struct dict *dict, struct random *
     return bucket_at(dict, index);
 }
 
+/* The slot at a place of a chain; 0 when it is empty or beyond the chain. */
+static uint64_t chain_slot(const struct dict_bucket *bucket, size_t place) {
+    while (place >= DICT_BUCKET_SLOTS && bucket != NULL) {
+        place -= DICT_BUCKET_SLOTS;
+        bucket = bucket_next(bucket);
+    }
+    return bucket == NULL ? 0 : bucket->slots[place];
+}
+
+/* The nth entry in the order of the buckets; `nth` is below the size. */
+static struct entry *entry_at(const struct dict *dict, size_t nth) {
+    uint32_t index = 0;
+    for (;;) {
+        size_t size = chain_size(bucket_at(dict, index));
+        if (nth < size) {
+            return dict_slot_entry(chain_slot(bucket_at(dict, index), nth));
+        }
+        nth -= size;
+        index++;
+    }
+}
+
+/* Every chain has as many places as the longest, so a place that is drawn is any entry's with the
+ * same chance; an empty one is drawn again. */
 struct entry *dict_random(const struct dict *dict, struct random *random) {
     if (dict->size == 0) {
         return NULL;
     }
-    struct dict_bucket *bucket = random_chain(dict, random);
-    size_t nth = random_below(random, chain_size(bucket));
-    while (nth >= DICT_BUCKET_SLOTS) {
-        nth -= DICT_BUCKET_SLOTS;
-        bucket = bucket_next(bucket);
+    size_t places = (size_t)dict->chain_max * DICT_BUCKET_SLOTS;
+    for (unsigned draws = 0; draws < DRAWS_MAX; draws += DRAWS_AHEAD) {
+        const struct dict_bucket *buckets[DRAWS_AHEAD];
+        for (unsigned i = 0; i < DRAWS_AHEAD; i++) {
+            buckets[i] = bucket_at(dict, (uint32_t)random_below(random, dict->bucket_count));
+            __builtin_prefetch(buckets[i]);
+        }
+        for (unsigned i = 0; i < DRAWS_AHEAD; i++) {
+            uint64_t slot = chain_slot(buckets[i], random_below(random, places));
+            if (slot != 0) {
+                return dict_slot_entry(slot);
+            }
+        }
     }
-    return dict_slot_entry(bucket->slots[nth]);
+    return entry_at(dict, random_below(random, dict->size));
 }
 
 size_t dict_sample(const struct dict *dict, struct random *random, struct entry **out, size_t max) {
@@ -668,8 +720,10 @@ void dict_validate(const struct dict *dict) {
     for (uint32_t index = 0; index < dict->bucket_count; index++) {
         const struct dict_bucket *first = bucket_at(dict, index);
         bool ended = false;
+        size_t length = 0;
         for (const struct dict_bucket *b = first; b != NULL; b = bucket_next(b)) {
             overflow += b != first;
+            check(++length <= dict->chain_max);
             check(b == first || b->slots[0] != 0);
             for (unsigned i = 0; i < DICT_BUCKET_SLOTS; i++) {
                 uint64_t slot = b->slots[i];

@@ -72,6 +72,7 @@ struct dict {
     bool draining;             /* buckets have been dropped faster than entries */
     uint8_t shift_low;         /* tag shift at depth level */
     uint8_t shift_high;        /* tag shift at depth level + 1 */
+    uint16_t chain_max;        /* no chain has more buckets; 1 while there is no overflow */
     uint32_t first_capacity;   /* buckets allocated in segment 0 */
     uint32_t segment_capacity; /* length of the list of segments */
     uint64_t seed;
@@ -129,7 +130,8 @@ void dict_prefetch_overflow(const struct dict *dict, uint64_t hash);
 typedef void (*dict_visit_fn)(void *context, struct entry *entry);
 uint64_t dict_scan(const struct dict *dict, uint64_t cursor, dict_visit_fn visit, void *context);
 
-/* A random entry, NULL when empty: a random chain that is not empty, a random slot in it. */
+/* A random entry, each with the same chance, or NULL when empty. Some four cache misses at a
+ * time. */
 struct entry *dict_random(const struct dict *dict, struct random *random);
 
 /* Entries of random whole chains, up to `max`; returns how many. May be fewer, 0 only when

@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "ds/dict.h"
+#include "support/uniform.h"
 
 #define KEYS 6000
 
@@ -271,20 +272,86 @@ static void drains_to_nothing(void **state) {
     }
 }
 
-static void random_entries_are_all_reached(void **state) {
+static void check_uniform(struct model *m, struct random *random) {
+    unsigned counts[1000];
+    int size = 0;
+    int place[KEYS];
+    for (int i = 0; i < KEYS; i++) {
+        if (m->entries[i] != NULL) {
+            counts[size] = 0;
+            place[i] = size++;
+        }
+    }
+    for (int i = 0; i < size * UNIFORM_DRAWS; i++) {
+        counts[place[number_of(dict_random(&m->dict, random))]]++;
+    }
+    assert_uniform(counts, (size_t)size, 1);
+}
+
+/* In dicts that have grown, that have shrunk, and that are being drained. */
+static void random_entries_are_uniform(void **state) {
+    (void)state;
+    static const int sizes[] = {2, 7, 8, 20, 100, 1000};
+    struct random random;
+    random_init(&random, 9);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct model *m = model_new(false);
+        for (int k = 0; k < sizes[i]; k++) {
+            model_insert(m, k);
+        }
+        check_uniform(m, &random);
+        for (int k = sizes[i]; k < KEYS; k++) {
+            model_insert(m, k);
+        }
+        for (int k = 0; k < KEYS - sizes[i]; k++) {
+            model_remove(m, k);
+        }
+        check_uniform(m, &random);
+        struct entry *drained[5];
+        while (m->size > 3) {
+            size_t count = dict_drain(&m->dict, drained, m->size < 10 ? 1 : 5);
+            for (size_t k = 0; k < count; k++) {
+                m->entries[number_of(drained[k])] = NULL;
+                entry_free(drained[k]);
+                m->size--;
+            }
+            if (m->size == (size_t)sizes[i] / 10 * 5) {
+                check_uniform(m, &random);
+            }
+        }
+        model_free(m);
+    }
+}
+
+/* Chains of very different lengths, which hashes of the test's choice make. */
+static void random_entries_of_long_chains_are_uniform(void **state) {
+    (void)state;
+    enum { SIZE = 100 };
+    struct dict dict;
+    struct random random;
+    unsigned counts[SIZE] = {0};
+    random_init(&random, 5);
+    dict_init(&dict, MEM_TABLE, false);
+    for (int i = 0; i < SIZE; i++) {
+        dict_insert(&dict, i < 60 ? 0 : (uint64_t)i, entry_named(i));
+    }
+    for (int i = 0; i < SIZE * UNIFORM_DRAWS; i++) {
+        counts[number_of(dict_random(&dict, &random))]++;
+    }
+    assert_uniform(counts, SIZE, 1);
+    struct entry *drained;
+    while (dict_drain(&dict, &drained, 1) > 0) {
+        entry_free(drained);
+    }
+}
+
+static void samples_are_of_the_dict(void **state) {
     (void)state;
     struct random random;
     random_init(&random, 9);
     struct model *m = model_new(false);
-    struct seen *seen = calloc(1, sizeof *seen);
     for (int i = 0; i < 100; i++) {
         model_insert(m, i);
-    }
-    for (int i = 0; i < 20000; i++) {
-        note_seen(seen, dict_random(&m->dict, &random));
-    }
-    for (int i = 0; i < 100; i++) {
-        assert_true(seen->count[i] > 20); /* 200 expected */
     }
     struct entry *out[64];
     size_t count = dict_sample(&m->dict, &random, out, 64);
@@ -292,7 +359,6 @@ static void random_entries_are_all_reached(void **state) {
     for (size_t i = 0; i < count; i++) {
         assert_ptr_equal(m->entries[number_of(out[i])], out[i]);
     }
-    free(seen);
     model_free(m);
 }
 
@@ -319,7 +385,9 @@ int main(void) {
         cmocka_unit_test(scan_keeps_its_promise),
         cmocka_unit_test(scan_of_a_quiet_dict_visits_each_once),
         cmocka_unit_test(drains_to_nothing),
-        cmocka_unit_test(random_entries_are_all_reached),
+        cmocka_unit_test(random_entries_are_uniform),
+        cmocka_unit_test(random_entries_of_long_chains_are_uniform),
+        cmocka_unit_test(samples_are_of_the_dict),
         cmocka_unit_test(footprint_is_what_was_allocated),
     };
     return cmocka_run_group_tests_name("ds/dict", tests, NULL, NULL);

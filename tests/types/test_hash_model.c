@@ -15,6 +15,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "support/uniform.h"
 
 #define NOW 1700000000000
 
@@ -446,6 +447,51 @@ static void test_random_fields(void **state) {
     check_random(&no_packs, 1000);
 }
 
+/* Draws one by one, and several different ones at once; a third of the fields are expired. */
+static void check_uniform(const struct hash_options *limits, size_t live) {
+    struct random random;
+    random_init(&random, 6);
+    unsigned *counts = malloc(live * sizeof *counts);
+    assert_non_null(counts);
+    struct model *model = model_new(live + live / 2);
+    struct entry *hash = new_hash();
+    char room[NAME_SIZE];
+    for (size_t i = 0; i < live + live / 2; i++) {
+        struct hash_write write = {.field = name_of(i, room), .value = bytes_text("v")};
+        write.deadline_ms = i >= live ? NOW + 50 : ENTRY_NO_DEADLINE;
+        hash_set(hash, limits, &write, NOW);
+        model_set(model, i, write.value, write.deadline_ms);
+    }
+    model->now_ms = NOW + 50;
+    const size_t at_once[] = {1, 2, live / 4, live / 2};
+    for (size_t k = 0; k < sizeof at_once / sizeof *at_once; k++) {
+        forget_seen(model);
+        for (size_t drawn = 0; drawn < live * UNIFORM_DRAWS; drawn += at_once[k]) {
+            if (at_once[k] == 1) {
+                hash_random(hash, NOW + 50, &random, 1, note_seen, model);
+            } else {
+                hash_random_distinct(hash, NOW + 50, &random, at_once[k], note_seen, model);
+            }
+        }
+        for (size_t i = 0; i < live; i++) {
+            counts[i] = (unsigned)model->fields[i].seen;
+        }
+        assert_uniform(counts, live, at_once[k]);
+    }
+    free(counts);
+    free_hash(hash);
+    model_free(model);
+}
+
+static void test_random_fields_are_uniform(void **state) {
+    (void)state;
+    check_uniform(&defaults, 20);
+    check_uniform(&defaults, 100);
+    check_uniform(&no_packs, 20);
+    check_uniform(&no_packs, 100);
+    check_uniform(&no_packs, 1000);
+}
+
 /* With one live field among many expired ones, it is still found. */
 static void test_random_field_among_expired(void **state) {
     (void)state;
@@ -527,6 +573,7 @@ int main(void) {
         cmocka_unit_test(test_copy),
         cmocka_unit_test(test_scan_while_it_changes),
         cmocka_unit_test(test_random_fields),
+        cmocka_unit_test(test_random_fields_are_uniform),
         cmocka_unit_test(test_random_field_among_expired),
         cmocka_unit_test(test_no_memory),
     };
