@@ -332,6 +332,54 @@ static void shutdown_commands(void **state) {
     }
 }
 
+/* What would save and cannot is an error, and what promises that data survives is said to be
+ * empty. */
+static void saving_is_refused(void **state) {
+    (void)state;
+    static const char *const options[] = {"--save",
+                                          "60 1",
+                                          "--appendonly",
+                                          "yes",
+                                          "--shutdown-on-sigterm",
+                                          "save",
+                                          "--rename-command",
+                                          "BGREWRITEAOF",
+                                          "",
+                                          NULL};
+    struct server *server = server_start(options);
+    int fd = wire_connect(server);
+    wire_expect_reply(fd, "SHUTDOWN SAVE", "-ERR Errors trying to SHUTDOWN. Check logs.");
+    wire_expect_reply(fd, "SHUTDOWN SAVE NOW", "-ERR Errors trying to SHUTDOWN. Check logs.");
+    wire_expect_reply(fd, "PING", "+PONG");
+    wire_send_text(fd, "SHUTDOWN SAVE FORCE\r\n");
+    wire_expect_end(fd);
+    close(fd);
+    char *output;
+    assert_int_equal(server_end(server, &output), 0);
+    expect_words(output,
+                 (const char *const[]){"appendonly is not supported: ", "save is not supported: ",
+                                       "rename-command names commands that are not here anyway: "
+                                       "bgrewriteaof",
+                                       "shutdown-on-sigterm: save is not supported",
+                                       "SHUTDOWN SAVE is refused", NULL});
+    free(output);
+}
+
+/* What promises to keep strangers out stops the start. */
+static void promises_of_safety_stop_the_start(void **state) {
+    (void)state;
+    static const char *const cases[][3] = {{"--aclfile", "/tmp/users.acl", NULL},
+                                           {"--user", "default off", NULL},
+                                           {"--tls-port", "6380", NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *output;
+        assert_int_equal(server_run_bare(cases[i], &output), 1);
+        expect_words(output, (const char *const[]){"FATAL CONFIG FILE ERROR", cases[i][0] + 2,
+                                                   "is not supported: there ", NULL});
+        free(output);
+    }
+}
+
 static void debug_is_gated(void **state) {
     (void)state;
     struct server *server = server_start(NULL);
@@ -369,6 +417,8 @@ int main(void) {
         cmocka_unit_test(late_readers_get_their_replies_before_the_end),
         cmocka_unit_test(the_shutdown_timeout),
         cmocka_unit_test(shutdown_commands),
+        cmocka_unit_test(saving_is_refused),
+        cmocka_unit_test(promises_of_safety_stop_the_start),
         cmocka_unit_test(debug_is_gated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

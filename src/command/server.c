@@ -4,6 +4,7 @@
 
 #include <limits.h>
 
+#include "base/log.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/metric.h"
@@ -150,12 +151,14 @@ static void shutdown_abort(struct call *call) {
     }
 }
 
-/* Has no reply when it succeeds: the connection's end is the answer. */
+/* Has no reply when it succeeds: the connection's end is the answer. Nothing can be saved, so that
+ * SAVE fails, and the server goes on, unless it is forced. */
 static void shutdown_server(struct call *call) {
     const struct server_control *control = call->context->control;
     bool save = false;
     bool nosave = false;
     bool now = false;
+    bool force = false;
     for (int i = 1; i < call->argc; i++) {
         if (call_arg_is(call, i, "abort")) {
             shutdown_abort(call);
@@ -167,13 +170,20 @@ static void shutdown_server(struct call *call) {
             save = true;
         } else if (call_arg_is(call, i, "nosave")) {
             nosave = true;
-        } else if (!call_arg_is(call, i, "force")) {
+        } else if (call_arg_is(call, i, "force")) {
+            force = true;
+        } else {
             reply_syntax_error(call->reply);
             return;
         }
     }
     if (save && nosave) {
         reply_syntax_error(call->reply);
+        return;
+    }
+    if (save && !force) {
+        log_warning("SHUTDOWN SAVE is refused: saving is not supported.");
+        reply_error(call->reply, "ERR Errors trying to SHUTDOWN. Check logs.");
         return;
     }
     control->shutdown(control->server, now);

@@ -85,6 +85,17 @@ static int report(const struct source *source, struct bytes line, const struct b
     return -1;
 }
 
+/* Reports a line that says what Redis would do and Larder cannot. Always -1. */
+static int report_refusal(const struct source *source, struct bytes line, struct bytes name,
+                          const char *refusal) {
+    struct buffer reason;
+    buffer_init(&reason, MEM_OTHER);
+    buffer_printf(&reason, "%.*s %s.", (int)name.size, name.at, refusal);
+    report(source, line, NULL, 0, -1, buffer_text(&reason));
+    buffer_clear(&reason);
+    return -1;
+}
+
 /* Files. */
 
 int config_read_descriptor(int fd, struct buffer *out) {
@@ -223,7 +234,13 @@ static int run_words(const struct source *source, struct bytes line, const struc
     int index = options_find(config->options, words[0]);
     if (index >= 0) {
         int status = set_option(source, index, words + 1, count - 1, &error);
-        return status == 0 ? 0 : report(source, line, words, count, index, error);
+        if (status < 0) {
+            return report(source, line, words, count, index, error);
+        }
+        const struct option *row = options_row(config->options, index);
+        const char *refusal =
+            foreign_has(config->foreign, row) ? foreign_refusal(config->foreign, row) : NULL;
+        return refusal == NULL ? 0 : report_refusal(source, line, words[0], refusal);
     }
     if (bytes_is(words[0], "include") && count == 2) {
         return include(source, line, words[1]);
@@ -235,8 +252,12 @@ static int run_words(const struct source *source, struct bytes line, const struc
             return good ? 0 : report(source, line, NULL, 0, -1, error);
         }
     }
+    const char *refusal = foreign_line_refusal(words[0]);
+    if (refusal != NULL) {
+        return report_refusal(source, line, words[0], refusal);
+    }
     if (foreign_is_line(words[0]) && count > 1) {
-        config->has_foreign_line = true;
+        config_note_name(&config->strange_lines, words[0]);
         return 0;
     }
     return report(source, line, words, count, -1, error);
@@ -373,6 +394,8 @@ struct config *config_new(struct options *options) {
     config->options = options;
     config->foreign = foreign_new(options);
     buffer_init(&config->file_text, MEM_OTHER);
+    buffer_init(&config->strange_lines, MEM_OTHER);
+    buffer_init(&config->strange_commands, MEM_OTHER);
     config->known_count = options_count(options);
     config->known = mem_zalloc(MEM_OTHER, (size_t)config->known_count * sizeof *config->known);
     for (int i = 0; i < config->known_count; i++) {
@@ -393,6 +416,8 @@ void config_free(struct config *config) {
         mem_free(MEM_OTHER, config->path, strlen(config->path) + 1);
     }
     buffer_clear(&config->file_text);
+    buffer_clear(&config->strange_lines);
+    buffer_clear(&config->strange_commands);
     foreign_free(config->foreign);
     mem_free(MEM_OTHER, config, sizeof *config);
 }
@@ -433,18 +458,4 @@ int config_load(struct config *config, int argc, char **argv, struct buffer *pro
 
 const char *config_path(const struct config *config) {
     return config->path == NULL ? "" : config->path;
-}
-
-void config_warning(const struct config *config, struct buffer *out) {
-    const char *separator = "These directives are known from Redis and have no effect here: ";
-    for (int i = 0; i < config->known_count; i++) {
-        const struct option *row = options_row(config->options, i);
-        if (config->known[i].is_given && foreign_has(config->foreign, row)) {
-            buffer_printf(out, "%s%s", separator, row->name);
-            separator = ", ";
-        }
-    }
-    if (config->has_foreign_line) {
-        buffer_printf(out, "%sloadmodule", separator);
-    }
 }

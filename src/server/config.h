@@ -52,9 +52,13 @@ int config_load(struct config *config, int argc, char **argv, struct buffer *pro
 /* The absolute path of the file, "" when there was none. */
 const char *config_path(const struct config *config);
 
-/* Appends one line, without newline, that names the directives which were given and have no effect;
- * nothing when there are none. */
-void config_warning(const struct config *config, struct buffer *out);
+/* Notes that a line names a command that is not here, for the warnings. */
+void config_note_command(struct config *config, struct bytes name);
+
+/* Appends lines, each with its newline, for the log: one for each directive that was given and
+ * promises what is not kept, one that names the others which have no effect, one for the commands
+ * that were noted. Nothing when there are none. */
+void config_warnings(const struct config *config, struct buffer *out);
 
 /* CONFIG REWRITE: makes the file say what is in force now. Comments, order, includes and the lines
  * of options that still have the value which the file gave them stay as they are; the lines of

@@ -40,9 +40,10 @@ struct config {
     int handler_count;
     struct config_known *known; /* by the option's index */
     int known_count;
-    bool has_foreign_line;
-    char *path;              /* absolute, NULL when there is no file */
-    struct buffer file_text; /* the file as it was when `known` was noted */
+    struct buffer strange_lines;    /* names of lines without effect that are no options */
+    struct buffer strange_commands; /* names of commands that are not here */
+    char *path;                     /* absolute, NULL when there is no file */
+    struct buffer file_text;        /* the file as it was when `known` was noted */
 };
 
 /* Appends the whole file. 0 or -errno; -EFBIG beyond CONFIG_SIZE_MAX. */
@@ -62,5 +63,9 @@ static inline bool config_is_comment(struct bytes line) {
 
 /* Notes that every option has the value now which the file gives it. */
 void config_note_values(struct config *config);
+
+/* Adds a name, in small letters, to a list with `, ` between, unless it has it or is long
+ * enough. */
+void config_note_name(struct buffer *list, struct bytes name);
 
 #endif

@@ -90,9 +90,15 @@ static void log_beginning(const struct server *server) {
     }
     struct buffer warning;
     buffer_init(&warning, MEM_OTHER);
-    config_warning(server->config, &warning);
-    if (warning.size > 0) {
-        log_warning("%s", buffer_text(&warning));
+    config_warnings(server->config, &warning);
+    for (const char *line = buffer_text(&warning); *line != '\0';) {
+        size_t size = strcspn(line, "\n");
+        log_warning("%.*s", (int)size, line);
+        line += size + (line[size] == '\n');
+    }
+    if (((server->on_sigint | server->on_sigterm) & SERVER_SHUTDOWN_SAVE) != 0) {
+        log_warning("shutdown-on-sigint and shutdown-on-sigterm: save is not supported: data is "
+                    "lost when the server ends.");
     }
     buffer_clear(&warning);
 }

@@ -24,6 +24,7 @@
 #include "feature/slowlog.h"
 #include "feature/tracking.h"
 #include "net/socket.h"
+#include "server/config_commands.h"
 #include "server/families.h"
 
 #define NS_PER_US 1000
@@ -71,7 +72,8 @@ static void init_control(struct server *server, const char *program) {
     control->rewrite_config = control_rewrite_config;
 }
 
-/* rename-command NAME NEW-NAME, the new one empty to take the command away. */
+/* rename-command NAME NEW-NAME, the new one empty to take the command away. One that Redis has and
+ * Larder has not is away already; any other name is a slip that would leave a command open. */
 static bool rename_command(void *context, const struct bytes *words, int count,
                            const char **error) {
     struct server *server = context;
@@ -80,6 +82,10 @@ static bool rename_command(void *context, const struct bytes *words, int count,
         return false;
     }
     int status = commands_rename(server->context.commands, words[0], words[1]);
+    if (status == -ENOENT && config_command_is_known(words[0])) {
+        config_note_command(server->config, words[0]);
+        return true;
+    }
     if (status != 0) {
         *error = status == -ENOENT ? "No such command in rename-command"
                                    : "Target command name already exists";

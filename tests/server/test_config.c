@@ -214,7 +214,7 @@ static void test_nothing_given(void **state) {
     assert_int_equal(fixture->values.clients, 10000);
     struct buffer warning;
     buffer_init(&warning, MEM_OTHER);
-    config_warning(fixture->config, &warning);
+    config_warnings(fixture->config, &warning);
     assert_int_equal(warning.size, 0);
     assert_int_equal(config_rewrite(fixture->config), -ENOENT);
 }
@@ -548,16 +548,72 @@ static void test_foreign_directives_are_named_once(void **state) {
     struct fixture *fixture = *state;
     struct buffer warning;
     buffer_init(&warning, MEM_OTHER);
-    assert_int_equal(load_text(fixture, "appendonly yes\nmaxclients 4\nloadmodule /x.so a b\n"
-                                        "slave-read-only no\nappendonly no\n"),
+    assert_int_equal(load_text(fixture,
+                               "appendfsync always\nmaxclients 4\nlist-max-ziplist-value 3\n"
+                               "slave-read-only no\nappendonly no\nsave \"\"\n"
+                               "List-max-ziplist-value 2\nsearch-timeout 5\n"),
                      0);
-    config_warning(fixture->config, &warning);
+    config_warnings(fixture->config, &warning);
     assert_string_equal(buffer_text(&warning),
                         "These directives are known from Redis and have no effect here: "
-                        "appendonly, replica-read-only, loadmodule");
+                        "appendfsync, replica-read-only, list-max-ziplist-value, search-timeout\n");
     assert_string_equal(value_of(fixture, "replica-read-only"), "no");
     assert_string_equal(value_of(fixture, "appendonly"), "no");
     buffer_clear(&warning);
+}
+
+/* What promises that data survives, or is elsewhere too, has a line of its own, unless it was taken
+ * back. */
+static void test_promises_are_warned_about_one_by_one(void **state) {
+    struct fixture *fixture = *state;
+    static const char *const names[] = {"appendonly", "save", "replicaof", "cluster-enabled",
+                                        "loadmodule"};
+    struct buffer warning;
+    buffer_init(&warning, MEM_OTHER);
+    assert_int_equal(load_text(fixture, "appendonly yes\nsave 60 1\nslaveof h 1\nloadmodule x\n"
+                                        "cluster-enabled yes\nmin-slaves-to-write 1\n"
+                                        "min-slaves-to-write 0\nappendfilename a\n"),
+                     0);
+    config_note_command(fixture->config, bytes_text("BGSAVE"));
+    config_note_command(fixture->config, bytes_text("bgsave"));
+    config_note_command(fixture->config, bytes_text("SAVE"));
+    config_warnings(fixture->config, &warning);
+    const char *line = buffer_text(&warning);
+    int lines = 0;
+    for (const char *at = line; (at = strchr(at, '\n')) != NULL; at++) {
+        lines++;
+    }
+    assert_int_equal(lines, 5 + 2);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char start[64];
+        snprintf(start, sizeof start, "%s is not supported: ", names[i]);
+        assert_non_null(strstr(line, start));
+    }
+    assert_non_null(strstr(line, "no effect here: appendfilename\n"));
+    assert_non_null(strstr(line, "not here anyway: bgsave, save\n"));
+    assert_null(strstr(line, "min-replicas-to-write"));
+    buffer_clear(&warning);
+}
+
+/* What promises to keep strangers out stops the start, with a word about what to do. */
+static void test_promises_of_safety_stop_the_start(void **state) {
+    struct fixture *fixture = *state;
+    static const char *const lines[] = {"aclfile /etc/redis/users.acl", "user default off",
+                                        "USER app on >x ~* +@all", "tls-port 6380",
+                                        "sentinel monitor m 127.0.0.1 1 1"};
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        begin_again(fixture);
+        char text[128];
+        snprintf(text, sizeof text, "maxclients 5\n%s\n", lines[i]);
+        assert_int_equal(load_text(fixture, text), -1);
+        const char *problem = buffer_text(&fixture->problem);
+        assert_non_null(strstr(problem, "at line 2 of "));
+        assert_non_null(strstr(problem, lines[i]));
+        assert_true(strstr(problem, "is not supported: ") != NULL ||
+                    strstr(problem, "belongs to Sentinel") != NULL);
+    }
+    begin_again(fixture);
+    assert_int_equal(load_text(fixture, "aclfile \"\"\ntls-port 0\n"), 0);
 }
 
 /* CONFIG REWRITE. */
@@ -588,7 +644,7 @@ static void test_rewrite_changes_what_has_changed(void **state) {
     change(fixture, "maxclients", "10000"); /* the default, but not what the file says */
     change(fixture, "pairs", "x y");
     change(fixture, "logfile", "a \"b\"\n");
-    change(fixture, "save", "60 1 5 5");
+    change(fixture, "oom-score-adj-values", "1 2 3");
     assert_int_equal(config_rewrite(fixture->config), 0);
     const char *wanted = "# mine\n"
                          "maxmemory 1gb\n"
@@ -599,7 +655,7 @@ static void test_rewrite_changes_what_has_changed(void **state) {
                          "\n"
                          "# Added by CONFIG REWRITE\n"
                          "logfile \"a \\\"b\\\"\\n\"\n"
-                         "save 60 1 5 5\n";
+                         "oom-score-adj-values 1 2 3\n";
     assert_string_equal(file_text(fixture, "t.conf"), wanted);
 
     /* Again: nothing. */
@@ -614,7 +670,7 @@ static void test_rewrite_changes_what_has_changed(void **state) {
     assert_int_equal(fixture->values.level, 1);
     assert_string_equal(fixture->values.file, "a \"b\"\n");
     assert_string_equal(value_of(fixture, "pairs"), "x y");
-    assert_string_equal(value_of(fixture, "save"), "60 1 5 5");
+    assert_string_equal(value_of(fixture, "oom-score-adj-values"), "1 2 3");
 
     /* A later addition stands under the heading that is there. */
     change(fixture, "unixsocketperm", "700");
@@ -724,6 +780,8 @@ int main(void) {
         CONFIG_TEST(test_strange_bytes),
         CONFIG_TEST(test_memory_comes_back),
         CONFIG_TEST(test_foreign_directives_are_named_once),
+        CONFIG_TEST(test_promises_are_warned_about_one_by_one),
+        CONFIG_TEST(test_promises_of_safety_stop_the_start),
         CONFIG_TEST(test_rewrite_of_nothing_new_changes_nothing),
         CONFIG_TEST(test_rewrite_changes_what_has_changed),
         CONFIG_TEST(test_rewrite_keeps_what_the_command_line_said),

@@ -57,14 +57,26 @@ static void test_changes(void **state) {
     static const char range[] = "argument must be between 0 and 100 inclusive";
     static const char scores[] =
         "Invalid oom-score-adj-values, elements must be between -2000 and 2000.";
+    static const char aof[] = "appendonly is not supported: no log of writes is kept, and data is "
+                              "lost when the server ends";
+    static const char snapshots[] = "save is not supported: no snapshot is written, and data is "
+                                    "lost when the server ends";
+    static const char tls[] =
+        "tls-port is not supported: there is no TLS, so that nobody could connect there. Set it to "
+        "0, and put a proxy that speaks TLS before the server";
+    static const char replicas[] = "min-replicas-to-write is not supported: there are no replicas, "
+                                   "and writes are accepted without them";
     static const struct {
         const char *name;
         const char *value;
         const char *error; /* NULL: the change is made */
         const char *then;  /* the value afterwards */
     } cases[] = {
-        {"appendonly", "yes", NULL, "yes"},
-        {"appendonly", "maybe", "argument must be 'yes' or 'no'", "yes"},
+        {"appendonly", "yes", aof, "no"},
+        {"appendonly", "maybe", "argument must be 'yes' or 'no'", "no"},
+        {"appendonly", "no", NULL, "no"},
+        {"tls-port", "6380", tls, "0"},
+        {"min-replicas-to-write", "1", replicas, "0"},
         {"cluster-compatibility-sample-ratio", "101", range, "0"},
         {"cluster-compatibility-sample-ratio", "100", NULL, "100"},
         {"cluster-enabled", "yes", "can't set immutable config", "no"},
@@ -74,12 +86,12 @@ static void test_changes(void **state) {
         {"oom-score-adj-values", "a b c", scores, "1 2 3"},
         {"oom-score-adj-values", "1 2", "wrong number of arguments", "1 2 3"},
         {"oom-score-adj-values", "1 2 3 4", "wrong number of arguments", "1 2 3"},
-        {"save", "60 1", NULL, "60 1"},
-        {"save", "60 1 5", "Invalid save parameters", "60 1"},
-        {"save", "0 1", "Invalid save parameters", "60 1"},
-        {"save", "60 -1", "Invalid save parameters", "60 1"},
-        {"save", "a 1", "Invalid save parameters", "60 1"},
-        {"save", "60 0 1 1", NULL, "60 0 1 1"},
+        {"save", "60 1", snapshots, ""},
+        {"save", "60 1 5", "Invalid save parameters", ""},
+        {"save", "0 1", "Invalid save parameters", ""},
+        {"save", "60 -1", "Invalid save parameters", ""},
+        {"save", "a 1", "Invalid save parameters", ""},
+        {"save", "60 0 1 1", snapshots, ""},
         {"save", "", NULL, ""},
     };
     struct options *options = options_new();
@@ -107,7 +119,13 @@ static void test_lines(void **state) {
     assert_int_equal(options_set(options, bytes_text("slaveof"), words, 2, &error), 0);
     assert_string_equal(value_of(options, "replicaof"), "10.0.0.1 6379");
     assert_true(foreign_is_line(bytes_text("LoadModule")));
+    assert_true(foreign_is_line(bytes_text("search-timeout")));
     assert_false(foreign_is_line(bytes_text("user")));
+    assert_non_null(foreign_line_refusal(bytes_text("user")));
+    assert_null(foreign_line_refusal(bytes_text("loadmodule")));
+    assert_non_null(foreign_line_warning(bytes_text("LoadModule")));
+    assert_null(foreign_line_warning(bytes_text("aclfile")));
+    assert_int_equal(options_set(options, bytes_text("save"), words + 1, 1, &error), -EINVAL);
     options_free(options);
     foreign_free(foreign);
 }
