@@ -1,0 +1,409 @@
+/* packmap: reading and finding; packmap_int.h has the picture, packmap_edit.c the rest. */
+#include "ds/packmap.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "ds/packmap_int.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+/* Bytes that are compared, or added up, at a time. */
+#define LANES 16
+/* Bytes of sizes and tags that are asked for ahead of a find: those of 512 records. */
+#define INDEX_PREFETCHED 1024
+
+unsigned packmap_width(const struct packmap *map) {
+    return map->width;
+}
+
+size_t packmap_count(const struct packmap *map) {
+    return map_count(map);
+}
+
+size_t packmap_size(const struct packmap *map) {
+    return map->size;
+}
+
+size_t packmap_footprint(const struct packmap *map) {
+    return mem_class(map->size);
+}
+
+bool packmap_fits(const struct packmap *map, size_t content) {
+    /* Each item's tag, with a length or number behind it; the record's size and tag; the count. */
+    size_t overhead = PACKMAP_WIDTH_MAX * 9 + 5 + 4;
+    return content <= PACKMAP_SIZE_MAX && map->size + content + overhead <= PACKMAP_SIZE_MAX;
+}
+
+/* ---- sixteen at a time ---- */
+
+/* A bit for each of LANES bytes that is `tag`. */
+static inline unsigned match(const uint8_t *tags, uint8_t tag) {
+#ifdef __SSE2__
+    __m128i lanes = _mm_loadu_si128((const __m128i *)(const void *)tags);
+    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(lanes, _mm_set1_epi8((char)tag)));
+#else
+    unsigned matches = 0;
+    for (unsigned i = 0; i < LANES; i++) {
+        matches |= (unsigned)(tags[i] == tag) << i;
+    }
+    return matches;
+#endif
+}
+
+/* The sum of `count` sizes of a byte. At least LANES bytes can be read from each of `sizes` on. */
+static inline uint32_t add_bytes(const uint8_t *sizes, size_t count) {
+#ifdef __SSE2__
+    static const uint8_t mask[2 * LANES] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                            255, 255, 255, 255, 255, 255, 255, 255};
+    const __m128i zero = _mm_setzero_si128();
+    __m128i sums = zero;
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        __m128i lanes = _mm_loadu_si128((const __m128i *)(const void *)(sizes + i));
+        sums = _mm_add_epi64(sums, _mm_sad_epu8(lanes, zero));
+    }
+    if (i < count) {
+        __m128i lanes = _mm_loadu_si128((const __m128i *)(const void *)(sizes + i));
+        const uint8_t *kept = mask + LANES - (count - i);
+        lanes = _mm_and_si128(lanes, _mm_loadu_si128((const __m128i *)(const void *)kept));
+        sums = _mm_add_epi64(sums, _mm_sad_epu8(lanes, zero));
+    }
+    return (uint32_t)_mm_cvtsi128_si32(sums) +
+           (uint32_t)_mm_cvtsi128_si32(_mm_unpackhi_epi64(sums, sums));
+#else
+    uint32_t sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        sum += sizes[i];
+    }
+    return sum;
+#endif
+}
+
+/* The sum of `count` sizes from record `index` on. */
+static uint32_t add_sizes(const struct packmap *map, size_t index, size_t count) {
+    const uint8_t *sizes = map_at(map, map_end(map));
+    /* Behind the sizes are as many tags, so that what is read beyond lies within the map. */
+    if (map->form == PACKMAP_SIZES_1 && map_count(map) >= LANES) {
+        return add_bytes(sizes + index, count);
+    }
+    uint32_t sum = 0;
+    for (size_t i = index; i < index + count; i++) {
+        sum += size_in(sizes, map->form, i);
+    }
+    return sum;
+}
+
+/* Where a record of an indexed map begins, by its index. */
+static uint32_t locate(const struct packmap *map, size_t index) {
+    size_t behind = map_count(map) - index;
+    if (index <= behind) {
+        return map_start(map) + add_sizes(map, 0, index);
+    }
+    return map_end(map) - add_sizes(map, index, behind);
+}
+
+/* ---- positions ---- */
+
+packmap_at packmap_first(const struct packmap *map) {
+    return map_count(map) > 0 ? at_of(0, map_start(map)) : 0;
+}
+
+packmap_at packmap_last(const struct packmap *map) {
+    return packmap_seek(map, -1);
+}
+
+packmap_at packmap_next(const struct packmap *map, packmap_at at) {
+    size_t index = packmap_index(at) + 1;
+    return index < map_count(map) ? at_of(index, at_offset(at) + record_size(map, at)) : 0;
+}
+
+packmap_at packmap_previous(const struct packmap *map, packmap_at at) {
+    size_t index = packmap_index(at);
+    if (index == 0) {
+        return 0;
+    }
+    if (map->form == PACKMAP_PLAIN) {
+        return packmap_seek(map, (int64_t)index - 1);
+    }
+    const uint8_t *sizes = map_at(map, map_end(map));
+    return at_of(index - 1, at_offset(at) - size_in(sizes, map->form, index - 1));
+}
+
+packmap_at packmap_seek(const struct packmap *map, int64_t index) {
+    int64_t count = map_count(map);
+    if (index >= count || index < -count) {
+        return 0;
+    }
+    if (index < 0) {
+        index += count;
+    }
+    if (map->form != PACKMAP_PLAIN) {
+        return at_of((size_t)index, locate(map, (size_t)index));
+    }
+    packmap_at at = packmap_first(map);
+    for (; index > 0; index--) {
+        at = at_of(packmap_index(at) + 1, at_offset(at) + record_size(map, at));
+    }
+    return at;
+}
+
+/* ---- finding ---- */
+
+/* Whether the item is what would be written in this form. */
+static inline bool item_is(const uint8_t *item, const struct packmap_shape *shape) {
+    return *item == shape->head[0] &&
+           bytes_same((const char *)item + 1, (const char *)shape->head + 1,
+                      shape->head_size - 1u) &&
+           bytes_same((const char *)item + shape->head_size, shape->text.at, shape->text.size);
+}
+
+static packmap_at find_plain(const struct packmap *map, const struct packmap_shape *key) {
+    size_t offset = map_start(map);
+    for (unsigned i = 0; i < map->few; i++) {
+        const uint8_t *record = map_at(map, offset);
+        if (item_is(record, key)) {
+            return at_of(i, offset);
+        }
+        offset += record_size(map, at_of(i, offset));
+    }
+    return 0;
+}
+
+/* The record at this index, if its bare key is this one. */
+static inline packmap_at try(const struct packmap *map, size_t index, struct bytes bare) {
+    packmap_at at = at_of(index, locate(map, index));
+    return bytes_equal(record_bare_key(map, at), bare) ? at : 0;
+}
+
+static packmap_at try_each(const struct packmap *map, size_t base, unsigned matches,
+                           struct bytes bare) {
+    while (matches != 0) {
+        packmap_at at = try(map, base + (unsigned)__builtin_ctz(matches), bare);
+        if (at != 0) {
+            return at;
+        }
+        matches &= matches - 1;
+    }
+    return 0;
+}
+
+/* The last bytes of the map are its last tags. */
+static packmap_at find_indexed(const struct packmap *map, struct bytes bare, uint8_t tag) {
+    const uint8_t *tags = map_tags(map);
+    size_t count = map_count(map);
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        unsigned matches = match(tags + i, tag);
+        packmap_at at = matches == 0 ? 0 : try_each(map, i, matches, bare);
+        if (at != 0) {
+            return at;
+        }
+    }
+    if (i < count && map->size >= LANES) {
+        size_t missing = LANES - (count - i);
+        return try_each(map, i, match(tags + i - missing, tag) >> missing, bare);
+    }
+    for (; i < count; i++) {
+        packmap_at at = tags[i] == tag ? try(map, i, bare) : 0;
+        if (at != 0) {
+            return at;
+        }
+    }
+    return 0;
+}
+
+static packmap_at find_shape(const struct packmap *map, struct bytes key) {
+    struct packmap_item item = packmap_of_text(key);
+    struct packmap_shape shape = packmap_shape_of(&item);
+    return find_plain(map, &shape);
+}
+
+packmap_at packmap_find_hashed(const struct packmap *map, struct bytes key, uint64_t hash) {
+    debug_check(hash == hash_bytes(hash_seed(), key.at, key.size));
+    if (map->form == PACKMAP_PLAIN) {
+        return find_shape(map, key);
+    }
+    struct packmap_item item = packmap_of_text(key);
+    uint8_t raw[BARE_INTEGER_MAX];
+    bool is_integer;
+    struct bytes bare = packmap_bare_key(&item, raw, &is_integer);
+    return find_indexed(map, bare, packmap_tag(hash, is_integer));
+}
+
+packmap_at packmap_find(const struct packmap *map, struct bytes key) {
+    if (map->form == PACKMAP_PLAIN) {
+        return find_shape(map, key);
+    }
+    return packmap_find_hashed(map, key, hash_bytes(hash_seed(), key.at, key.size));
+}
+
+void packmap_prefetch_index(const struct packmap *map) {
+    if (map->form == PACKMAP_PLAIN) {
+        return;
+    }
+    const char *at = (const char *)map_at(map, map_end(map));
+    const char *end = (const char *)map_at(map, map->size);
+    if (end - at > INDEX_PREFETCHED) {
+        at = end - INDEX_PREFETCHED;
+    }
+    for (; at < end; at += 64) {
+        __builtin_prefetch(at);
+    }
+}
+
+/* ---- items ---- */
+
+static int64_t integer_of(const uint8_t *item) {
+    uint8_t tag = *item;
+    if (tag >= TAG_SINGLE) {
+        return tag & 127;
+    }
+    if (tag >= TAG_PAIR) {
+        return ((int64_t)(tag & 15) << 8 | item[1]) + PAIR_MIN;
+    }
+    return take_integer(item + 1, tag - TAG_INTEGER);
+}
+
+static void read_item(const uint8_t *at, struct packmap_item *item) {
+    if (tag_is_text(*at)) {
+        unsigned head = 1 + text_length_width(*at);
+        *item = packmap_of_text(bytes_of(at + head, item_size(at) - head));
+    } else if (*at == TAG_DOUBLE) {
+        uint64_t bits = take_number(at + 1, 8);
+        *item = packmap_of_double(0);
+        memcpy(&item->number, &bits, 8);
+    } else {
+        *item = packmap_of_integer(integer_of(at));
+    }
+}
+
+void packmap_get(const struct packmap *map, packmap_at at, unsigned which,
+                 struct packmap_item *item) {
+    debug_check(which < map->width && packmap_index(at) < map_count(map));
+    if (which > 0 || map->form == PACKMAP_PLAIN) {
+        read_item(record_item(map, at, which), item);
+        return;
+    }
+    struct bytes key = record_bare_key(map, at);
+    if (map_tags(map)[packmap_index(at)] & KEY_IS_INTEGER) {
+        *item = packmap_of_integer(take_integer((const uint8_t *)key.at, (unsigned)key.size));
+    } else {
+        *item = packmap_of_text(key);
+    }
+}
+
+struct bytes packmap_text(const struct packmap *map, packmap_at at, unsigned which, char *scratch) {
+    struct packmap_item item;
+    packmap_get(map, at, which, &item);
+    if (item.kind == PACKMAP_TEXT) {
+        return item.text;
+    }
+    debug_check(item.kind == PACKMAP_INTEGER);
+    return bytes_of(scratch, num_format_i64(scratch, item.integer));
+}
+
+double packmap_number(const struct packmap *map, packmap_at at, unsigned which) {
+    struct packmap_item item;
+    packmap_get(map, at, which, &item);
+    debug_check(item.kind != PACKMAP_TEXT);
+    return item.kind == PACKMAP_DOUBLE ? item.number : (double)item.integer;
+}
+
+int64_t packmap_integer(const struct packmap *map, packmap_at at, unsigned which) {
+    struct packmap_item item;
+    packmap_get(map, at, which, &item);
+    debug_check(item.kind == PACKMAP_INTEGER);
+    return item.integer;
+}
+
+/* ---- validating ---- */
+
+/* Whether a whole item of the shortest form lies at `at`, with `left` bytes to the end. */
+static bool item_is_valid(const uint8_t *at, size_t left, size_t *size) {
+    if (left == 0 || (*at > TAG_INTEGER + 8 && *at < TAG_PAIR) || *at == TAG_INTEGER ||
+        (tag_is_text(*at) && left < 1u + text_length_width(*at))) {
+        return false;
+    }
+    *size = item_size(at);
+    if (*size > left) {
+        return false;
+    }
+    struct packmap_item item;
+    read_item(at, &item);
+    struct packmap_shape shape = packmap_shape_of(&item);
+    return shape.head[0] == *at && shape_size(&shape) == *size;
+}
+
+/* Whether a bare key of `size` bytes is in its shortest form. */
+static bool bare_key_is_valid(const uint8_t *at, size_t size, bool is_integer) {
+    if (is_integer && (size < 1 || size > BARE_INTEGER_MAX)) {
+        return false;
+    }
+    struct packmap_item item = is_integer ? packmap_of_integer(take_integer(at, (unsigned)size))
+                                          : packmap_of_text(bytes_of(at, size));
+    uint8_t raw[BARE_INTEGER_MAX];
+    bool becomes_integer;
+    struct bytes bare = packmap_bare_key(&item, raw, &becomes_integer);
+    return becomes_integer == is_integer && bare.size == size;
+}
+
+/* Whether a record lies at `offset`, and how large it is. */
+static bool record_is_valid(const struct packmap *map, size_t index, size_t offset, size_t *size) {
+    size_t end = map_end(map);
+    if (map->form != PACKMAP_PLAIN) {
+        size_t record = size_in(map_at(map, end), map->form, index);
+        if (record > end - offset) {
+            return false;
+        }
+        end = offset + record;
+    }
+    const uint8_t *at = map_at(map, offset);
+    size_t left = end - offset;
+    for (unsigned i = map->form == PACKMAP_PLAIN ? 0 : 1; i < map->width; i++) {
+        size_t item;
+        if (!item_is_valid(at, left, &item) || (i == 0 && *at == TAG_DOUBLE)) {
+            return false;
+        }
+        at += item;
+        left -= item;
+    }
+    *size = (size_t)(at - map_at(map, offset));
+    if (map->form == PACKMAP_PLAIN) {
+        return true;
+    }
+    *size += left;
+    bool is_integer = map_tags(map)[index] & KEY_IS_INTEGER;
+    if (!bare_key_is_valid(at, left, is_integer)) {
+        return false;
+    }
+    struct packmap_item key;
+    packmap_get(map, at_of(index, offset), 0, &key);
+    return packmap_tag_of(&key) == map_tags(map)[index];
+}
+
+bool packmap_validate(const struct packmap *map, size_t size) {
+    if (size < 4 || map->size != size || map->width == 0 ||
+        (map->form == PACKMAP_PLAIN ? map->few > PACKMAP_PLAIN_MAX : size < 8)) {
+        return false;
+    }
+    size_t count = map_count(map);
+    size_t index_size = map->form == PACKMAP_PLAIN ? 0 : count * (map_size_width(map) + 1);
+    if (map_start(map) + index_size > size) {
+        return false;
+    }
+    size_t offset = map_start(map);
+    for (size_t i = 0; i < count; i++) {
+        size_t record;
+        if (!record_is_valid(map, i, offset, &record)) {
+            return false;
+        }
+        offset += record;
+    }
+    return offset == map_end(map);
+}
