@@ -19,7 +19,6 @@ struct pass_on;
 struct pubsub;
 struct notify;
 struct tracking;
-struct unknown;
 struct server_control;
 
 struct context {
@@ -30,7 +29,6 @@ struct context {
     struct keyspace *keyspace;
     struct evict *evict;
     struct commands *commands;
-    struct unknown *unknown; /* commands that were asked for and are not here */
     struct pass_on *pass_on; /* what writes become for others */
     struct clients *clients;
     struct slowlog *slowlog;

@@ -171,8 +171,6 @@ static const struct foreign_spec specs[] = {
     NUMBER("tls-session-cache-size", "20480", 0, INT32_MAX, 0),
     NUMBER("tls-session-cache-timeout", "300", 0, INT32_MAX, 0),
     YES_NO("tls-session-caching", "yes", 0),
-    NUMBER("zset-max-listpack-entries", "128", 0, INT64_MAX, 0),
-    SIZE("zset-max-listpack-value", "64", 0),
 
     /* Redis 7.0, shown only by their exact names */
     NUMBER("key-load-delay", "0", INT32_MIN, INT32_MAX, HIDDEN),
@@ -285,8 +283,6 @@ static const struct foreign_old_name old_names[] = {
     {"slave-read-only", "replica-read-only"},
     {"slave-serve-stale-data", "replica-serve-stale-data"},
     {"slaveof", "replicaof"},
-    {"zset-max-ziplist-entries", "zset-max-listpack-entries"},
-    {"zset-max-ziplist-value", "zset-max-listpack-value"},
 };
 
 /* Lines that Redis reads and that are no options. Modules have options of their own, which their

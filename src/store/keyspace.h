@@ -34,6 +34,7 @@
 #include "ds/entry.h"
 #include "store/hooks.h"
 #include "types/hash.h"
+#include "types/zset.h"
 
 #define KEYSPACE_OPTIONS(X)                                                                        \
     X(INT, databases, "databases", "16", 1, 16384, NULL, OPTION_IMMUTABLE, NULL,                   \
@@ -97,6 +98,7 @@ struct keyspace {
     struct random random;
     struct keyspace_options options;
     struct hash_options hash_options; /* limits of its hashes' compact encodings */
+    struct zset_options zset_options; /* and of its sorted sets' */
     struct keyspace_metrics metrics;
 };
 

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "types/hash.h"
 #include "types/string.h"
+#include "types/zset.h"
 
 /* Bytes of a string that take as long to free as an element: giving them back to the system is what
  * takes long, 15 ms for 100 MB. A string of a megabyte is freed in the background. */
@@ -112,7 +113,8 @@ static const struct value_type types[ENTRY_TYPES] = {
                       string_footprint, string_copy, string_discard, string_validate},
     [ENTRY_LIST] = {.name = "list"},
     [ENTRY_SET] = {.name = "set"},
-    [ENTRY_SORTED_SET] = {.name = "zset"},
+    [ENTRY_SORTED_SET] = {"zset", zset_encoding_name, zset_free_cost, zset_free, zset_settle,
+                          zset_footprint, zset_copy, zset_discard, zset_validate},
     [ENTRY_HASH] = {"hash", hash_encoding_name, hash_free_cost, hash_free, hash_settle,
                     hash_footprint, hash_copy, hash_discard, hash_validate},
     [ENTRY_STREAM] = {.name = "stream"},

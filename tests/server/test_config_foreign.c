@@ -138,7 +138,7 @@ struct own {
 static void test_names_that_are_taken_are_left_out(void **state) {
     (void)state;
     static const struct option rows[] = {
-        {.name = "zset-max-listpack-entries",
+        {.name = "replica-priority",
          .kind = OPTION_KIND_INT,
          .offset = offsetof(struct own, entries),
          .initial = "7",
@@ -149,11 +149,11 @@ static void test_names_that_are_taken_are_left_out(void **state) {
     struct own own;
     struct options *options = options_new();
     options_register(options, rows, 1, &own, &own);
-    options_alias(options, "zset-max-ziplist-entries", "zset-max-listpack-entries");
+    options_alias(options, "slave-priority", "replica-priority");
     struct foreign *foreign = foreign_new(options);
-    assert_string_equal(value_of(options, "zset-max-ziplist-entries"), "7");
+    assert_string_equal(value_of(options, "slave-priority"), "7");
     assert_false(foreign_has(foreign, options_row(options, 0)));
-    assert_string_equal(value_of(options, "zset-max-ziplist-value"), "64");
+    assert_string_equal(value_of(options, "slave-read-only"), "yes");
     options_free(options);
     foreign_free(foreign);
     foreign_free(NULL);
