@@ -261,9 +261,8 @@ static void check_keys(const struct command_row *row) {
         if (spec->keyword != NULL) {
             check(spec->index != 0);
         } else {
-            /* SUNSUBSCRIBE may name nothing. */
-            check(spec->index >= 1 &&
-                  (spec->index < arguments || (row->arity < 0 && spec->flags & KEY_NOT_KEY)));
+            /* SUNSUBSCRIBE may name nothing, and PFMERGE no source. */
+            check(spec->index >= 1 && (spec->index < arguments || row->arity < 0));
         }
         check(spec->step >= 1);
         if (spec->is_count) {

@@ -80,7 +80,8 @@ int command_keys(const struct command *command, const struct bytes *args, int ar
             continue;
         }
         int begin = find_begin(spec, args, argc);
-        if (begin == 0) {
+        bool optional = spec->keyword == NULL && spec->index >= -command->row->arity;
+        if (begin == 0 || (optional && command->row->arity < 0 && begin >= argc)) {
             continue;
         }
         int first;

@@ -101,7 +101,6 @@ static const struct foreign_spec specs[] = {
     YES_NO("crash-memcheck-enabled", "yes", 0),
     TEXT("dbfilename", "dump.rdb", OPTION_PROTECTED),
     YES_NO("disable-thp", "yes", FIXED),
-    SIZE("hll-sparse-max-bytes", "3000", 0),
     TEXT("ignore-warnings", "", 0),
     YES_NO("io-threads-do-reads", "no", FIXED),
     YES_NO("jemalloc-bg-thread", "yes", 0),

@@ -95,6 +95,7 @@ void keyspace_init(struct keyspace *keyspace, const struct clock *clock, struct 
                      &keyspace->options, keyspace);
     hash_register_options(options, &keyspace->hash_options);
     zset_register_options(options, &keyspace->zset_options);
+    hll_register_options(options, &keyspace->hll_options);
     metrics_register(metrics, metric_rows, sizeof metric_rows / sizeof metric_rows[0],
                      &keyspace->metrics, keyspace, reset_metrics);
 }

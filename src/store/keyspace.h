@@ -35,6 +35,7 @@
 #include "store/hooks.h"
 #include "types/hash.h"
 #include "types/zset.h"
+#include "types/hll.h"
 
 #define KEYSPACE_OPTIONS(X)                                                                        \
     X(INT, databases, "databases", "16", 1, 16384, NULL, OPTION_IMMUTABLE, NULL,                   \
@@ -99,6 +100,7 @@ struct keyspace {
     struct keyspace_options options;
     struct hash_options hash_options; /* limits of its hashes' compact encodings */
     struct zset_options zset_options; /* and of its sorted sets' */
+    struct hll_options hll_options;
     struct keyspace_metrics metrics;
 };
 
