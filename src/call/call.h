@@ -13,6 +13,7 @@
 #include "call/context.h"
 #include "call/reply.h"
 #include "ds/blob.h"
+#include "ds/element_name.h"
 #include "store/keyspace.h"
 
 struct client;
@@ -28,6 +29,10 @@ struct call {
     const struct bytes *args; /* args[0] is the name as the client wrote it */
     int argc;
     uint64_t hash; /* of args[command->first_key], if that is not 0 */
+    /* The argument whose hash is known too, or NULL. An address, so that whoever makes a call with
+     * arguments of its own out of this one needs not care. */
+    const struct bytes *element;
+    uint64_t element_hash;
     struct command *command;
     struct client *client; /* on whose behalf; never NULL, but may have no connection */
     struct database *database;
@@ -46,6 +51,15 @@ static inline struct key call_key(const struct call *call, int index) {
         key.hash = keyspace_hash(call->keyspace, key.name);
     }
     return key;
+}
+
+/* The element of a collection that argument `index` names, with the planned hash if it has one. */
+static inline struct element_name call_element_name(const struct call *call, int index) {
+    struct element_name name = element_name_of(call->args[index]);
+    if (LIKELY(call->element == &call->args[index])) {
+        name.hash = call->element_hash;
+    }
+    return name;
 }
 
 /* The blob that argument `index` was read into, with its reference; NULL when it was not. It counts

@@ -283,6 +283,7 @@ static void check_row(const struct command_row *row) {
     check(row->categories >> CATEGORY_COUNT == 0);
     check(!(row->flags & COMMAND_WRITE) || !(row->flags & COMMAND_READONLY));
     check_keys(row);
+    check(row->element == 0 || (row->element > row->keys[0].index && row->element <= INT16_MAX));
     if (row->syntax != NULL) {
         struct syntax syntax;
         check(syntax_parse(row->syntax, &syntax));
@@ -306,6 +307,7 @@ static void add_child(struct command *parent, struct command *child) {
     parent->children =
         mem_realloc(MEM_OTHER, parent->children, size, size + sizeof(struct command *));
     parent->children[parent->child_count++] = child;
+    parent->is_unusual = true;
     child->parent = parent;
 }
 
@@ -317,6 +319,8 @@ static void add_row(struct commands *commands, const struct command_row *row) {
     command->flags = row->flags;
     command->arity = (int16_t)row->arity;
     command->first_key = fixed_first_key(row);
+    command->element = (int16_t)row->element;
+    command->is_unusual = row->element > 0;
     command->id = commands->count;
     command->row = row;
     command->name = row->name;

@@ -167,6 +167,10 @@ struct command_row {
     unsigned flags;
     unsigned categories;
     struct key_spec keys[COMMAND_KEY_SPECS];
+    /* Argument index of the first element of the collection at the first key, where that is usual
+     * (for ZADD key score member it is 3, though options may stand there); 0: none. What a batch
+     * asks the memory for ahead of the command. */
+    int element;
     unsigned tips; /* enum command_tip */
     enum command_group group;
     const char *since;
@@ -191,6 +195,8 @@ struct command {
     unsigned flags;
     int16_t arity;
     int16_t first_key; /* argument index of the first key if it is always the same, else 0 */
+    int16_t element;   /* as in the row */
+    bool is_unusual;   /* has an element, or children */
     int id;            /* 0 .. commands_count() - 1 */
     const struct command_row *row;
     const char *name; /* as renamed, if it was; "config|get" */

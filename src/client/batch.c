@@ -218,6 +218,7 @@ static void finish_turns(struct batch *batch) {
     batch->next_turn = 0;
     batch->flushed = 0;
     batch->request_count = 0;
+    batch->has_elements = false;
 }
 
 void batch_finish(struct batch *batch) {

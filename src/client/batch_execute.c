@@ -12,11 +12,16 @@
 #include "client/connection.h"
 #include "client/input.h"
 #include "ds/dict.h"
+#include "ds/packmap.h"
 
 #ifdef LARDER_TEST_SMALL
 #define BEHIND_ENTRY    1
 #define BEHIND_OVERFLOW 2
 #define BEHIND_EXECUTE  3
+#define BEHIND_VALUE    3
+#define BEHIND_INDEX    4
+#define BEHIND_ELEMENT  5
+#define BEHIND_ALL      6
 #define LOOK_REQUESTS   6
 #define EXECUTE_NS_MAX  0
 #else
@@ -27,6 +32,11 @@
 #define BEHIND_ENTRY    12
 #define BEHIND_OVERFLOW 18
 #define BEHIND_EXECUTE  24
+/* The same for a batch in which elements of collections are named, which takes three steps more. */
+#define BEHIND_VALUE    24
+#define BEHIND_INDEX    30
+#define BEHIND_ELEMENT  36
+#define BEHIND_ALL      42
 /* Requests between two looks at the clock: half a nanosecond each. */
 #define LOOK_REQUESTS   32
 /* When executing has taken so long after all, for requests have become heavier all of a sudden, the
@@ -185,6 +195,12 @@ static inline void execute(struct batch *batch, size_t index) {
         blobs = request->input->blobs;
         blob_count = request->input->blob_count;
     }
+    struct call *call = &client->clients->dispatch.call;
+    call->element = NULL;
+    if (UNLIKELY(request->element_hash != 0)) {
+        call->element = batch->slices + request->first_slice + (uint32_t)request->command->element;
+        call->element_hash = request->element_hash;
+    }
     enum dispatch_result result = dispatch_request(
         &client->clients->dispatch, client, request->command, batch->slices + request->first_slice,
         request->argc, request->hash, &batch->reply, blobs, blob_count);
@@ -226,8 +242,69 @@ static inline void plan_overflow(struct batch *batch, size_t index) {
     }
 }
 
+/* The entry of the first key of a request that names an element of a collection, or NULL. It is
+ * looked up at each step, which reads what is in the cache by then: what is executed between the
+ * steps may remove the entry or its value. */
+static inline struct entry *planned_collection(const struct request *request) {
+    if (request->element_hash == 0) {
+        return NULL;
+    }
+    struct entry *entry = dict_peek(&request->client->database->keys, request->hash);
+    return entry != NULL && entry_encoding(entry) >= ENTRY_PACK ? entry : NULL;
+}
+
+/* The dict of the collection's elements, or NULL if it is compact. */
+static inline const struct dict *planned_dict(const struct entry *entry) {
+    enum entry_encoding encoding = entry_encoding(entry);
+    return encoding == ENTRY_TABLE || encoding == ENTRY_ORDERED ? entry_pointer(entry) : NULL;
+}
+
+/* The key's entry is there by now: hashes the element and asks for what the entry's word points
+ * to. */
+static inline void plan_value(struct batch *batch, size_t index, uint64_t seed) {
+    struct request *request = &batch->requests[index];
+    const struct command *command = request->command;
+    if (command == NULL || command->element == 0 || command->element >= request->argc) {
+        return;
+    }
+    struct bytes name = batch->slices[request->first_slice + (uint32_t)command->element];
+    request->element_hash = hash_bytes(seed, name.at, name.size);
+    const struct entry *entry = planned_collection(request);
+    if (entry != NULL) {
+        const char *value = entry_pointer(entry);
+        __builtin_prefetch(value);
+        __builtin_prefetch(value + sizeof(struct dict) - 1);
+    }
+}
+
+/* Asks for the bucket of the element, or the index of a compact collection. */
+static inline void plan_index(struct batch *batch, size_t index) {
+    struct request *request = &batch->requests[index];
+    const struct entry *entry = planned_collection(request);
+    if (entry == NULL) {
+        return;
+    }
+    const struct dict *dict = planned_dict(entry);
+    if (dict != NULL) {
+        dict_prefetch_bucket(dict, request->element_hash);
+    } else if (entry_encoding(entry) == ENTRY_PACK && entry_type(entry) != ENTRY_LIST) {
+        packmap_prefetch_index(entry_pointer(entry));
+    }
+}
+
+/* Asks for the element. */
+static inline void plan_element(struct batch *batch, size_t index) {
+    struct request *request = &batch->requests[index];
+    const struct entry *entry = planned_collection(request);
+    const struct dict *dict = entry != NULL ? planned_dict(entry) : NULL;
+    if (dict != NULL) {
+        dict_prefetch_entry(dict, request->element_hash);
+    }
+}
+
 /* One step where not all parts of the pipeline have a request: at the beginning and at the end. */
-static void step_at_the_edge(struct batch *batch, size_t i, size_t count, uint64_t seed) {
+static void step_at_the_edge(struct batch *batch, size_t i, size_t count, uint64_t seed,
+                             size_t behind) {
     if (i < count) {
         plan_bucket(batch, i, seed);
     }
@@ -237,8 +314,19 @@ static void step_at_the_edge(struct batch *batch, size_t i, size_t count, uint64
     if (i >= BEHIND_OVERFLOW && i - BEHIND_OVERFLOW < count) {
         plan_overflow(batch, i - BEHIND_OVERFLOW);
     }
-    if (i >= BEHIND_EXECUTE) {
-        execute(batch, i - BEHIND_EXECUTE);
+    if (batch->has_elements) {
+        if (i >= BEHIND_VALUE && i - BEHIND_VALUE < count) {
+            plan_value(batch, i - BEHIND_VALUE, seed);
+        }
+        if (i >= BEHIND_INDEX && i - BEHIND_INDEX < count) {
+            plan_index(batch, i - BEHIND_INDEX);
+        }
+        if (i >= BEHIND_ELEMENT && i - BEHIND_ELEMENT < count) {
+            plan_element(batch, i - BEHIND_ELEMENT);
+        }
+    }
+    if (i >= behind) {
+        execute(batch, i - behind);
     }
 }
 
@@ -251,20 +339,15 @@ static void look_at_clock(struct batch *batch, int64_t end_ns) {
     }
 }
 
-void batch_execute(struct batch *batch) {
-    struct clients *clients = batch->thread->clients;
-    const uint64_t seed = clients->context->keyspace->seed;
+/* The pipeline: the loop in the middle of it exists twice, so that the steps for elements cost
+ * nothing where there are none. */
+static inline __attribute__((always_inline)) void run(struct batch *batch, uint64_t seed,
+                                                      int64_t end_ns, bool has_elements) {
     const size_t count = batch->request_count;
-    const uint64_t commands = clients->metrics.total_commands_processed;
-    const int64_t busy_ns = clients->dispatch.busy_ns;
-    clients->executing = batch;
-    batch->full = false;
-    batch->late = false;
-    dispatch_begin(&clients->dispatch);
-    const int64_t end_ns = clock_mono_ns() + EXECUTE_NS_MAX;
+    const size_t behind = has_elements ? BEHIND_ALL : BEHIND_EXECUTE;
     size_t i = 0;
-    for (; i < count && i < BEHIND_EXECUTE; i++) {
-        step_at_the_edge(batch, i, count, seed);
+    for (; i < count && i < behind; i++) {
+        step_at_the_edge(batch, i, count, seed, behind);
     }
     for (; i < count; i++) {
         if (UNLIKELY(i % LOOK_REQUESTS == 0)) {
@@ -273,15 +356,37 @@ void batch_execute(struct batch *batch) {
         plan_bucket(batch, i, seed);
         plan_entry(batch, i - BEHIND_ENTRY);
         plan_overflow(batch, i - BEHIND_OVERFLOW);
-        execute(batch, i - BEHIND_EXECUTE);
+        if (has_elements) {
+            plan_value(batch, i - BEHIND_VALUE, seed);
+            plan_index(batch, i - BEHIND_INDEX);
+            plan_element(batch, i - BEHIND_ELEMENT);
+        }
+        execute(batch, i - behind);
     }
-    for (; i < count + BEHIND_EXECUTE; i++) {
-        step_at_the_edge(batch, i, count, seed);
+    for (; i < count + behind; i++) {
+        step_at_the_edge(batch, i, count, seed, behind);
+    }
+}
+
+void batch_execute(struct batch *batch) {
+    struct clients *clients = batch->thread->clients;
+    const uint64_t seed = clients->context->keyspace->seed;
+    const uint64_t commands = clients->metrics.total_commands_processed;
+    const int64_t busy_ns = clients->dispatch.busy_ns;
+    clients->executing = batch;
+    batch->full = false;
+    batch->late = false;
+    dispatch_begin(&clients->dispatch);
+    const int64_t end_ns = clock_mono_ns() + EXECUTE_NS_MAX;
+    if (UNLIKELY(batch->has_elements)) {
+        run(batch, seed, end_ns, true);
+    } else {
+        run(batch, seed, end_ns, false);
     }
     dispatch_end(&clients->dispatch);
     finish_current(batch);
     if (!batch->thread->inlined) {
-        for (i = 0; i < batch->turn_count; i++) {
+        for (size_t i = 0; i < batch->turn_count; i++) {
             batch->turns[i].client->flags &= ~(uint32_t)CLIENT_BUSY;
         }
     }

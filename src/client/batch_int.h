@@ -48,6 +48,7 @@ struct request {
     struct client *client;
     struct command *command; /* NULL: unknown */
     uint64_t hash;           /* of the first key, when the command has one */
+    uint64_t element_hash;   /* of the element that it names, or 0 */
     uint32_t first_slice;
     int32_t argc;
     struct input *input; /* holds blobs of this request; NULL usually */
@@ -87,6 +88,7 @@ struct batch {
     struct request *requests;
     size_t request_count;
     size_t request_room;
+    bool has_elements; /* some name an element of a collection */
     struct turn *turns;
     size_t turn_count;
     size_t turn_room;

@@ -74,8 +74,11 @@ static void add_call(struct batch *batch, struct client *client, int32_t argc) {
     const struct bytes *args = batch->slices + request->first_slice;
     const struct commands *commands = batch->thread->clients->context->commands;
     request->command = commands_find(commands, args[0]);
-    if (UNLIKELY(request->command != NULL && request->command->child_count > 0)) {
-        request->command = commands_resolve(commands, args, argc);
+    if (UNLIKELY(request->command != NULL && request->command->is_unusual)) {
+        batch->has_elements |= request->command->element > 0;
+        if (request->command->child_count > 0) {
+            request->command = commands_resolve(commands, args, argc);
+        }
     }
 }
 

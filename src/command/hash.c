@@ -21,7 +21,7 @@ static bool set_pairs(struct call *call, int64_t *created) {
     int result = 0;
     int i = 2;
     for (; i < call->argc && result >= 0; i += 2) {
-        result = hash_call_set(&on, call->args[i], i + 1, ENTRY_NO_DEADLINE);
+        result = hash_call_set(&on, i, ENTRY_NO_DEADLINE);
         *created += result > 0;
     }
     if (result >= 0 || i > 4) {
@@ -50,14 +50,14 @@ static void hsetnx(struct call *call) {
     if (!hash_call_write(call, &on)) {
         return;
     }
-    if (on.hash != NULL && hash_exists(on.hash, call->args[2], call->now_ms)) {
+    if (on.hash != NULL && hash_exists(on.hash, call_element_name(call, 2), call->now_ms)) {
         reply_integer(call->reply, 0);
         return;
     }
     if (!hash_call_create(&on)) {
         return;
     }
-    if (hash_call_set(&on, call->args[2], 3, ENTRY_NO_DEADLINE) >= 0) {
+    if (hash_call_set(&on, 2, ENTRY_NO_DEADLINE) >= 0) {
         reply_integer(call->reply, 1);
         hash_call_changed(&on, "hset");
     }
@@ -67,7 +67,7 @@ static void hsetnx(struct call *call) {
 static void hget(struct call *call) {
     struct hash_call on;
     if (hash_call_read(call, &on)) {
-        hash_call_reply_field(&on, call->args[2]);
+        hash_call_reply_field(&on, call_element_name(call, 2));
     }
 }
 
@@ -78,14 +78,15 @@ static void hmget(struct call *call) {
     }
     reply_array(call->reply, call->argc - 2);
     for (int i = 2; i < call->argc; i++) {
-        hash_call_reply_field(&on, call->args[i]);
+        hash_call_reply_field(&on, call_element_name(call, i));
     }
 }
 
 static void hexists(struct call *call) {
     struct hash_call on;
     if (hash_call_read(call, &on)) {
-        bool exists = on.hash != NULL && hash_exists(on.hash, call->args[2], call->now_ms);
+        bool exists =
+            on.hash != NULL && hash_exists(on.hash, call_element_name(call, 2), call->now_ms);
         reply_integer(call->reply, exists);
     }
 }
@@ -102,7 +103,8 @@ static void hstrlen(struct call *call) {
     struct hash_call on;
     if (hash_call_read(call, &on)) {
         struct hash_value value = {.text.size = 0};
-        bool exists = on.hash != NULL && hash_get(on.hash, call->args[2], call->now_ms, &value);
+        bool exists =
+            on.hash != NULL && hash_get(on.hash, call_element_name(call, 2), call->now_ms, &value);
         reply_integer(call->reply, exists ? (int64_t)value.text.size : 0);
     }
 }
@@ -114,7 +116,7 @@ static void hdel(struct call *call) {
     }
     int64_t deleted = 0;
     for (int i = 2; on.hash != NULL && i < call->argc; i++) {
-        deleted += hash_delete(on.hash, call->args[i], call->now_ms);
+        deleted += hash_delete(on.hash, call_element_name(call, i), call->now_ms);
     }
     reply_integer(call->reply, deleted);
     if (deleted > 0) {
@@ -148,8 +150,8 @@ static void hgetdel(struct call *call) {
     bool deleted = false;
     reply_array(call->reply, count);
     for (int i = 4; i < call->argc; i++) {
-        hash_call_reply_field(&on, call->args[i]);
-        if (on.hash != NULL && hash_delete(on.hash, call->args[i], call->now_ms)) {
+        hash_call_reply_field(&on, call_element_name(call, i));
+        if (on.hash != NULL && hash_delete(on.hash, call_element_name(call, i), call->now_ms)) {
             deleted = true;
         }
     }
@@ -163,7 +165,7 @@ static void hgetdel(struct call *call) {
 static bool set_result(struct hash_call *on, struct bytes text, const char *event) {
     struct call *call = on->call;
     struct hash_write write = {
-        .field = call->args[2], .value = text, .deadline_ms = HASH_KEEP_DEADLINE};
+        .field = call_element_name(call, 2), .value = text, .deadline_ms = HASH_KEEP_DEADLINE};
     int result = hash_set(on->hash, &call->keyspace->hash_options, &write, call->now_ms);
     if (result < 0) {
         reply_no_memory(call->reply);
@@ -182,7 +184,7 @@ static void hincrby(struct call *call) {
     }
     int64_t number = 0;
     struct hash_value value;
-    if (on.hash != NULL && hash_get(on.hash, call->args[2], call->now_ms, &value) &&
+    if (on.hash != NULL && hash_get(on.hash, call_element_name(call, 2), call->now_ms, &value) &&
         !num_parse_i64(value.text, &number)) {
         reply_error(call->reply, "ERR hash value is not an integer");
         return;
@@ -216,7 +218,7 @@ static void hincrbyfloat(struct call *call) {
     }
     long double number = 0;
     struct hash_value value;
-    if (on.hash != NULL && hash_get(on.hash, call->args[2], call->now_ms, &value) &&
+    if (on.hash != NULL && hash_get(on.hash, call_element_name(call, 2), call->now_ms, &value) &&
         !num_parse_long_double(value.text, &number)) {
         reply_error(call->reply, "ERR hash value is not a float");
         return;
@@ -250,6 +252,7 @@ static const struct command_row rows[] = {
      .flags = WRITES_FAST,
      .categories = WRITE_FAST,
      .keys = {ONE_KEY(KEY_RW | KEY_DELETE)},
+     .element = 2,
      .group = GROUP_HASH,
      .since = "2.0.0",
      .complexity = "O(N) for N fields to delete.",
@@ -261,6 +264,7 @@ static const struct command_row rows[] = {
      .flags = READS_FAST,
      .categories = READ_FAST,
      .keys = {ONE_KEY(KEY_RO)},
+     .element = 2,
      .group = GROUP_HASH,
      .since = "2.0.0",
      .complexity = "O(1)",
@@ -272,6 +276,7 @@ static const struct command_row rows[] = {
      .flags = READS_FAST,
      .categories = READ_FAST,
      .keys = {ONE_KEY(KEY_RO | KEY_ACCESS)},
+     .element = 2,
      .group = GROUP_HASH,
      .since = "2.0.0",
      .complexity = "O(1)",
@@ -283,6 +288,7 @@ static const struct command_row rows[] = {
      .flags = WRITES_FAST,
      .categories = WRITE_FAST,
      .keys = {ONE_KEY(KEY_RW | KEY_ACCESS | KEY_DELETE)},
+     .element = 4,
      .group = GROUP_HASH,
      .since = "8.0.0",
      .complexity = "O(N) for N fields.",
@@ -294,6 +300,7 @@ static const struct command_row rows[] = {
      .flags = GROWS_FAST,
      .categories = WRITE_FAST,
      .keys = {ONE_KEY(KEY_RW | KEY_ACCESS | KEY_UPDATE)},
+     .element = 2,
      .group = GROUP_HASH,
      .since = "2.0.0",
      .complexity = "O(1)",
@@ -305,6 +312,7 @@ static const struct command_row rows[] = {
      .flags = GROWS_FAST,
      .categories = WRITE_FAST,
      .keys = {ONE_KEY(KEY_RW | KEY_ACCESS | KEY_UPDATE)},
+     .element = 2,
      .group = GROUP_HASH,
      .since = "2.6.0",
      .complexity = "O(1)",
@@ -328,6 +336,7 @@ static const struct command_row rows[] = {
      .flags = READS_FAST,
      .categories = READ_FAST,
      .keys = {ONE_KEY(KEY_RO | KEY_ACCESS)},
+     .element = 2,
      .group = GROUP_HASH,
      .since = "2.0.0",
      .complexity = "O(N) for N fields.",
@@ -339,6 +348,7 @@ static const struct command_row rows[] = {
      .flags = GROWS_FAST,
      .categories = WRITE_FAST,
      .keys = {ONE_KEY(KEY_RW | KEY_UPDATE)},
+     .element = 2,
      .group = GROUP_HASH,
      .since = "2.0.0",
      .complexity = "O(N) for N fields.",
@@ -352,6 +362,7 @@ static const struct command_row rows[] = {
      .flags = GROWS_FAST,
      .categories = WRITE_FAST,
      .keys = {ONE_KEY(KEY_RW | KEY_UPDATE)},
+     .element = 2,
      .group = GROUP_HASH,
      .since = "2.0.0",
      .complexity = "O(N) for N fields.",
@@ -363,6 +374,7 @@ static const struct command_row rows[] = {
      .flags = GROWS_FAST,
      .categories = WRITE_FAST,
      .keys = {ONE_KEY(KEY_RW | KEY_INSERT)},
+     .element = 2,
      .group = GROUP_HASH,
      .since = "2.0.0",
      .complexity = "O(1)",
@@ -374,6 +386,7 @@ static const struct command_row rows[] = {
      .flags = READS_FAST,
      .categories = READ_FAST,
      .keys = {ONE_KEY(KEY_RO)},
+     .element = 2,
      .group = GROUP_HASH,
      .since = "3.2.0",
      .complexity = "O(1)",

@@ -55,12 +55,12 @@ bool hash_call_create(struct hash_call *on) {
     return true;
 }
 
-int hash_call_set(struct hash_call *on, struct bytes field, int index, int64_t deadline_ms) {
+int hash_call_set(struct hash_call *on, int index, int64_t deadline_ms) {
     struct call *call = on->call;
     struct hash_write write = {
-        .field = field,
-        .value = call->args[index],
-        .blob = call->blob_count > 0 ? call_take_blob(call, index) : NULL,
+        .field = call_element_name(call, index),
+        .value = call->args[index + 1],
+        .blob = call->blob_count > 0 ? call_take_blob(call, index + 1) : NULL,
         .deadline_ms = deadline_ms,
     };
     int result = hash_set(on->hash, &call->keyspace->hash_options, &write, call->now_ms);
@@ -96,7 +96,7 @@ void hash_call_reply_value(struct reply *reply, struct bytes value, struct blob 
     }
 }
 
-void hash_call_reply_field(const struct hash_call *on, struct bytes field) {
+void hash_call_reply_field(const struct hash_call *on, struct element_name field) {
     struct hash_value value;
     if (on->hash != NULL && hash_get(on->hash, field, on->call->now_ms, &value)) {
         hash_call_reply_value(on->call->reply, value.text, value.blob);

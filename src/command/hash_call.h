@@ -24,9 +24,9 @@ bool hash_call_write(struct call *call, struct hash_call *on);
 /* Makes the hash if it is absent. False when there is no memory: the error has been replied. */
 bool hash_call_create(struct hash_call *on);
 
-/* Sets a field to the argument at `index`. What hash_set answers, except that the error has been
- * replied when it is negative. */
-int hash_call_set(struct hash_call *on, struct bytes field, int index, int64_t deadline_ms);
+/* Sets the field that argument `index` names to the argument behind it. What hash_set answers,
+ * except that the error has been replied when it is negative. */
+int hash_call_set(struct hash_call *on, int index, int64_t deadline_ms);
 
 /* Tells that the hash was changed; `event` is what happened. */
 void hash_call_changed(struct hash_call *on, const char *event);
@@ -36,7 +36,7 @@ void hash_call_changed(struct hash_call *on, const char *event);
 void hash_call_settle(struct hash_call *on);
 
 /* Replies a field's value, or null if it is absent. */
-void hash_call_reply_field(const struct hash_call *on, struct bytes field);
+void hash_call_reply_field(const struct hash_call *on, struct element_name field);
 
 /* Replies a value; a large one is referred to. `blob` as in struct hash_value. */
 void hash_call_reply_value(struct reply *reply, struct bytes value, struct blob *blob);

@@ -120,7 +120,7 @@ static bool condition_holds(enum condition condition, int64_t old_ms, int64_t ne
 }
 
 /* Having no memory for the deadline counts as refused. */
-static enum expire_code expire_field(struct hash_call *on, struct bytes field,
+static enum expire_code expire_field(struct hash_call *on, struct element_name field,
                                      enum condition condition, int64_t deadline_ms,
                                      struct changes *changes) {
     int64_t now_ms = on->call->now_ms;
@@ -171,7 +171,7 @@ static void expire(struct call *call, enum time_form form) {
     struct changes changes = {0};
     reply_array(call->reply, count);
     for (int i = at + 2; i < call->argc; i++) {
-        int code = expire_field(&on, call->args[i], condition, deadline_ms, &changes);
+        int code = expire_field(&on, call_element_name(call, i), condition, deadline_ms, &changes);
         reply_integer(call->reply, code);
     }
     tell_changes(&on, &changes);
@@ -209,12 +209,12 @@ static void hpersist(struct call *call) {
     for (int i = 4; i < call->argc; i++) {
         int64_t old_ms = HASH_NO_FIELD;
         if (on.hash != NULL) {
-            old_ms = hash_deadline(on.hash, call->args[i], call->now_ms);
+            old_ms = hash_deadline(on.hash, call_element_name(call, i), call->now_ms);
         }
         if (old_ms < 0) {
             reply_integer(call->reply, no_deadline_code(old_ms));
         } else {
-            hash_persist(on.hash, call->args[i], call->now_ms);
+            hash_persist(on.hash, call_element_name(call, i), call->now_ms);
             changes.deadline_gone = true;
             reply_integer(call->reply, 1);
         }
@@ -233,7 +233,7 @@ static void time_to_live(struct call *call, enum time_form form) {
     for (int i = 4; i < call->argc; i++) {
         int64_t time = HASH_NO_FIELD;
         if (on.hash != NULL) {
-            time = hash_deadline(on.hash, call->args[i], call->now_ms);
+            time = hash_deadline(on.hash, call_element_name(call, i), call->now_ms);
         }
         if (time < 0) {
             reply_integer(call->reply, no_deadline_code(time));
@@ -349,7 +349,7 @@ static void hgetex(struct call *call) {
     struct changes changes = {0};
     reply_array(call->reply, count);
     for (int i = options.fields_at + 2; i < call->argc; i++) {
-        struct bytes field = call->args[i];
+        struct element_name field = call_element_name(call, i);
         hash_call_reply_field(&on, field);
         if (options.has_deadline) {
             expire_field(&on, field, ALWAYS, options.deadline_ms, &changes);
@@ -368,7 +368,8 @@ static bool may_set(const struct hash_call *on, const struct field_options *opti
         return true;
     }
     for (int i = options->fields_at + 2; i < call->argc; i += 2) {
-        bool exists = on->hash != NULL && hash_exists(on->hash, call->args[i], call->now_ms);
+        bool exists =
+            on->hash != NULL && hash_exists(on->hash, call_element_name(call, i), call->now_ms);
         if (exists != options->if_all) {
             return false;
         }
@@ -381,7 +382,7 @@ static void delete_instead(struct hash_call *on, const struct field_options *opt
     const struct call *call = on->call;
     struct changes changes = {0};
     for (int i = options->fields_at + 2; on->hash != NULL && i < call->argc; i += 2) {
-        changes.deleted |= hash_delete(on->hash, call->args[i], call->now_ms);
+        changes.deleted |= hash_delete(on->hash, call_element_name(call, i), call->now_ms);
     }
     tell_changes(on, &changes);
     reply_integer(call->reply, 1);
@@ -414,7 +415,7 @@ static void hsetex(struct call *call) {
     int first = options.fields_at + 2;
     int i = first;
     for (; i < call->argc && result >= 0; i += 2) {
-        result = hash_call_set(&on, call->args[i], i + 1, deadline_ms);
+        result = hash_call_set(&on, i, deadline_ms);
     }
     bool any_set = result >= 0 || i > first + 2;
     if (any_set) {
@@ -440,6 +441,7 @@ static const struct command_row rows[] = {
      .flags = COMMAND_WRITE | COMMAND_FAST,
      .categories = WRITE_FAST,
      .keys = {UPDATE_KEY},
+     .element = 5,
      .group = GROUP_HASH,
      .since = "7.4.0",
      .complexity = EACH_FIELD,
@@ -451,6 +453,7 @@ static const struct command_row rows[] = {
      .flags = COMMAND_WRITE | COMMAND_FAST,
      .categories = WRITE_FAST,
      .keys = {UPDATE_KEY},
+     .element = 5,
      .group = GROUP_HASH,
      .since = "7.4.0",
      .complexity = EACH_FIELD,
@@ -462,6 +465,7 @@ static const struct command_row rows[] = {
      .flags = COMMAND_READONLY | COMMAND_FAST,
      .categories = READ_FAST,
      .keys = {READ_KEY},
+     .element = 4,
      .group = GROUP_HASH,
      .since = "7.4.0",
      .complexity = EACH_FIELD,
@@ -485,6 +489,7 @@ static const struct command_row rows[] = {
      .flags = COMMAND_WRITE | COMMAND_FAST,
      .categories = WRITE_FAST,
      .keys = {UPDATE_KEY},
+     .element = 4,
      .group = GROUP_HASH,
      .since = "7.4.0",
      .complexity = EACH_FIELD,
@@ -496,6 +501,7 @@ static const struct command_row rows[] = {
      .flags = COMMAND_WRITE | COMMAND_FAST,
      .categories = WRITE_FAST,
      .keys = {UPDATE_KEY},
+     .element = 5,
      .group = GROUP_HASH,
      .since = "7.4.0",
      .complexity = EACH_FIELD,
@@ -507,6 +513,7 @@ static const struct command_row rows[] = {
      .flags = COMMAND_WRITE | COMMAND_FAST,
      .categories = WRITE_FAST,
      .keys = {UPDATE_KEY},
+     .element = 5,
      .group = GROUP_HASH,
      .since = "7.4.0",
      .complexity = EACH_FIELD,
@@ -518,6 +525,7 @@ static const struct command_row rows[] = {
      .flags = COMMAND_READONLY | COMMAND_FAST,
      .categories = READ_FAST,
      .keys = {READ_KEY},
+     .element = 4,
      .group = GROUP_HASH,
      .since = "7.4.0",
      .complexity = EACH_FIELD,
@@ -529,6 +537,7 @@ static const struct command_row rows[] = {
      .flags = COMMAND_READONLY | COMMAND_FAST,
      .categories = READ_FAST,
      .keys = {READ_KEY},
+     .element = 4,
      .group = GROUP_HASH,
      .since = "7.4.0",
      .complexity = EACH_FIELD,
@@ -553,6 +562,7 @@ static const struct command_row rows[] = {
      .flags = COMMAND_READONLY | COMMAND_FAST,
      .categories = READ_FAST,
      .keys = {READ_KEY},
+     .element = 4,
      .group = GROUP_HASH,
      .since = "7.4.0",
      .complexity = EACH_FIELD,

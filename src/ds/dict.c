@@ -493,6 +493,21 @@ void dict_prefetch_overflow(const struct dict *dict, uint64_t hash) {
     }
 }
 
+struct entry *dict_peek(const struct dict *dict, uint64_t hash) {
+    if (UNLIKELY(dict->bucket_count == 0)) {
+        return NULL;
+    }
+    uint32_t index = bucket_index(dict, hash);
+    uint16_t tag = tag_at(dict, index, hash);
+    const struct dict_bucket *bucket = bucket_at(dict, index);
+    unsigned match = bucket_match(bucket, tag);
+    if (UNLIKELY(match == 0 && bucket->link != 0)) {
+        bucket = bucket_next(bucket);
+        match = bucket_match(bucket, tag);
+    }
+    return match == 0 ? NULL : dict_slot_entry(bucket->slots[__builtin_ctz(match)]);
+}
+
 static uint64_t reverse_bits(uint64_t v) {
     v = (v >> 1 & 0x5555555555555555ULL) | (v & 0x5555555555555555ULL) << 1;
     v = (v >> 2 & 0x3333333333333333ULL) | (v & 0x3333333333333333ULL) << 2;

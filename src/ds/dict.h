@@ -122,6 +122,10 @@ void dict_prefetch_bucket(const struct dict *dict, uint64_t hash);
 bool dict_prefetch_entry(const struct dict *dict, uint64_t hash);
 void dict_prefetch_overflow(const struct dict *dict, uint64_t hash);
 
+/* The entry that dict_prefetch_entry has asked for: one whose tag matches, which is mostly the one
+ * that is meant. Reads no entry. NULL when there is none in the first two buckets. */
+struct entry *dict_peek(const struct dict *dict, uint64_t hash);
+
 /* Walks the dict in portions, while it may change between the calls. Start with cursor 0, go on
  * with what is returned, stop when that is 0. The cursor is a point in the space of bit-reversed
  * hashes: a bucket covers an interval of it, and is visited whole, so that whatever was in the dict

@@ -57,8 +57,8 @@ enum entry_encoding {
     ENTRY_INTEGER,   /* int64_t in the word */
     ENTRY_BLOB,      /* struct blob * in the word, one reference held */
     ENTRY_SCORE,     /* double in the word */
-    ENTRY_PACK,      /* struct pack * in the word: a small collection */
-    ENTRY_TABLE,     /* pointer in the word to what the type keeps behind a dict */
+    ENTRY_PACK,      /* struct pack * (list) or struct packmap * in the word: a small collection */
+    ENTRY_TABLE,     /* pointer in the word to a struct that begins with the elements' dict */
     ENTRY_ORDERED,   /* likewise, with an ordered index */
     ENTRY_CHAIN,     /* likewise, a chain of packs */
     ENTRY_INTEGERS,  /* likewise, a sorted array of integers */

@@ -26,7 +26,7 @@ static inline bool is_table(const struct entry *hash) {
 
 struct entry_shape hash_new_shape(void) {
     return (struct entry_shape){
-        .type = ENTRY_HASH, .encoding = ENTRY_PACK, .word = (uintptr_t)pack_new()};
+        .type = ENTRY_HASH, .encoding = ENTRY_PACK, .word = (uintptr_t)packmap_new(2)};
 }
 
 void hash_discard(const struct entry_shape *shape) {
@@ -58,13 +58,13 @@ bool hash_is_empty(const struct entry *hash) {
     return is_table(hash) ? dict_size(&hash_table_of(hash)->dict) == 0 : hash_packed_is_empty(hash);
 }
 
-bool hash_get(const struct entry *hash, struct bytes field, int64_t now_ms,
+bool hash_get(const struct entry *hash, struct element_name field, int64_t now_ms,
               struct hash_value *value) {
     return is_table(hash) ? hash_table_get(hash, field, now_ms, value)
                           : hash_packed_get(hash, field, now_ms, value);
 }
 
-bool hash_exists(const struct entry *hash, struct bytes field, int64_t now_ms) {
+bool hash_exists(const struct entry *hash, struct element_name field, int64_t now_ms) {
     return hash_deadline(hash, field, now_ms) != HASH_NO_FIELD;
 }
 
@@ -86,28 +86,29 @@ int hash_set(struct entry *hash, const struct hash_options *limits, const struct
     return result;
 }
 
-bool hash_delete(struct entry *hash, struct bytes field, int64_t now_ms) {
+bool hash_delete(struct entry *hash, struct element_name field, int64_t now_ms) {
     return is_table(hash) ? hash_table_delete(hash, field, now_ms)
                           : hash_packed_delete(hash, field, now_ms);
 }
 
-int64_t hash_deadline(const struct entry *hash, struct bytes field, int64_t now_ms) {
+int64_t hash_deadline(const struct entry *hash, struct element_name field, int64_t now_ms) {
     return is_table(hash) ? hash_table_deadline(hash, field, now_ms)
                           : hash_packed_deadline(hash, field, now_ms);
 }
 
 /* 0 takes the deadline away. */
-static int change_deadline(struct entry *hash, struct bytes field, int64_t deadline_ms,
+static int change_deadline(struct entry *hash, struct element_name field, int64_t deadline_ms,
                            int64_t now_ms) {
     return is_table(hash) ? hash_table_set_deadline(hash, field, deadline_ms, now_ms)
                           : hash_packed_set_deadline(hash, field, deadline_ms, now_ms);
 }
 
-int hash_set_deadline(struct entry *hash, struct bytes field, int64_t deadline_ms, int64_t now_ms) {
+int hash_set_deadline(struct entry *hash, struct element_name field, int64_t deadline_ms,
+                      int64_t now_ms) {
     return change_deadline(hash, field, hash_deadline_held(deadline_ms), now_ms);
 }
 
-int hash_persist(struct entry *hash, struct bytes field, int64_t now_ms) {
+int hash_persist(struct entry *hash, struct element_name field, int64_t now_ms) {
     return change_deadline(hash, field, 0, now_ms);
 }
 

@@ -6,8 +6,8 @@
  * from then on; it leaves memory with the next hash_expire_due, or when it is set anew.
  *
  *     encoding            OBJECT ENCODING   the word points to
- *     ENTRY_PACK          listpack          a pack of field, value, field, value ...
- *     ENTRY_TIMED_PACK    listpackex        a pack of field, value, deadline ... and the earliest
+ *     ENTRY_PACK          listpack          a packmap of field, value
+ *     ENTRY_TIMED_PACK    listpackex        a packmap of field, value, deadline
  *     ENTRY_TABLE         hashtable         a dict of entries, and an index of their deadlines
  *
  * A hash begins as a pack, becomes a timed pack with the first deadline, and a table when it
@@ -17,9 +17,9 @@
  * Functions that take now_ms take an expired field as absent. Nothing here deletes an empty
  * hash: the caller looks at hash_is_empty after deletions.
  *
- * Costs: in a pack each operation scans it; in a table a find is one of the dict. A field in a
- * table takes an entry of 8 + field + value bytes (see ds/entry.h), 8 more with a deadline, and
- * about 12 in the dict. */
+ * Costs: in a pack a find compares 16 fields at a time (see ds/packmap.h); in a table it is one of
+ * the dict. A field in a table takes an entry of 8 + field + value bytes (see ds/entry.h), 8 more
+ * with a deadline, and about 12 in the dict. */
 #ifndef LARDER_TYPES_HASH_H
 #define LARDER_TYPES_HASH_H
 
@@ -33,7 +33,9 @@
 #include "base/random.h"
 #include "base/sparse.h"
 #include "ds/blob.h"
+#include "ds/element_name.h"
 #include "ds/entry.h"
+#include "ds/packmap.h"
 
 /* When a pack becomes a table. */
 #define HASH_OPTIONS(X)                                                                            \
@@ -47,7 +49,7 @@ struct hash_options {
 
 /* A pack never grows beyond this, whatever the options say: every edit moves what is behind it, so
  * beyond that a table is better anyway, and an allocation of this size need not be able to fail. */
-#define HASH_PACK_SIZE_MAX ((size_t)1 << 20)
+#define HASH_PACK_SIZE_MAX PACKMAP_SIZE_MAX
 
 /* Declares the options with their older names (hash-max-ziplist-*). */
 void hash_register_options(struct options *registry, struct hash_options *fields);
@@ -86,16 +88,16 @@ size_t hash_length(const struct entry *hash, int64_t now_ms);
 bool hash_is_empty(const struct entry *hash);
 
 /* False when absent. */
-bool hash_get(const struct entry *hash, struct bytes field, int64_t now_ms,
+bool hash_get(const struct entry *hash, struct element_name field, int64_t now_ms,
               struct hash_value *value);
-bool hash_exists(const struct entry *hash, struct bytes field, int64_t now_ms);
+bool hash_exists(const struct entry *hash, struct element_name field, int64_t now_ms);
 
 /* For `deadline_ms` of a write: as it is, which is none for a new field. */
 #define HASH_KEEP_DEADLINE (-2)
 
 /* What to set. */
 struct hash_write {
-    struct bytes field;
+    struct element_name field;
     struct bytes value;
     struct blob *blob; /* NULL, or a blob whose bytes are the value: its reference is taken over */
     int64_t deadline_ms; /* ENTRY_NO_DEADLINE, HASH_KEEP_DEADLINE or milliseconds since 1970 */
@@ -106,18 +108,19 @@ int hash_set(struct entry *hash, const struct hash_options *limits, const struct
              int64_t now_ms);
 
 /* Removes a field; false when absent. */
-bool hash_delete(struct entry *hash, struct bytes field, int64_t now_ms);
+bool hash_delete(struct entry *hash, struct element_name field, int64_t now_ms);
 
 /* The field's deadline, ENTRY_NO_DEADLINE, or HASH_NO_FIELD. */
 #define HASH_NO_FIELD (-2)
-int64_t hash_deadline(const struct entry *hash, struct bytes field, int64_t now_ms);
+int64_t hash_deadline(const struct entry *hash, struct element_name field, int64_t now_ms);
 
 /* Gives a field a deadline (> 0, later than ENTRY_DEADLINE_MAX is taken as that). 0, -ENOENT when
  * absent, -ENOMEM. */
-int hash_set_deadline(struct entry *hash, struct bytes field, int64_t deadline_ms, int64_t now_ms);
+int hash_set_deadline(struct entry *hash, struct element_name field, int64_t deadline_ms,
+                      int64_t now_ms);
 
 /* Takes a field's deadline away. 0, -ENOENT when absent, -ENODATA when it had none. */
-int hash_persist(struct entry *hash, struct bytes field, int64_t now_ms);
+int hash_persist(struct entry *hash, struct element_name field, int64_t now_ms);
 
 /* Whether any field, expired or not, has a deadline. */
 bool hash_has_deadlines(const struct entry *hash);

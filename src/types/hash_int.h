@@ -2,12 +2,12 @@
  * the table (hash_table.c) behind one set of functions (hash.c). The contracts are those of
  * types/hash.h where names match.
  *
- *     ENTRY_PACK        word -> pack: field, value, field, value ...
+ *     ENTRY_PACK        word -> packmap of field, value
  *
  *     ENTRY_TIMED_PACK  word -> +------------+---------------+--------+
- *                               | due word 8 | earliest ms 8 | pack 8 |   24 bytes
+ *                               | due word 8 | earliest ms 8 | map 8  |   24 bytes
  *                               +------------+---------------+--------+
- *                               pack -> field, value, deadline ... (deadline 0: none)
+ *                               map -> packmap of field, value, deadline (0: none)
  *
  *     ENTRY_TABLE       word -> struct hash_table: dict of ENTRY_ELEMENT entries, whose value is
  *                               ENTRY_INLINE, ENTRY_INTEGER or ENTRY_BLOB
@@ -25,18 +25,18 @@
 
 #include "ds/dict.h"
 #include "ds/due.h"
-#include "ds/pack.h"
+#include "ds/packmap.h"
 #include "types/hash.h"
 
 struct hash_timed {
     uint64_t due_word; /* the owner's, see hash_due_word */
     int64_t earliest_ms;
-    struct pack *pack;
+    struct packmap *map;
 };
 _Static_assert(sizeof(struct hash_timed) == 24, "a timed pack's header is 24 bytes");
 
 struct hash_table {
-    struct dict dict;
+    struct dict dict;  /* first: see ds/element_name.h */
     struct due *due;   /* NULL until the first deadline */
     uint64_t due_word; /* the owner's, see hash_due_word */
     int64_t clean_ms;
@@ -62,15 +62,15 @@ static inline int64_t hash_deadline_held(int64_t deadline_ms) {
 
 size_t hash_packed_length(const struct entry *hash, int64_t now_ms);
 bool hash_packed_is_empty(const struct entry *hash);
-bool hash_packed_get(const struct entry *hash, struct bytes field, int64_t now_ms,
+bool hash_packed_get(const struct entry *hash, struct element_name field, int64_t now_ms,
                      struct hash_value *value);
-int64_t hash_packed_deadline(const struct entry *hash, struct bytes field, int64_t now_ms);
+int64_t hash_packed_deadline(const struct entry *hash, struct element_name field, int64_t now_ms);
 /* Like hash_set; -E2BIG when the hash has to become a table for it. Leaves write->blob alone. */
 int hash_packed_set(struct entry *hash, const struct hash_options *limits,
                     const struct hash_write *write, int64_t now_ms);
-bool hash_packed_delete(struct entry *hash, struct bytes field, int64_t now_ms);
+bool hash_packed_delete(struct entry *hash, struct element_name field, int64_t now_ms);
 /* A deadline of 0 takes it away: -ENODATA when there was none. */
-int hash_packed_set_deadline(struct entry *hash, struct bytes field, int64_t deadline_ms,
+int hash_packed_set_deadline(struct entry *hash, struct element_name field, int64_t deadline_ms,
                              int64_t now_ms);
 size_t hash_packed_expire_due(struct entry *hash, int64_t now_ms, size_t max, bool *done);
 void hash_packed_visit(const struct entry *hash, int64_t now_ms, hash_visit_fn visit,
@@ -87,13 +87,13 @@ void hash_packed_validate(const struct entry *hash);
 int hash_become_table(struct entry *hash, int64_t now_ms);
 
 size_t hash_table_length(const struct entry *hash, int64_t now_ms);
-bool hash_table_get(const struct entry *hash, struct bytes field, int64_t now_ms,
+bool hash_table_get(const struct entry *hash, struct element_name field, int64_t now_ms,
                     struct hash_value *value);
-int64_t hash_table_deadline(const struct entry *hash, struct bytes field, int64_t now_ms);
+int64_t hash_table_deadline(const struct entry *hash, struct element_name field, int64_t now_ms);
 int hash_table_set(struct entry *hash, const struct hash_write *write, int64_t now_ms);
-bool hash_table_delete(struct entry *hash, struct bytes field, int64_t now_ms);
+bool hash_table_delete(struct entry *hash, struct element_name field, int64_t now_ms);
 /* A deadline of 0 takes it away: -ENODATA when there was none. */
-int hash_table_set_deadline(struct entry *hash, struct bytes field, int64_t deadline_ms,
+int hash_table_set_deadline(struct entry *hash, struct element_name field, int64_t deadline_ms,
                             int64_t now_ms);
 int64_t hash_table_next_deadline(const struct entry *hash);
 size_t hash_table_expire_due(struct entry *hash, int64_t now_ms, size_t max, bool *done);

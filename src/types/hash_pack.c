@@ -1,8 +1,8 @@
-/* hash_pack: a small hash as a pack of pairs, or of triples once a field has a deadline.
+/* hash_pack: a small hash as a packmap of pairs, or of triples once a field has a deadline.
  *
- * Both are handled here as one thing, a pack in which every field is followed by its value and,
- * if the width is 3, by its deadline. The triple costs a byte for a field without a deadline and
- * nine for one with a deadline. */
+ * Both are handled here as one thing: records of a field, its value and, if there are three, its
+ * deadline. The triple costs a byte for a field without a deadline and seven for one with a
+ * deadline. */
 #include "types/hash_int.h"
 
 #include <errno.h>
@@ -14,70 +14,64 @@
 #define NO_DEADLINE 0
 #define NEVER       INT64_MAX
 
-/* Overhead of one element at most, see ds/pack.c; the width of a deadline with it. */
-#define ELEMENT_OVERHEAD 10
+/* Items of a record. */
+enum { FIELD, VALUE, DEADLINE };
 
 /* A packed hash, taken apart. */
 struct packed {
-    struct pack *pack;
+    struct packmap *map;
     struct hash_timed *timed; /* NULL: pairs */
-    unsigned width;           /* elements a field: 2 or 3 */
 };
 
 static struct packed packed_of(const struct entry *hash) {
-    struct packed packed = {.width = 2};
+    struct packed packed = {.timed = NULL};
     if (entry_encoding(hash) == ENTRY_TIMED_PACK) {
         packed.timed = entry_pointer(hash);
-        packed.pack = packed.timed->pack;
-        packed.width = 3;
+        packed.map = packed.timed->map;
     } else {
-        packed.pack = entry_pointer(hash);
+        packed.map = entry_pointer(hash);
     }
     return packed;
 }
 
-/* Puts the pack back where it was taken from, since edits move it. */
+/* Puts the map back where it was taken from, since edits move it. */
 static void packed_put(struct entry *hash, const struct packed *packed) {
     if (packed->timed != NULL) {
-        packed->timed->pack = packed->pack;
+        packed->timed->map = packed->map;
     } else {
-        entry_set_pointer(hash, packed->pack);
+        entry_set_pointer(hash, packed->map);
     }
 }
 
 static size_t packed_count(const struct packed *packed) {
-    return pack_count(packed->pack) / packed->width;
-}
-
-/* Where the deadline of the field at `at` stands. Only in triples. */
-static pack_at deadline_at(const struct packed *packed, pack_at at) {
-    return pack_next(packed->pack, pack_next(packed->pack, at));
+    return packmap_count(packed->map);
 }
 
 /* The deadline of the field at `at`, NEVER for none. */
-static int64_t field_deadline(const struct packed *packed, pack_at at) {
+static int64_t field_deadline(const struct packed *packed, packmap_at at) {
     if (packed->timed == NULL) {
         return NEVER;
     }
-    struct pack_item item;
-    pack_get(packed->pack, deadline_at(packed, at), &item);
-    return item.integer == NO_DEADLINE ? NEVER : item.integer;
+    int64_t deadline_ms = packmap_integer(packed->map, at, DEADLINE);
+    return deadline_ms == NO_DEADLINE ? NEVER : deadline_ms;
 }
 
-static pack_at next_field(const struct packed *packed, pack_at at) {
-    for (unsigned i = 0; i < packed->width; i++) {
-        at = pack_next(packed->pack, at);
+static packmap_at next_field(const struct packed *packed, packmap_at at) {
+    return packmap_next(packed->map, at);
+}
+
+/* The hash of the field's name is used where it is known, but not worked out for a few fields. */
+static packmap_at find_any(const struct packed *packed, const struct element_name *field) {
+    if (field->hash != 0) {
+        return packmap_find_hashed(packed->map, field->text, field->hash);
     }
-    return at;
-}
-
-static pack_at find_any(const struct packed *packed, struct bytes field) {
-    return pack_find(packed->pack, pack_first(packed->pack), field, packed->width);
+    return packmap_find(packed->map, field->text);
 }
 
 /* Position of a field that is not expired; 0 when absent. */
-static pack_at find_live(const struct packed *packed, struct bytes field, int64_t now_ms) {
-    pack_at at = find_any(packed, field);
+static packmap_at find_live(const struct packed *packed, const struct element_name *field,
+                            int64_t now_ms) {
+    packmap_at at = find_any(packed, field);
     return at != 0 && field_deadline(packed, at) <= now_ms ? 0 : at;
 }
 
@@ -87,7 +81,7 @@ static bool may_have_expired(const struct packed *packed, int64_t now_ms) {
 
 static void find_earliest(struct packed *packed) {
     int64_t earliest_ms = NEVER;
-    for (pack_at at = pack_first(packed->pack); at != 0; at = next_field(packed, at)) {
+    for (packmap_at at = packmap_first(packed->map); at != 0; at = next_field(packed, at)) {
         int64_t deadline_ms = field_deadline(packed, at);
         if (deadline_ms < earliest_ms) {
             earliest_ms = deadline_ms;
@@ -114,7 +108,7 @@ size_t hash_packed_length(const struct entry *hash, int64_t now_ms) {
         return packed_count(&packed);
     }
     size_t count = 0;
-    for (pack_at at = pack_first(packed.pack); at != 0; at = next_field(&packed, at)) {
+    for (packmap_at at = packmap_first(packed.map); at != 0; at = next_field(&packed, at)) {
         count += field_deadline(&packed, at) > now_ms;
     }
     return count;
@@ -122,24 +116,24 @@ size_t hash_packed_length(const struct entry *hash, int64_t now_ms) {
 
 bool hash_packed_is_empty(const struct entry *hash) {
     struct packed packed = packed_of(hash);
-    return pack_count(packed.pack) == 0;
+    return packmap_count(packed.map) == 0;
 }
 
-bool hash_packed_get(const struct entry *hash, struct bytes field, int64_t now_ms,
+bool hash_packed_get(const struct entry *hash, struct element_name field, int64_t now_ms,
                      struct hash_value *value) {
     struct packed packed = packed_of(hash);
-    pack_at at = find_live(&packed, field, now_ms);
+    packmap_at at = find_live(&packed, &field, now_ms);
     if (at == 0) {
         return false;
     }
     value->blob = NULL;
-    value->text = pack_text(packed.pack, pack_next(packed.pack, at), value->scratch);
+    value->text = packmap_text(packed.map, at, VALUE, value->scratch);
     return true;
 }
 
-int64_t hash_packed_deadline(const struct entry *hash, struct bytes field, int64_t now_ms) {
+int64_t hash_packed_deadline(const struct entry *hash, struct element_name field, int64_t now_ms) {
     struct packed packed = packed_of(hash);
-    pack_at at = find_live(&packed, field, now_ms);
+    packmap_at at = find_live(&packed, &field, now_ms);
     if (at == 0) {
         return HASH_NO_FIELD;
     }
@@ -147,88 +141,82 @@ int64_t hash_packed_deadline(const struct entry *hash, struct bytes field, int64
     return deadline_ms == NEVER ? ENTRY_NO_DEADLINE : deadline_ms;
 }
 
+static void append(struct packed *packed, struct bytes field, struct bytes value,
+                   int64_t deadline_ms) {
+    struct packmap_item items[] = {
+        [FIELD] = packmap_of_text(field),
+        [VALUE] = packmap_of_text(value),
+        [DEADLINE] = packmap_of_integer(deadline_ms == NEVER ? NO_DEADLINE : deadline_ms),
+    };
+    packed->map = packmap_append(packed->map, items);
+    deadline_changed(packed, NEVER, deadline_ms);
+}
+
 /* Turns pairs into triples. */
 static void become_timed(struct entry *hash) {
-    struct packed packed = packed_of(hash);
-    if (packed.timed != NULL) {
+    struct packed pairs = packed_of(hash);
+    if (pairs.timed != NULL) {
         return;
     }
-    char scratch[NUM_I64_SIZE];
-    struct pack *triples = pack_new();
-    pack_at at = pack_first(packed.pack);
-    while (at != 0) {
-        for (unsigned i = 0; i < 2; i++) {
-            triples = pack_append(triples, pack_text(packed.pack, at, scratch));
-            at = pack_next(packed.pack, at);
-        }
-        triples = pack_append_integer(triples, NO_DEADLINE);
-    }
-    pack_free(packed.pack);
     struct hash_timed *timed = mem_alloc(MEM_DATA, sizeof *timed);
-    *timed = (struct hash_timed){.earliest_ms = NEVER, .pack = triples};
+    *timed = (struct hash_timed){.earliest_ms = NEVER, .map = packmap_new(DEADLINE + 1)};
+    struct packed triples = {.map = timed->map, .timed = timed};
+    char field[NUM_I64_SIZE];
+    char value[NUM_I64_SIZE];
+    for (packmap_at at = packmap_first(pairs.map); at != 0; at = next_field(&pairs, at)) {
+        append(&triples, packmap_text(pairs.map, at, FIELD, field),
+               packmap_text(pairs.map, at, VALUE, value), NEVER);
+    }
+    packmap_free(pairs.map);
+    timed->map = triples.map;
     hash_become(hash, ENTRY_TIMED_PACK, timed);
 }
 
-/* Whether the pack stays within the limits with this field set; `is_new`: it comes on top. */
+/* Whether the map stays within the limits with this field set; `is_new`: it comes on top. */
 static bool fits(const struct packed *packed, const struct hash_options *limits,
                  const struct hash_write *write, bool is_new) {
     uint64_t size_max = (uint64_t)limits->pack_value_max;
     uint64_t count_max = (uint64_t)limits->pack_entries_max;
-    if (write->field.size > size_max || write->value.size > size_max ||
+    if (write->field.text.size > size_max || write->value.size > size_max ||
         packed_count(packed) + is_new > count_max) {
         return false;
     }
-    size_t more = write->value.size + 3 * ELEMENT_OVERHEAD;
-    more += is_new ? write->field.size : 0;
-    /* Neither sum overflows: all the sizes are those of memory that is there. */
-    size_t timed = write->deadline_ms >= 0 && packed->timed == NULL ? packed_count(packed) : 0;
-    return pack_size(packed->pack) + more + timed <= HASH_PACK_SIZE_MAX;
-}
-
-static void append(struct packed *packed, const struct hash_write *write) {
-    packed->pack = pack_append(packed->pack, write->field);
-    packed->pack = pack_append(packed->pack, write->value);
-    if (packed->timed != NULL) {
-        int64_t deadline_ms =
-            write->deadline_ms < 0 ? NO_DEADLINE : hash_deadline_held(write->deadline_ms);
-        packed->pack = pack_append_integer(packed->pack, deadline_ms);
-        deadline_changed(packed, NEVER, deadline_ms == NO_DEADLINE ? NEVER : deadline_ms);
-    }
+    /* The sum does not overflow: the sizes are those of memory that is there. */
+    return packmap_fits(packed->map, write->value.size + (is_new ? write->field.text.size : 0));
 }
 
 /* Writes the deadline of the field at `at`; NEVER for none. */
-static void write_deadline(struct packed *packed, pack_at at, int64_t deadline_ms) {
+static void write_deadline(struct packed *packed, packmap_at at, int64_t deadline_ms) {
     if (packed->timed == NULL) {
         return;
     }
     int64_t old_ms = field_deadline(packed, at);
-    pack_at place = deadline_at(packed, at);
-    packed->pack = pack_replace_integer(packed->pack, &place,
-                                        deadline_ms == NEVER ? NO_DEADLINE : deadline_ms);
+    struct packmap_item item = packmap_of_integer(deadline_ms == NEVER ? NO_DEADLINE : deadline_ms);
+    packed->map = packmap_replace(packed->map, &at, DEADLINE, &item);
     deadline_changed(packed, old_ms, deadline_ms);
 }
 
 int hash_packed_set(struct entry *hash, const struct hash_options *limits,
                     const struct hash_write *write, int64_t now_ms) {
     struct packed packed = packed_of(hash);
-    pack_at at = find_any(&packed, write->field);
+    packmap_at at = find_any(&packed, &write->field);
     if (!fits(&packed, limits, write, at == 0)) {
         return -E2BIG;
     }
     if (write->deadline_ms >= 0 && packed.timed == NULL) {
         become_timed(hash);
         packed = packed_of(hash);
-        at = at == 0 ? 0 : find_any(&packed, write->field);
+        at = at == 0 ? 0 : find_any(&packed, &write->field);
     }
     if (at == 0) {
-        append(&packed, write);
+        append(&packed, write->field.text, write->value,
+               write->deadline_ms < 0 ? NEVER : hash_deadline_held(write->deadline_ms));
         packed_put(hash, &packed);
         return 1;
     }
-    int64_t old_ms = field_deadline(&packed, at);
-    bool was_there = old_ms > now_ms;
-    pack_at value_at = pack_next(packed.pack, at);
-    packed.pack = pack_replace(packed.pack, &value_at, write->value);
+    bool was_there = field_deadline(&packed, at) > now_ms;
+    struct packmap_item value = packmap_of_text(write->value);
+    packed.map = packmap_replace(packed.map, &at, VALUE, &value);
     if (write->deadline_ms >= 0) {
         write_deadline(&packed, at, hash_deadline_held(write->deadline_ms));
     } else if (write->deadline_ms == ENTRY_NO_DEADLINE || !was_there) {
@@ -239,13 +227,13 @@ int hash_packed_set(struct entry *hash, const struct hash_options *limits,
 }
 
 /* Takes the field at *at out; *at is the next one then. */
-static void remove_field(struct packed *packed, pack_at *at) {
-    packed->pack = pack_remove(packed->pack, at, packed->width);
+static void remove_field(struct packed *packed, packmap_at *at) {
+    packed->map = packmap_remove(packed->map, at, 1);
 }
 
-bool hash_packed_delete(struct entry *hash, struct bytes field, int64_t now_ms) {
+bool hash_packed_delete(struct entry *hash, struct element_name field, int64_t now_ms) {
     struct packed packed = packed_of(hash);
-    pack_at at = find_live(&packed, field, now_ms);
+    packmap_at at = find_live(&packed, &field, now_ms);
     if (at == 0) {
         return false;
     }
@@ -256,10 +244,10 @@ bool hash_packed_delete(struct entry *hash, struct bytes field, int64_t now_ms) 
     return true;
 }
 
-int hash_packed_set_deadline(struct entry *hash, struct bytes field, int64_t deadline_ms,
+int hash_packed_set_deadline(struct entry *hash, struct element_name field, int64_t deadline_ms,
                              int64_t now_ms) {
     struct packed packed = packed_of(hash);
-    pack_at at = find_live(&packed, field, now_ms);
+    packmap_at at = find_live(&packed, &field, now_ms);
     if (at == 0) {
         return -ENOENT;
     }
@@ -271,7 +259,7 @@ int hash_packed_set_deadline(struct entry *hash, struct bytes field, int64_t dea
     } else {
         become_timed(hash);
         packed = packed_of(hash);
-        write_deadline(&packed, find_any(&packed, field), hash_deadline_held(deadline_ms));
+        write_deadline(&packed, find_any(&packed, &field), hash_deadline_held(deadline_ms));
     }
     packed_put(hash, &packed);
     return 0;
@@ -284,7 +272,7 @@ size_t hash_packed_expire_due(struct entry *hash, int64_t now_ms, size_t max, bo
         return 0;
     }
     size_t removed = 0;
-    pack_at at = pack_first(packed.pack);
+    packmap_at at = packmap_first(packed.map);
     while (at != 0) {
         if (field_deadline(&packed, at) > now_ms) {
             at = next_field(&packed, at);
@@ -301,13 +289,14 @@ size_t hash_packed_expire_due(struct entry *hash, int64_t now_ms, size_t max, bo
     return removed;
 }
 
-static void visit_at(const struct packed *packed, pack_at at, hash_visit_fn visit, void *context) {
+static void visit_at(const struct packed *packed, packmap_at at, hash_visit_fn visit,
+                     void *context) {
     char name_scratch[NUM_I64_SIZE];
     char value_scratch[NUM_I64_SIZE];
     int64_t deadline_ms = field_deadline(packed, at);
     struct hash_field field = {
-        .name = pack_text(packed->pack, at, name_scratch),
-        .value = pack_text(packed->pack, pack_next(packed->pack, at), value_scratch),
+        .name = packmap_text(packed->map, at, FIELD, name_scratch),
+        .value = packmap_text(packed->map, at, VALUE, value_scratch),
         .deadline_ms = deadline_ms == NEVER ? ENTRY_NO_DEADLINE : deadline_ms,
     };
     visit(context, &field);
@@ -316,16 +305,24 @@ static void visit_at(const struct packed *packed, pack_at at, hash_visit_fn visi
 void hash_packed_visit(const struct entry *hash, int64_t now_ms, hash_visit_fn visit,
                        void *context) {
     struct packed packed = packed_of(hash);
-    for (pack_at at = pack_first(packed.pack); at != 0; at = next_field(&packed, at)) {
+    for (packmap_at at = packmap_first(packed.map); at != 0; at = next_field(&packed, at)) {
         if (field_deadline(&packed, at) > now_ms) {
             visit_at(&packed, at, visit, context);
         }
     }
 }
 
-/* Notes where the fields are that are not expired, since reaching them one by one would be
- * walking the pack once for each; then draws from these. The list is bounded by
- * HASH_PACK_SIZE_MAX. */
+/* Visits fields drawn from all, none of which is expired. */
+static void visit_any(const struct packed *packed, struct random *random, size_t count,
+                      hash_visit_fn visit, void *context) {
+    for (size_t i = 0; i < count; i++) {
+        size_t index = random_below(random, packed_count(packed));
+        visit_at(packed, packmap_seek(packed->map, (int64_t)index), visit, context);
+    }
+}
+
+/* Where fields shall be different, or may be expired, notes where those are that can be drawn, and
+ * draws from these. The list is bounded by HASH_PACK_SIZE_MAX. */
 size_t hash_packed_random(const struct entry *hash, int64_t now_ms, struct random *random,
                           size_t count, bool distinct, hash_visit_fn visit, void *context) {
     struct packed packed = packed_of(hash);
@@ -333,9 +330,13 @@ size_t hash_packed_random(const struct entry *hash, int64_t now_ms, struct rando
     if (capacity == 0 || count == 0) {
         return 0;
     }
-    pack_at *places = mem_alloc(MEM_OTHER, capacity * sizeof *places);
+    if (!may_have_expired(&packed, now_ms) && (!distinct || count == 1)) {
+        visit_any(&packed, random, count, visit, context);
+        return count;
+    }
+    packmap_at *places = mem_alloc(MEM_OTHER, capacity * sizeof *places);
     size_t live = 0;
-    for (pack_at at = pack_first(packed.pack); at != 0; at = next_field(&packed, at)) {
+    for (packmap_at at = packmap_first(packed.map); at != 0; at = next_field(&packed, at)) {
         if (field_deadline(&packed, at) > now_ms) {
             places[live++] = at;
         }
@@ -347,7 +348,7 @@ size_t hash_packed_random(const struct entry *hash, int64_t now_ms, struct rando
         if (distinct) {
             /* One step of a shuffle (Fisher and Yates): what has been drawn stands in front. */
             size_t other = i + random_below(random, live - i);
-            pack_at drawn = places[other];
+            packmap_at drawn = places[other];
             places[other] = places[i];
             visit_at(&packed, drawn, visit, context);
         } else {
@@ -360,10 +361,10 @@ size_t hash_packed_random(const struct entry *hash, int64_t now_ms, struct rando
 
 void hash_packed_copy(const struct entry *hash, struct entry_shape *copy) {
     struct packed packed = packed_of(hash);
-    void *value = pack_copy(packed.pack);
+    void *value = packmap_copy(packed.map);
     if (packed.timed != NULL) {
         struct hash_timed *timed = mem_alloc(MEM_DATA, sizeof *timed);
-        *timed = (struct hash_timed){.earliest_ms = packed.timed->earliest_ms, .pack = value};
+        *timed = (struct hash_timed){.earliest_ms = packed.timed->earliest_ms, .map = value};
         value = timed;
     }
     copy->encoding = entry_encoding(hash);
@@ -372,7 +373,7 @@ void hash_packed_copy(const struct entry *hash, struct entry_shape *copy) {
 
 void hash_packed_free(struct entry *hash) {
     struct packed packed = packed_of(hash);
-    pack_free(packed.pack);
+    packmap_free(packed.map);
     if (packed.timed != NULL) {
         mem_free(MEM_DATA, packed.timed, sizeof *packed.timed);
     }
@@ -380,7 +381,7 @@ void hash_packed_free(struct entry *hash) {
 
 void hash_packed_settle(struct entry *hash, struct sparse_tally *tally) {
     struct packed packed = packed_of(hash);
-    packed.pack = pack_settle(packed.pack, tally);
+    packed.map = packmap_settle(packed.map, tally);
     if (packed.timed != NULL) {
         packed.timed = sparse_settle(packed.timed, sizeof *packed.timed, tally);
         entry_set_pointer(hash, packed.timed);
@@ -391,24 +392,24 @@ void hash_packed_settle(struct entry *hash, struct sparse_tally *tally) {
 size_t hash_packed_footprint(const struct entry *hash) {
     struct packed packed = packed_of(hash);
     size_t timed = packed.timed != NULL ? mem_class(sizeof *packed.timed) : 0;
-    return pack_footprint(packed.pack) + timed;
+    return packmap_footprint(packed.map) + timed;
 }
 
 void hash_packed_validate(const struct entry *hash) {
     struct packed packed = packed_of(hash);
-    check(pack_validate(packed.pack));
-    check(pack_count(packed.pack) % packed.width == 0);
+    check(packmap_validate(packed.map, packmap_size(packed.map)));
+    check(packmap_width(packed.map) == (packed.timed != NULL ? DEADLINE + 1 : VALUE + 1));
     int64_t earliest_ms = NEVER;
     char scratch[NUM_I64_SIZE];
-    for (pack_at at = pack_first(packed.pack); at != 0; at = next_field(&packed, at)) {
-        check(find_any(&packed, pack_text(packed.pack, at, scratch)) == at);
+    for (packmap_at at = packmap_first(packed.map); at != 0; at = next_field(&packed, at)) {
+        check(packmap_find(packed.map, packmap_text(packed.map, at, FIELD, scratch)) == at);
+        if (packed.timed != NULL) {
+            struct packmap_item item;
+            packmap_get(packed.map, at, DEADLINE, &item);
+            check(item.kind == PACKMAP_INTEGER && item.integer >= 0);
+        }
         int64_t deadline_ms = field_deadline(&packed, at);
         earliest_ms = deadline_ms < earliest_ms ? deadline_ms : earliest_ms;
-        if (packed.timed != NULL) {
-            struct pack_item item;
-            pack_get(packed.pack, deadline_at(&packed, at), &item);
-            check(item.is_integer && item.integer >= 0);
-        }
     }
     check(packed.timed == NULL || packed.timed->earliest_ms == earliest_ms);
 }

@@ -97,15 +97,16 @@ struct place {
     struct entry *element;
 };
 
-static struct place find(const struct hash_table *table, struct bytes field) {
-    struct place place = {.hash = dict_hash(&table->dict, field)};
-    place.slot = dict_find(&table->dict, place.hash, field.at, field.size);
+static struct place find(const struct hash_table *table, struct element_name field) {
+    struct place place = {.hash = element_name_hash(&field)};
+    place.slot = dict_find(&table->dict, place.hash, field.text.at, field.text.size);
     place.element = place.slot != NULL ? dict_slot_entry(*place.slot) : NULL;
     return place;
 }
 
 /* The entry of a field that is not expired, or NULL. */
-static struct entry *find_live(const struct hash_table *table, struct bytes field, int64_t now_ms) {
+static struct entry *find_live(const struct hash_table *table, struct element_name field,
+                               int64_t now_ms) {
     struct entry *e = find(table, field).element;
     return e != NULL && !is_expired(e, now_ms) ? e : NULL;
 }
@@ -242,7 +243,7 @@ int hash_table_set(struct entry *hash, const struct hash_write *write, int64_t n
     if (place.element != NULL) {
         is_done = overwrite(table, &place, &shape);
     } else {
-        place.element = entry_try_new(write->field, &shape);
+        place.element = entry_try_new(write->field.text, &shape);
         is_done = place.element != NULL;
         if (is_done) {
             dict_insert(&table->dict, place.hash, place.element);
@@ -258,7 +259,7 @@ int hash_table_set(struct entry *hash, const struct hash_write *write, int64_t n
     return was_there ? 0 : 1;
 }
 
-bool hash_table_delete(struct entry *hash, struct bytes field, int64_t now_ms) {
+bool hash_table_delete(struct entry *hash, struct element_name field, int64_t now_ms) {
     struct hash_table *table = hash_table_of(hash);
     struct place place = find(table, field);
     if (place.element == NULL || is_expired(place.element, now_ms)) {
@@ -285,7 +286,7 @@ static void read_value(const struct entry *e, struct bytes *text, struct blob **
     }
 }
 
-bool hash_table_get(const struct entry *hash, struct bytes field, int64_t now_ms,
+bool hash_table_get(const struct entry *hash, struct element_name field, int64_t now_ms,
                     struct hash_value *value) {
     const struct entry *e = find_live(hash_table_of(hash), field, now_ms);
     if (e == NULL) {
@@ -295,12 +296,12 @@ bool hash_table_get(const struct entry *hash, struct bytes field, int64_t now_ms
     return true;
 }
 
-int64_t hash_table_deadline(const struct entry *hash, struct bytes field, int64_t now_ms) {
+int64_t hash_table_deadline(const struct entry *hash, struct element_name field, int64_t now_ms) {
     const struct entry *e = find_live(hash_table_of(hash), field, now_ms);
     return e != NULL ? deadline_of(e) : HASH_NO_FIELD;
 }
 
-int hash_table_set_deadline(struct entry *hash, struct bytes field, int64_t deadline_ms,
+int hash_table_set_deadline(struct entry *hash, struct element_name field, int64_t deadline_ms,
                             int64_t now_ms) {
     struct hash_table *table = hash_table_of(hash);
     struct place place = find(table, field);

@@ -142,7 +142,8 @@ static struct entry *put(struct fixture *fixture, int number, int version, int64
     for (int i = 0; i < field_count(version); i++) {
         char field[16];
         struct hash_write write = {
-            .field = bytes_of(field, (size_t)snprintf(field, sizeof field, "f%d", i)),
+            .field =
+                element_name_of(bytes_of(field, (size_t)snprintf(field, sizeof field, "f%d", i))),
             .value = text_of(number, version + i % 6),
             .deadline_ms = field_has_deadline(version, i) ? fixture->clock.now_ms + FAR_MS
                                                           : ENTRY_NO_DEADLINE};
@@ -159,9 +160,9 @@ static void check_hash(struct fixture *fixture, const struct entry *hash, int nu
         char field[16];
         struct bytes name = bytes_of(field, (size_t)snprintf(field, sizeof field, "f%d", i));
         struct hash_value value;
-        assert_true(hash_get(hash, name, now_ms, &value));
+        assert_true(hash_get(hash, element_name_of(name), now_ms, &value));
         assert_true(bytes_equal(value.text, text_of(number, version + i % 6)));
-        assert_int_equal(hash_deadline(hash, name, now_ms) != ENTRY_NO_DEADLINE,
+        assert_int_equal(hash_deadline(hash, element_name_of(name), now_ms) != ENTRY_NO_DEADLINE,
                          field_has_deadline(version, i));
     }
 }

@@ -350,10 +350,10 @@ static void test_databases_and_types(void **state) {
         assert_non_null(hash);
         for (int field = 0; field < i; field++) {
             char name[16];
-            struct hash_write write = {
-                .field = bytes_of(name, (size_t)snprintf(name, sizeof name, "%d", field)),
-                .value = bytes_text("value"),
-                .deadline_ms = ENTRY_NO_DEADLINE};
+            struct hash_write write = {.field = element_name_of(bytes_of(
+                                           name, (size_t)snprintf(name, sizeof name, "%d", field))),
+                                       .value = bytes_text("value"),
+                                       .deadline_ms = ENTRY_NO_DEADLINE};
             assert_int_equal(hash_set(hash, &keyspace->hash_options, &write, START_MS), 1);
         }
     }

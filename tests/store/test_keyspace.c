@@ -141,10 +141,10 @@ static struct entry *make_hash(struct fixture *fixture, const char *name, int co
     assert_non_null(hash);
     for (int i = 0; i < count; i++) {
         char field[16];
-        struct hash_write write = {
-            .field = bytes_of(field, (size_t)snprintf(field, sizeof field, "%d", i)),
-            .value = bytes_text("value"),
-            .deadline_ms = ENTRY_NO_DEADLINE};
+        struct hash_write write = {.field = element_name_of(bytes_of(
+                                       field, (size_t)snprintf(field, sizeof field, "%d", i))),
+                                   .value = bytes_text("value"),
+                                   .deadline_ms = ENTRY_NO_DEADLINE};
         assert_int_equal(
             hash_set(hash, &fixture->keyspace.hash_options, &write, fixture->clock.now_ms), 1);
     }
@@ -157,7 +157,8 @@ static void expire_field(struct fixture *fixture, const char *name, const char *
     struct key key = key_in(fixture, 0, name);
     struct entry *hash = keyspace_write(&fixture->keyspace, &key);
     assert_non_null(hash);
-    assert_int_equal(hash_set_deadline(hash, bytes_text(field), deadline_ms, fixture->clock.now_ms),
+    assert_int_equal(hash_set_deadline(hash, element_name_of(bytes_text(field)), deadline_ms,
+                                       fixture->clock.now_ms),
                      0);
     keyspace_field_deadline_changed(&fixture->keyspace, &key, hash);
     keyspace_validate(&fixture->keyspace);
@@ -425,7 +426,7 @@ static void test_fields_persist(void **state) {
         struct key key = key_in(fixture, 0, "h");
         expire_field(fixture, "h", "2", START_MS + 1000);
         struct entry *hash = keyspace_write(keyspace, &key);
-        assert_int_equal(hash_persist(hash, bytes_text("2"), START_MS), 0);
+        assert_int_equal(hash_persist(hash, element_name_of(bytes_text("2")), START_MS), 0);
         keyspace_field_deadline_changed(keyspace, &key, hash);
         keyspace_validate(keyspace);
         assert_int_equal(keyspace->databases[0].field_deadlines.size, 0);

@@ -34,8 +34,9 @@ static void free_hash(struct entry *hash) {
 
 static int set(struct entry *hash, const struct hash_options *limits, const char *field,
                const char *value) {
-    struct hash_write write = {
-        .field = bytes_text(field), .value = bytes_text(value), .deadline_ms = ENTRY_NO_DEADLINE};
+    struct hash_write write = {.field = element_name_of(bytes_text(field)),
+                               .value = bytes_text(value),
+                               .deadline_ms = ENTRY_NO_DEADLINE};
     return hash_set(hash, limits, &write, NOW);
 }
 
@@ -43,12 +44,12 @@ static void assert_value(const struct entry *hash, const char *field, const char
                          int64_t now_ms) {
     struct hash_value value;
     if (expected == NULL) {
-        assert_false(hash_get(hash, bytes_text(field), now_ms, &value));
-        assert_false(hash_exists(hash, bytes_text(field), now_ms));
+        assert_false(hash_get(hash, element_name_of(bytes_text(field)), now_ms, &value));
+        assert_false(hash_exists(hash, element_name_of(bytes_text(field)), now_ms));
         return;
     }
-    assert_true(hash_get(hash, bytes_text(field), now_ms, &value));
-    assert_true(hash_exists(hash, bytes_text(field), now_ms));
+    assert_true(hash_get(hash, element_name_of(bytes_text(field)), now_ms, &value));
+    assert_true(hash_exists(hash, element_name_of(bytes_text(field)), now_ms));
     assert_int_equal(value.text.size, strlen(expected));
     assert_memory_equal(value.text.at, expected, value.text.size);
 }
@@ -66,10 +67,11 @@ static void test_empty(void **state) {
     assert_int_equal(hash_length(hash, NOW), 0);
     assert_true(hash_is_empty(hash));
     assert_value(hash, "", NULL, NOW);
-    assert_false(hash_delete(hash, bytes_text("a"), NOW));
+    assert_false(hash_delete(hash, element_name_of(bytes_text("a")), NOW));
     assert_int_equal(hash_next_deadline(hash), ENTRY_NO_DEADLINE);
     assert_null(hash_due_word(hash));
-    assert_int_equal(hash_set_deadline(hash, bytes_text("a"), NOW + 1, NOW), -ENOENT);
+    assert_int_equal(hash_set_deadline(hash, element_name_of(bytes_text("a")), NOW + 1, NOW),
+                     -ENOENT);
     assert_string_equal(hash_encoding_name(hash), "listpack");
     struct random random;
     random_init(&random, 1);
@@ -159,7 +161,7 @@ static void test_value_forms(void **state) {
         assert_int_equal(set(hash, &no_packs, "f", text), 0);
         assert_value(hash, "f", text, NOW);
         struct hash_value value;
-        assert_true(hash_get(hash, bytes_text("f"), NOW, &value));
+        assert_true(hash_get(hash, element_name_of(bytes_text("f")), NOW, &value));
         assert_int_equal(value.blob != NULL, sizes[i] > ENTRY_INLINE_MAX);
         set(hash, &no_packs, "f", "-9223372036854775808");
         assert_value(hash, "f", "-9223372036854775808", NOW);
@@ -182,13 +184,13 @@ static void test_blobs_are_taken_over(void **state) {
         assert_non_null(blob);
         memset(blob->bytes, 'q', sizes[i]);
         blob->size = sizes[i];
-        struct hash_write write = {.field = bytes_text("f"),
+        struct hash_write write = {.field = element_name_of(bytes_text("f")),
                                    .value = blob_bytes(blob),
                                    .blob = blob,
                                    .deadline_ms = ENTRY_NO_DEADLINE};
         assert_int_equal(hash_set(hash, &defaults, &write, NOW), 1);
         struct hash_value value;
-        assert_true(hash_get(hash, bytes_text("f"), NOW, &value));
+        assert_true(hash_get(hash, element_name_of(bytes_text("f")), NOW, &value));
         assert_int_equal(value.text.size, sizes[i]);
         if (sizes[i] > ENTRY_INLINE_MAX) {
             assert_ptr_equal(value.blob, blob);
@@ -204,11 +206,11 @@ static void check_deadlines(const struct hash_options *limits, const char *encod
     set(hash, limits, "a", "1");
     set(hash, limits, "b", "two");
     set(hash, limits, "c", "3");
-    assert_int_equal(hash_set_deadline(hash, bytes_text("a"), NOW + 100, NOW), 0);
+    assert_int_equal(hash_set_deadline(hash, element_name_of(bytes_text("a")), NOW + 100, NOW), 0);
     assert_string_equal(hash_encoding_name(hash), encoding);
-    assert_int_equal(hash_deadline(hash, bytes_text("a"), NOW), NOW + 100);
-    assert_int_equal(hash_deadline(hash, bytes_text("b"), NOW), ENTRY_NO_DEADLINE);
-    assert_int_equal(hash_deadline(hash, bytes_text("d"), NOW), HASH_NO_FIELD);
+    assert_int_equal(hash_deadline(hash, element_name_of(bytes_text("a")), NOW), NOW + 100);
+    assert_int_equal(hash_deadline(hash, element_name_of(bytes_text("b")), NOW), ENTRY_NO_DEADLINE);
+    assert_int_equal(hash_deadline(hash, element_name_of(bytes_text("d")), NOW), HASH_NO_FIELD);
     assert_true(hash_next_deadline(hash) <= NOW + 100);
     assert_true(hash_next_deadline(hash) > NOW + 100 - 10000);
     assert_int_equal(*hash_due_word(hash), 0);
@@ -219,33 +221,37 @@ static void check_deadlines(const struct hash_options *limits, const char *encod
     assert_false(hash_is_empty(hash));
     assert_int_equal(hash_length(hash, NOW + 99), 3);
     assert_int_equal(hash_length(hash, NOW + 100), 2);
-    assert_false(hash_delete(hash, bytes_text("a"), NOW + 100));
-    assert_int_equal(hash_persist(hash, bytes_text("a"), NOW + 100), -ENOENT);
-    assert_int_equal(hash_set_deadline(hash, bytes_text("a"), NOW + 500, NOW + 100), -ENOENT);
+    assert_false(hash_delete(hash, element_name_of(bytes_text("a")), NOW + 100));
+    assert_int_equal(hash_persist(hash, element_name_of(bytes_text("a")), NOW + 100), -ENOENT);
+    assert_int_equal(
+        hash_set_deadline(hash, element_name_of(bytes_text("a")), NOW + 500, NOW + 100), -ENOENT);
 
     /* Set anew it is a new field, without the old deadline even if that is to be kept. */
-    struct hash_write write = {
-        .field = bytes_text("a"), .value = bytes_text("new"), .deadline_ms = HASH_KEEP_DEADLINE};
+    struct hash_write write = {.field = element_name_of(bytes_text("a")),
+                               .value = bytes_text("new"),
+                               .deadline_ms = HASH_KEEP_DEADLINE};
     assert_int_equal(hash_set(hash, limits, &write, NOW + 100), 1);
-    assert_int_equal(hash_deadline(hash, bytes_text("a"), NOW + 100), ENTRY_NO_DEADLINE);
+    assert_int_equal(hash_deadline(hash, element_name_of(bytes_text("a")), NOW + 100),
+                     ENTRY_NO_DEADLINE);
     assert_int_equal(hash_length(hash, NOW + 100), 3);
     bool done;
     assert_int_equal(hash_expire_due(hash, NOW + 100, 10, &done), 0);
     assert_true(done);
 
     /* A deadline far out is held as the latest there can be; removal is exact and sliced. */
-    assert_int_equal(hash_set_deadline(hash, bytes_text("c"), INT64_MAX, NOW), 0);
-    assert_int_equal(hash_deadline(hash, bytes_text("c"), NOW), ENTRY_DEADLINE_MAX);
-    hash_set_deadline(hash, bytes_text("a"), NOW + 200, NOW + 100);
-    hash_set_deadline(hash, bytes_text("b"), NOW + 201, NOW + 100);
+    assert_int_equal(hash_set_deadline(hash, element_name_of(bytes_text("c")), INT64_MAX, NOW), 0);
+    assert_int_equal(hash_deadline(hash, element_name_of(bytes_text("c")), NOW),
+                     ENTRY_DEADLINE_MAX);
+    hash_set_deadline(hash, element_name_of(bytes_text("a")), NOW + 200, NOW + 100);
+    hash_set_deadline(hash, element_name_of(bytes_text("b")), NOW + 201, NOW + 100);
     assert_int_equal(hash_expire_due(hash, NOW + 199, 10, &done), 0);
     assert_true(done);
     assert_int_equal(hash_expire_due(hash, NOW + 200, 10, &done), 1);
     assert_int_equal(hash_length(hash, NOW + 200), 2);
     assert_int_equal(hash_expire_due(hash, NOW + 300, 10, &done), 1);
     assert_int_equal(hash_length(hash, NOW + 300), 1);
-    assert_int_equal(hash_persist(hash, bytes_text("c"), NOW + 300), 0);
-    assert_int_equal(hash_persist(hash, bytes_text("c"), NOW + 300), -ENODATA);
+    assert_int_equal(hash_persist(hash, element_name_of(bytes_text("c")), NOW + 300), 0);
+    assert_int_equal(hash_persist(hash, element_name_of(bytes_text("c")), NOW + 300), -ENODATA);
     assert_false(hash_has_deadlines(hash));
     assert_non_null(hash_due_word(hash));
     hash_validate(hash);
@@ -267,7 +273,7 @@ static void test_due_word(void **state) {
     (void)state;
     struct entry *hash = new_hash();
     set(hash, &defaults, "a", "1");
-    hash_set_deadline(hash, bytes_text("a"), NOW + 100, NOW);
+    hash_set_deadline(hash, element_name_of(bytes_text("a")), NOW + 100, NOW);
     *hash_due_word(hash) = 0x1234567890abcdef;
     struct entry_shape shape;
     assert_int_equal(hash_copy(hash, &shape), 0);
@@ -278,7 +284,7 @@ static void test_due_word(void **state) {
     set(hash, &defaults, "b", long_value);
     assert_string_equal(hash_encoding_name(hash), "hashtable");
     assert_true(*hash_due_word(hash) == 0x1234567890abcdef);
-    assert_int_equal(hash_deadline(hash, bytes_text("a"), NOW), NOW + 100);
+    assert_int_equal(hash_deadline(hash, element_name_of(bytes_text("a")), NOW), NOW + 100);
     free_hash(copy);
     free_hash(hash);
 }
@@ -291,8 +297,9 @@ static void test_free_in_steps(void **state) {
     char name[32];
     for (size_t i = 0; i < 1000; i++) {
         sprintf(name, "field:%zu", i);
-        struct hash_write write = {
-            .field = bytes_text(name), .value = bytes_text("v"), .deadline_ms = NOW + (int64_t)i};
+        struct hash_write write = {.field = element_name_of(bytes_text(name)),
+                                   .value = bytes_text("v"),
+                                   .deadline_ms = NOW + (int64_t)i};
         hash_set(hash, &no_packs, &write, NOW - 1);
     }
     assert_int_equal(hash_free_cost(hash), 1000);
@@ -341,9 +348,11 @@ static void test_no_memory(void **state) {
         assert_int_equal(mem_used(), used_before);
     }
     mem_fail_after(1);
-    assert_int_equal(hash_set_deadline(hash, bytes_text(name), NOW + 5, NOW), -ENOMEM);
+    assert_int_equal(hash_set_deadline(hash, element_name_of(bytes_text(name)), NOW + 5, NOW),
+                     -ENOMEM);
     mem_fail_after(0);
-    assert_int_equal(hash_deadline(hash, bytes_text(name), NOW), ENTRY_NO_DEADLINE);
+    assert_int_equal(hash_deadline(hash, element_name_of(bytes_text(name)), NOW),
+                     ENTRY_NO_DEADLINE);
     assert_value(hash, name, "1", NOW);
     hash_validate(hash);
     free_hash(hash);

@@ -157,10 +157,10 @@ static void assert_same(const struct entry *hash, struct model *model) {
         char room[NAME_SIZE];
         struct bytes name = name_of(i, room);
         struct hash_value value;
-        bool is_there = hash_get(hash, name, model->now_ms, &value);
+        bool is_there = hash_get(hash, element_name_of(name), model->now_ms, &value);
         assert_int_equal(is_there, model_live(model, i));
-        assert_int_equal(hash_exists(hash, name, model->now_ms), is_there);
-        int64_t deadline_ms = hash_deadline(hash, name, model->now_ms);
+        assert_int_equal(hash_exists(hash, element_name_of(name), model->now_ms), is_there);
+        int64_t deadline_ms = hash_deadline(hash, element_name_of(name), model->now_ms);
         assert_true(deadline_ms == (is_there ? model->fields[i].deadline_ms : HASH_NO_FIELD));
         if (is_there) {
             assert_true(bytes_equal(value.text, model->fields[i].value));
@@ -208,7 +208,7 @@ static void random_set(struct random *random, struct entry *hash, const struct h
                        struct model *model, size_t i, size_t big) {
     char room[NAME_SIZE];
     char value_room[VALUE_SIZE];
-    struct hash_write write = {.field = name_of(i, room),
+    struct hash_write write = {.field = element_name_of(name_of(i, room)),
                                .value = random_value(random, value_room, big)};
     static const int64_t kinds[] = {ENTRY_NO_DEADLINE, HASH_KEEP_DEADLINE, 0};
     write.deadline_ms = kinds[random_below(random, 3)];
@@ -234,18 +234,18 @@ static void random_step(struct random *random, struct entry *hash,
     switch (random_below(random, 10)) {
     case 0:
     case 1:
-        assert_int_equal(hash_delete(hash, name, model->now_ms), live);
+        assert_int_equal(hash_delete(hash, element_name_of(name), model->now_ms), live);
         field->exists = live ? false : field->exists;
         break;
     case 2: {
         int64_t deadline_ms = random_deadline(random, model);
-        int result = hash_set_deadline(hash, name, deadline_ms, model->now_ms);
+        int result = hash_set_deadline(hash, element_name_of(name), deadline_ms, model->now_ms);
         assert_int_equal(result, live ? 0 : -ENOENT);
         field->deadline_ms = live ? deadline_ms : field->deadline_ms;
         break;
     }
     case 3: {
-        int result = hash_persist(hash, name, model->now_ms);
+        int result = hash_persist(hash, element_name_of(name), model->now_ms);
         bool had = live && field->deadline_ms != ENTRY_NO_DEADLINE;
         assert_int_equal(result, !live ? -ENOENT : had ? 0 : -ENODATA);
         field->deadline_ms = live ? ENTRY_NO_DEADLINE : field->deadline_ms;
@@ -365,7 +365,8 @@ static void test_scan_while_it_changes(void **state) {
         struct entry *hash = new_hash();
         char room[NAME_SIZE];
         for (size_t i = 0; i < names; i++) {
-            struct hash_write write = {.field = name_of(i, room), .value = bytes_text("v")};
+            struct hash_write write = {.field = element_name_of(name_of(i, room)),
+                                       .value = bytes_text("v")};
             write.deadline_ms = i % 3 == 0 ? NOW + 50 : ENTRY_NO_DEADLINE;
             assert_int_equal(hash_set(hash, &no_packs, &write, NOW), 1);
             model_set(model, i, write.value, write.deadline_ms);
@@ -382,7 +383,7 @@ static void test_scan_while_it_changes(void **state) {
                 hash_expire_due(hash, model->now_ms, names / 6, &done);
             }
             if (next < names) {
-                assert_true(hash_delete(hash, name_of(next, room), model->now_ms));
+                assert_true(hash_delete(hash, element_name_of(name_of(next, room)), model->now_ms));
                 model->fields[next].exists = false;
                 next += 3;
             }
@@ -404,7 +405,8 @@ static void check_random(const struct hash_options *limits, size_t names) {
     struct entry *hash = new_hash();
     char room[NAME_SIZE];
     for (size_t i = 0; i < names; i++) {
-        struct hash_write write = {.field = name_of(i, room), .value = bytes_text("v")};
+        struct hash_write write = {.field = element_name_of(name_of(i, room)),
+                                   .value = bytes_text("v")};
         write.deadline_ms = i % 2 == 0 ? NOW + 50 : ENTRY_NO_DEADLINE;
         hash_set(hash, limits, &write, NOW);
         model_set(model, i, write.value, write.deadline_ms);
@@ -457,7 +459,8 @@ static void check_uniform(const struct hash_options *limits, size_t live) {
     struct entry *hash = new_hash();
     char room[NAME_SIZE];
     for (size_t i = 0; i < live + live / 2; i++) {
-        struct hash_write write = {.field = name_of(i, room), .value = bytes_text("v")};
+        struct hash_write write = {.field = element_name_of(name_of(i, room)),
+                                   .value = bytes_text("v")};
         write.deadline_ms = i >= live ? NOW + 50 : ENTRY_NO_DEADLINE;
         hash_set(hash, limits, &write, NOW);
         model_set(model, i, write.value, write.deadline_ms);
@@ -499,7 +502,8 @@ static void test_random_field_among_expired(void **state) {
     struct entry *hash = new_hash();
     char room[NAME_SIZE];
     for (size_t i = 0; i < 1000; i++) {
-        struct hash_write write = {.field = name_of(i, room), .value = bytes_text("v")};
+        struct hash_write write = {.field = element_name_of(name_of(i, room)),
+                                   .value = bytes_text("v")};
         write.deadline_ms = i == 700 ? ENTRY_NO_DEADLINE : NOW + 1;
         hash_set(hash, &no_packs, &write, NOW);
         model_set(model, i, write.value, write.deadline_ms);
@@ -524,13 +528,14 @@ static void check_no_memory(bool is_table, bool is_new) {
         struct entry *hash = new_hash();
         char room[NAME_SIZE];
         for (size_t i = LONG_NAMES_FROM; i < LONG_NAMES_FROM + 3; i++) {
-            struct hash_write write = {
-                .field = name_of(i, room), .value = bytes_text("v"), .deadline_ms = NOW + 10};
+            struct hash_write write = {.field = element_name_of(name_of(i, room)),
+                                       .value = bytes_text("v"),
+                                       .deadline_ms = NOW + 10};
             assert_int_equal(hash_set(hash, is_table ? &no_packs : &long_packs, &write, NOW), 1);
             model_set(model, i, write.value, write.deadline_ms);
         }
         size_t number = LONG_NAMES_FROM + (is_new ? 3 : 1);
-        struct hash_write write = {.field = name_of(number, room),
+        struct hash_write write = {.field = element_name_of(name_of(number, room)),
                                    .value = bytes_of(big, sizeof big),
                                    .deadline_ms = ENTRY_NO_DEADLINE};
         mem_fail_after(nth);
