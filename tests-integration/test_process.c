@@ -332,6 +332,34 @@ static void shutdown_commands(void **state) {
     }
 }
 
+/* An operator sees what his programs miss; strangers do not get to say anything. */
+static void commands_that_are_not_here_are_named(void **state) {
+    (void)state;
+    static const char *const options[] = {"--requirepass", "secret", NULL};
+    struct server *server = server_start(options);
+    int fd = wire_connect(server);
+    free(wire_ask(fd, "STRANGER.COMMAND", NULL));
+    wire_expect_reply(fd, "AUTH secret", "+OK");
+    for (int i = 0; i < 3; i++) {
+        free(wire_ask(fd, "NOSUCH.COMMAND", "a", NULL));
+    }
+    free(wire_ask(fd, "CLIENT", "NOSUCH\nx", NULL));
+    char *info = wire_ask(fd, "INFO", "stats", NULL);
+    expect_words(info, (const char *const[]){
+                           "unknown_commands_calls:4\\r",
+                           "unknown_commands:nosuch.command=3,client|nosuch?x=1\\r", NULL});
+    free(info);
+    close(fd);
+    char *output;
+    kill(server_pid(server), SIGTERM);
+    assert_int_equal(server_end(server, &output), 0);
+    const char *first = strstr(output, "'nosuch.command', which is not here");
+    assert_non_null(first);
+    assert_null(strstr(first + 1, "'nosuch.command'"));
+    assert_null(strstr(output, "stranger"));
+    free(output);
+}
+
 /* What would save and cannot is an error, and what promises that data survives is said to be
  * empty. */
 static void saving_is_refused(void **state) {
@@ -380,6 +408,46 @@ static void promises_of_safety_stop_the_start(void **state) {
     }
 }
 
+/* A sanitizer, with which server and tests are built alike, reports by itself. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+static const bool is_sanitized = true;
+#else
+static const bool is_sanitized = false;
+#endif
+
+/* A crash leaves a report in the log and ends the process by its signal. */
+static void a_crash_leaves_a_report(void **state) {
+    (void)state;
+    static const char *const options[] = {"--enable-debug-command", "yes", NULL};
+    static const struct {
+        const char *line;
+        int signal;
+        const char *words[3];
+    } cases[] = {
+        {"DEBUG SEGFAULT\r\n", SIGSEGV, {"(SIGSEGV), code 2, address 0x", " debug_segfault+"}},
+        {"DEBUG ASSERT\r\n", SIGABRT, {"(SIGABRT)", "failed check: call == NULL (src/"}},
+        {"DEBUG PANIC\r\n", SIGABRT, {"(SIGABRT)", "failed check: called by DEBUG PANIC"}}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct server *server = server_start(options);
+        int fd = wire_connect(server);
+        wire_expect_reply(fd, "CLIENT SETNAME victim", "+OK");
+        wire_send_text(fd, cases[i].line);
+        wire_expect_end(fd);
+        close(fd);
+        char *output;
+        int status = server_end(server, &output);
+        if (!is_sanitized) {
+            assert_int_equal(status, 256 + cases[i].signal);
+            expect_words(output, cases[i].words);
+            expect_words(output,
+                         (const char *const[]){"registers:", " main+", "command: debug, words 2 ",
+                                               "client: id ", "name \"victim\"",
+                                               "used_memory:", "REPORT: end", NULL});
+        }
+        free(output);
+    }
+}
+
 static void debug_is_gated(void **state) {
     (void)state;
     struct server *server = server_start(NULL);
@@ -417,6 +485,8 @@ int main(void) {
         cmocka_unit_test(late_readers_get_their_replies_before_the_end),
         cmocka_unit_test(the_shutdown_timeout),
         cmocka_unit_test(shutdown_commands),
+        cmocka_unit_test(commands_that_are_not_here_are_named),
+        cmocka_unit_test(a_crash_leaves_a_report),
         cmocka_unit_test(saving_is_refused),
         cmocka_unit_test(promises_of_safety_stop_the_start),
         cmocka_unit_test(debug_is_gated),

@@ -61,6 +61,12 @@ enum log_level log_level_now(void) {
     return (enum log_level)atomic_load_explicit(&log_level, memory_order_relaxed);
 }
 
+/* The path changes only when the log is opened, at the start. */
+int log_raw_descriptor(void) {
+    int fd = open_log(log_path);
+    return fd < 0 ? STDERR_FILENO : fd;
+}
+
 /* Writes `PID:M DD Mon YYYY HH:MM:SS.mmm LEVEL ` and returns its length. */
 static size_t put_prefix(char *line, size_t size, enum log_level level) {
     static const char marks[] = ".-*#";

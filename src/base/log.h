@@ -14,6 +14,10 @@ int log_open(const char *path, enum log_level level);
 void log_set_level(enum log_level level);
 enum log_level log_level_now(void);
 
+/* A descriptor for lines that are written without this module, in a process that is dying: where
+ * lines go, otherwise standard error. Takes no lock. */
+int log_raw_descriptor(void);
+
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_debug(...)   log_write(LOG_DEBUG, __VA_ARGS__)

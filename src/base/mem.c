@@ -322,9 +322,8 @@ void mem_recount(enum mem_purpose from, enum mem_purpose to, size_t size) {
 
 /* Sums [first, last] over all threads. A sum that other threads are changing may be below zero for
  * an instant; it then reads as zero. */
-static int64_t signed_sum_of(int first, int last) {
+static int64_t locked_sum_of(int first, int last) {
     int64_t sum = 0;
-    pthread_mutex_lock(&lock);
     for (int i = first; i <= last; i++) {
         sum += departed[i];
     }
@@ -333,6 +332,12 @@ static int64_t signed_sum_of(int first, int last) {
             sum += atomic_load_explicit(&row->used[i], memory_order_relaxed);
         }
     }
+    return sum;
+}
+
+static int64_t signed_sum_of(int first, int last) {
+    pthread_mutex_lock(&lock);
+    int64_t sum = locked_sum_of(first, last);
     pthread_mutex_unlock(&lock);
     return sum;
 }
@@ -348,6 +353,16 @@ size_t mem_used_by(enum mem_purpose purpose) {
 
 size_t mem_used(void) {
     return sum_of(0, MEM_PURPOSES - 1);
+}
+
+bool mem_try_used(size_t *out) {
+    if (pthread_mutex_trylock(&lock) != 0) {
+        return false;
+    }
+    int64_t sum = locked_sum_of(0, MEM_PURPOSES - 1);
+    pthread_mutex_unlock(&lock);
+    *out = sum < 0 ? 0 : (size_t)sum;
+    return true;
 }
 
 int64_t mem_used_here(void) {

@@ -76,6 +76,10 @@ void mem_recount(enum mem_purpose from, enum mem_purpose to, size_t size);
 size_t mem_used_by(enum mem_purpose purpose);
 size_t mem_used(void);
 
+/* The same as mem_used from a handler of signals: false, and nothing in *out, when some thread is
+ * in the middle of what must not be disturbed. */
+bool mem_try_used(size_t *out);
+
 /* Bytes in use in all as the calling thread's own counters say: exact when only this thread
  * allocates, otherwise a hint. Costs a few additions. */
 int64_t mem_used_here(void);

@@ -26,6 +26,7 @@
 #endif
 
 #include "base/check.h"
+#include "base/crash.h"
 #include "base/mem.h"
 
 #ifndef MEM_LIBC
@@ -449,6 +450,7 @@ static uintptr_t next_to_prepare(void) {
 static void *run(void *context) {
     (void)context;
     pthread_setname_np(pthread_self(), "larder-pages");
+    crash_thread_start();
     pages.left_cpu = -1;
     if (pages.spare == 0) {
         get_spare();
@@ -476,6 +478,7 @@ static void *run(void *context) {
         }
     }
     pthread_mutex_unlock(&pages.lock);
+    crash_thread_end();
     return NULL;
 }
 

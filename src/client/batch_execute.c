@@ -128,6 +128,11 @@ bool batch_message(struct clients *clients, const struct client *client, struct 
     return true;
 }
 
+const struct call *clients_call(const struct clients *clients) {
+    const struct call *call = &clients->dispatch.call;
+    return clients->executing == NULL || call->client == NULL ? NULL : call;
+}
+
 struct client *clients_current(const struct clients *clients) {
     const struct batch *batch = clients->executing;
     return batch == NULL || batch->turn == NULL ? NULL : batch->turn->client;

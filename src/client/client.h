@@ -318,6 +318,10 @@ void clients_watch(struct clients *clients, struct client_watcher *watcher);
 /* Whose command is being executed; NULL: nobody's. */
 struct client *clients_current(const struct clients *clients);
 
+/* The call that is being executed, or that was last in this pass; NULL when none is. For reports of
+ * a crash: nothing else may look at a call that may be over. */
+const struct call *clients_call(const struct clients *clients);
+
 /* Observers of calls, in the order they were added. They must outlive the registry. */
 void clients_observe(struct clients *clients, struct call_observer *observer);
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/crash.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -267,7 +268,9 @@ static void *run(void *context) {
     char name[16];
     snprintf(name, sizeof name, "larder-io-%d", thread->number);
     pthread_setname_np(pthread_self(), name);
+    crash_thread_start();
     loop_run(thread->loop);
+    crash_thread_end();
     return NULL;
 }
 

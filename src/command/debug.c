@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "base/buffer.h"
+#include "base/check.h"
 #include "base/glob.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -250,8 +252,27 @@ static void debug_validate(struct call *call) {
     reply_ok(call->reply);
 }
 
+/* What a crash looks like in the log: the three ways to die. The page is made for it, so that a
+ * compiler has nothing to say. */
+static void debug_segfault(struct call *call) {
+    (void)call;
+    volatile char *page = mmap(NULL, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    *page = 'x';
+}
+
+static void debug_assert(struct call *call) {
+    check(call == NULL);
+}
+
+static void debug_panic(struct call *call) {
+    (void)call;
+    check_failed("called by DEBUG PANIC", __FILE__, __LINE__);
+}
+
 static void debug_help(struct call *call) {
     static const char *const lines[] = {
+        "ASSERT",
+        "    Let a check fail: the server dies, with a report in the log.",
         "CHANGE-REPL-ID",
         "    Draw a new replication id.",
         "ERROR <text>",
@@ -262,10 +283,14 @@ static void debug_help(struct call *call) {
         "    Write a line into the server's log.",
         "OBJECT <key>",
         "    What is known of a key's value inside the server.",
+        "PANIC",
+        "    Die as after a mistake that cannot be mended, with a report in the log.",
         "POPULATE <count> [<prefix>] [<size>]",
         "    Add so many keys, named prefix:0 and so on (the prefix is key unless given).",
         "PROTOCOL <type>",
         "    Answer with a value of that type of the protocol.",
+        "SEGFAULT",
+        "    Touch memory that is not there: the server dies, with a report in the log.",
         "SET-ACTIVE-EXPIRE <0|1>",
         "    With 0 only commands that meet an expired key remove it.",
         "SLEEP <seconds>",
@@ -296,6 +321,9 @@ static const struct {
     {"protocol", 3, 3, debug_protocol},
     {"populate", 3, 5, debug_populate},
     {"validate", 2, 2, debug_validate},
+    {"segfault", 2, 2, debug_segfault},
+    {"assert", 2, 2, debug_assert},
+    {"panic", 2, 2, debug_panic},
     {"help", 2, 2, debug_help},
 };
 

@@ -97,7 +97,6 @@ static const struct foreign_spec specs[] = {
     YES_NO("cluster-replica-no-failover", "no", 0),
     NUMBER("cluster-replica-validity-factor", "10", 0, INT32_MAX, 0),
     YES_NO("cluster-require-full-coverage", "yes", 0),
-    YES_NO("crash-log-enabled", "yes", 0),
     YES_NO("crash-memcheck-enabled", "yes", 0),
     TEXT("dbfilename", "dump.rdb", OPTION_PROTECTED),
     YES_NO("disable-thp", "yes", FIXED),

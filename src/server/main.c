@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -177,6 +178,8 @@ int main(int argc, char **argv) {
         return 1;
     }
     process_prepare();
+    crash_start(LARDER_VERSION);
+    crash_on_report(server_report_crash, &server);
     hash_seed_draw();
     server_init(&server, argv[0]);
     int status = configure(&server, argc, argv);
@@ -187,6 +190,7 @@ int main(int argc, char **argv) {
         }
     }
     if (status == 0) {
+        crash_enable(server.options.crash_log);
         log_beginning(&server);
         if (!pages_start()) {
             log_verbose("Memory is touched by the thread that uses it first.");

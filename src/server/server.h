@@ -81,6 +81,8 @@ enum server_gate { SERVER_GATE_NO, SERVER_GATE_YES, SERVER_GATE_LOCAL };
       "How SIGINT ends the server: default, or any of save, nosave, now, force.")                  \
     X(CUSTOM, on_sigterm, "shutdown-on-sigterm", "default", 0, 0, &on_sigterm_option, 0, NULL,     \
       "How SIGTERM ends the server: default, or any of save, nosave, now, force.")                 \
+    X(BOOL, crash_log, "crash-log-enabled", "yes", 0, 0, NULL, 0, server_apply_crash_log,          \
+      "Whether a crash is reported in the log, with registers and backtrace.")                     \
     X(CHOICE, io_backend, "io-backend", "auto", 0, 0, io_backends, OPTION_IMMUTABLE, NULL,         \
       "How the event loop waits: auto takes what is best here.")
 struct server_options {
@@ -135,12 +137,16 @@ void server_register_options(struct server *server);
 /* Listens as the options say. 0, or -1 after logging why not. */
 int server_listen(struct server *server);
 
+/* Prints what a crash report says of the server (crash_report.c). */
+void server_report_crash(void *server);
+
 const char *server_backend_name(const struct server *server);
 
 /* For the option tables. */
 bool server_apply_bind(void *module, const char **error);
 bool server_apply_port(void *module, const char **error);
 bool server_apply_loglevel(void *module, const char **error);
+bool server_apply_crash_log(void *module, const char **error);
 bool server_apply_hz(void *module, const char **error);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "client/client.h"
 
@@ -159,6 +160,12 @@ static const struct option_custom on_sigterm_option = {.set = set_on_sigterm,
 bool server_apply_loglevel(void *module, const char **error) {
     (void)error;
     log_set_level((enum log_level)((struct server *)module)->options.loglevel);
+    return true;
+}
+
+bool server_apply_crash_log(void *module, const char **error) {
+    (void)error;
+    crash_enable(((struct server *)module)->options.crash_log);
     return true;
 }
 

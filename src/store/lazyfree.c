@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "base/check.h"
+#include "base/crash.h"
 #include "base/mem.h"
 #include "base/pages.h"
 #include "types/value.h"
@@ -102,9 +103,11 @@ static struct job *next_job(struct lazyfree *lazyfree) {
 static void *run(void *context) {
     struct lazyfree *lazyfree = context;
     pthread_setname_np(pthread_self(), "larder-lazyfree");
+    crash_thread_start();
     for (;;) {
         struct job *job = next_job(lazyfree);
         if (job == NULL) {
+            crash_thread_end();
             return NULL;
         }
         do_job(lazyfree, job);
