@@ -19,6 +19,7 @@ struct pass_on;
 struct pubsub;
 struct notify;
 struct tracking;
+struct unknown;
 struct server_control;
 
 struct context {
@@ -29,6 +30,7 @@ struct context {
     struct keyspace *keyspace;
     struct evict *evict;
     struct commands *commands;
+    struct unknown *unknown; /* commands that were asked for and are not here */
     struct pass_on *pass_on; /* what writes become for others */
     struct clients *clients;
     struct slowlog *slowlog;

@@ -9,6 +9,7 @@
 #include "base/histogram.h"
 #include "base/log.h"
 #include "call/pass_on.h"
+#include "call/unknown.h"
 #include "client/client.h"
 #include "client/client_int.h"
 #include "store/evict.h"
@@ -115,6 +116,14 @@ static size_t shown(struct bytes text, size_t max) {
     return strnlen(text.at, text.size < max ? text.size : max);
 }
 
+/* Strangers do not get to fill the log. */
+static void note_unknown(const struct dispatch *dispatch, const struct client *client,
+                         struct bytes name, struct bytes subcommand) {
+    if (client->flags & CLIENT_AUTHENTICATED && dispatch->context->unknown != NULL) {
+        unknown_note(dispatch->context->unknown, name, subcommand);
+    }
+}
+
 static void reply_unknown(struct client *client, struct reply *reply, const struct bytes *args,
                           int argc) {
     if (bytes_is(args[0], "post") || bytes_is(args[0], "host:")) {
@@ -145,6 +154,7 @@ static bool refuse(struct dispatch *dispatch, struct client *client, struct comm
                    const struct bytes *args, int argc, struct reply *reply) {
     if (command == NULL) {
         reply_unknown(client, reply, args, argc);
+        note_unknown(dispatch, client, args[0], bytes_of(NULL, 0));
         return true;
     }
     if (UNLIKELY(command->fn == NULL)) {
@@ -153,6 +163,7 @@ static bool refuse(struct dispatch *dispatch, struct client *client, struct comm
             reply_bad_arity(reply, command->name);
         } else {
             reply_unknown_subcommand(reply, command->name, args[1]);
+            note_unknown(dispatch, client, bytes_text(command->name), args[1]);
         }
         command->rejected++;
         return true;

@@ -17,6 +17,7 @@
 #include "base/random.h"
 #include "client/client.h"
 #include "call/command.h"
+#include "call/unknown.h"
 #include "feature/latency.h"
 #include "feature/monitor.h"
 #include "feature/notify.h"
@@ -119,6 +120,7 @@ void server_init(struct server *server, const char *program) {
                  context->metrics);
     context->clients = clients_new(context);
     info_init(&server->info, server);
+    context->unknown = unknown_new(context->metrics);
     context->slowlog = slowlog_new(context);
     context->latency = latency_new(context);
     context->monitor = monitor_new(context);
@@ -279,6 +281,7 @@ void server_free(struct server *server) {
     notify_free(context->notify);
     pubsub_free(context->pubsub);
     pass_on_free(&server->pass_on);
+    unknown_free(context->unknown);
     commands_free(context->commands);
     metrics_free(context->metrics);
     config_free(server->config);
