@@ -344,17 +344,27 @@ void pair_texts(struct pair *pair, const char *line, char *texts[2]) {
 
 /* The commands that show all there is to a key, for each of the reference's keys. */
 static void add_looks(struct pair *pair, const char *keys, size_t size) {
-    static const char *const looks[] = {"TYPE", "GET", "HGETALL", "PEXPIRETIME", "OBJECT ENCODING"};
-    static const enum compare_how hows[] = {COMPARE_EXACT, COMPARE_EXACT, COMPARE_PAIRS,
-                                            COMPARE_NEAR, COMPARE_EXACT};
+    static const struct {
+        enum compare_how how;
+        const char *before; /* the key, */
+        const char *behind; /* and behind it */
+    } looks[] = {
+        {COMPARE_EXACT, "TYPE", ""},
+        {COMPARE_EXACT, "GET", ""},
+        {COMPARE_PAIRS, "HGETALL", ""},
+        {COMPARE_NEAR, "PEXPIRETIME", ""},
+        {COMPARE_EXACT, "OBJECT ENCODING", ""},
+        {COMPARE_EXACT, "XRANGE", "- +"},
+    };
     size_t place = strcspn(keys, "\r") + 2;
     while (place < size) {
         size_t whole = reply_size(keys + place, size - place);
         size_t head = strcspn(keys + place, "\r") + 2;
         for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
-            struct words *words = new_sent(pair, hows[i]);
-            words_add_line(words, looks[i]);
+            struct words *words = new_sent(pair, looks[i].how);
+            words_add_line(words, looks[i].before);
             words_add(words, keys + place + head, whole - head - 2);
+            words_add_line(words, looks[i].behind);
         }
         place += whole;
     }

@@ -20,6 +20,8 @@
  *   %x %e     the offset of a bit, a bit                 %O        where SETRANGE writes
  *   %y %Y     a type of BITFIELD, an offset of it        %u        a database
  *   %I        an integer for BITFIELD                    %g        something wrong
+ *   %j        a key for a stream                         %n        an id beyond all before it
+ *   %N        the id of an entry that may be there
  *
  * A deadline is far away and differs from all others of its round by more than the two servers'
  * clocks can, so that what is later for one is later for the other. No offset is so large that a
@@ -44,6 +46,7 @@ struct generator {
     uint64_t state;
     int64_t now_ms;        /* wall clock when the round began */
     uint32_t deadlines;    /* handed out so far: makes each one unique */
+    uint32_t ids;          /* likewise, of streams' entries */
     unsigned stray;        /* percent of keys that are of another kind than asked for */
     unsigned spoiled;      /* percent of commands that get something wrong */
     unsigned databases;    /* %u chooses among so many */

@@ -20,6 +20,8 @@ const struct command_table *command_hashes(void);         /* hash.c */
 const struct command_table *command_hash_visits(void);    /* hash_visit.c: HGETALL, HSCAN ... */
 const struct command_table *command_hash_expiry(void);    /* hash_expire.c */
 const struct command_table *command_hyperloglogs(void);   /* hyperloglog.c: PFADD ... */
+const struct command_table *command_streams(void);        /* stream.c: XADD, XDEL, XTRIM ... */
+const struct command_table *command_stream_ranges(void);  /* stream_range.c */
 const struct command_table *command_connection(void);     /* connection.c: PING, AUTH, HELLO ... */
 const struct command_table *command_clients(void);        /* client.c: CLIENT */
 const struct command_table *command_tracking(void);       /* tracking.c: CLIENT TRACKING ... */

@@ -143,8 +143,6 @@ static const struct foreign_spec specs[] = {
     YES_NO("set-proc-title", "yes", FIXED),
     NUMBER("socket-mark-id", "0", 0, UINT32_MAX, FIXED),
     YES_NO("stop-writes-on-bgsave-error", "yes", 0),
-    SIZE("stream-node-max-bytes", "4096", 0),
-    NUMBER("stream-node-max-entries", "100", 0, INT64_MAX, 0),
     CHOICE("supervised", "no", supervisors, FIXED),
     YES_NO("syslog-enabled", "no", FIXED),
     CHOICE("syslog-facility", "local0", facilities, FIXED),

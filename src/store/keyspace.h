@@ -34,6 +34,7 @@
 #include "ds/entry.h"
 #include "store/hooks.h"
 #include "types/hash.h"
+#include "types/stream.h"
 #include "types/zset.h"
 #include "types/hll.h"
 
@@ -101,6 +102,7 @@ struct keyspace {
     struct hash_options hash_options; /* limits of its hashes' compact encodings */
     struct zset_options zset_options; /* and of its sorted sets' */
     struct hll_options hll_options;
+    struct stream_options stream_options;
     struct keyspace_metrics metrics;
 };
 

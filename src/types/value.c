@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "types/hash.h"
+#include "types/stream.h"
 #include "types/string.h"
 #include "types/zset.h"
 
@@ -117,7 +118,8 @@ static const struct value_type types[ENTRY_TYPES] = {
                           zset_footprint, zset_copy, zset_discard, zset_validate},
     [ENTRY_HASH] = {"hash", hash_encoding_name, hash_free_cost, hash_free, hash_settle,
                     hash_footprint, hash_copy, hash_discard, hash_validate},
-    [ENTRY_STREAM] = {.name = "stream"},
+    [ENTRY_STREAM] = {"stream", stream_encoding_name, stream_weight, stream_free, stream_settle,
+                      stream_footprint, stream_copy, stream_discard, stream_validate},
 };
 
 /* The row of an entry's type, which has values. */
