@@ -202,6 +202,81 @@ static void hard_limits_close(void **state) {
     wire_settle(other);
 }
 
+/* Resident bytes that the server has more than `before`, as far as that can be told. */
+static int64_t grown_since(int64_t before) {
+    return probe_is_sanitized(server) ? 0 : probe_resident(server) - before;
+}
+
+/* A small request whose reply would take gigabytes: it is not made first and looked at then. */
+static void endless_replies_end_early(void **state) {
+    (void)state;
+    static const char *const limits[][3] = {
+        {"client-output-buffer-limit", "normal 10mb 0 0",
+         "client_output_buffer_limit_disconnections"},
+        {"maxmemory-clients", "10mb", "evicted_clients"},
+    };
+    if (server_is_reference()) {
+        skip(); /* it makes the reply first */
+    }
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t size = 100; size <= 16000; size *= 160) {
+            harness_note(limits[i][0]);
+            char *value = pattern(size, 3);
+            const char *const words[] = {"HSET", "endless", "f", value};
+            const size_t sizes[] = {4, 7, 1, size};
+            wire_send_words(other, words, sizes, 4);
+            free(value);
+            free(wire_read_reply(other));
+            free(wire_ask(other, "CONFIG", "SET", limits[i][0], limits[i][1], NULL));
+            int64_t ended = probe_info(other, limits[i][2]);
+            int64_t resident = probe_resident(server);
+            int fd = wire_connect(server);
+            wire_send_text(fd, "HRANDFIELD endless -16777216 WITHVALUES\r\nSET never 1\r\n");
+            wire_expect_end(fd);
+            close(fd);
+            assert_int_equal(probe_info(other, limits[i][2]), ended + 1);
+            assert_true(grown_since(resident) < 40 * MIB);
+            wire_expect_reply(other, "EXISTS never", ":0");
+            free(wire_ask(other, "CONFIG", "SET", limits[i][0], i == 0 ? "normal 0 0 0" : "5%",
+                          NULL));
+            wire_expect_reply(other, "DEL endless", ":1");
+        }
+    }
+}
+
+#define MANY      4000
+#define MANY_SIZE 16000
+
+/* A reply of many values that waits for its reader takes next to nothing beside the values. */
+static void many_values_exist_once(void **state) {
+    (void)state;
+    char *value = pattern(MANY_SIZE, 4);
+    char key[16];
+    static char request[MANY * 24];
+    size_t size = (size_t)sprintf(request, "*%d\r\n$4\r\nMGET\r\n", MANY + 1);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(key, sizeof key, "many:%d", i);
+        set_value(other, key, value, MANY_SIZE);
+        size += (size_t)sprintf(request + size, "$%zu\r\n%s\r\n", strlen(key), key);
+    }
+    int64_t resident = probe_resident(server);
+    int fd = wire_connect(server);
+    int64_t id = probe_id(fd);
+    wire_send(fd, request, size);
+    harness_wait_for(waits, &id, "a reply that waits");
+    if (!server_is_reference()) {
+        assert_true(grown_since(resident) < MANY * MANY_SIZE / 4);
+    }
+    wire_expect(fd, "*4000\r\n");
+    for (int i = 0; i < MANY; i++) {
+        expect_bulk(fd, value, MANY_SIZE);
+    }
+    wire_settle(fd);
+    close(fd);
+    free(value);
+    wire_expect_reply(other, "FLUSHALL", "+OK");
+}
+
 static void soft_limits_close_after_a_time(void **state) {
     (void)state;
     int64_t before = probe_info(other, "client_output_buffer_limit_disconnections");
@@ -327,12 +402,14 @@ int main(void) {
         cmocka_unit_test(late_readers_of_copied_replies),
         cmocka_unit_test(late_readers_of_large_replies),
         cmocka_unit_test(hard_limits_close),
+        cmocka_unit_test(endless_replies_end_early),
         cmocka_unit_test(soft_limits_close_after_a_time),
         cmocka_unit_test(kills),
         cmocka_unit_test(disconnects_on_the_way),
         cmocka_unit_test(half_closed),
         cmocka_unit_test(many_pieces_in_one_reply),
         cmocka_unit_test(replies_off_and_on),
+        cmocka_unit_test(many_values_exist_once),
         cmocka_unit_test(ends_cleanly),
     };
     return cmocka_run_group_tests(tests, start, NULL);

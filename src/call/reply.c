@@ -2,13 +2,16 @@
  * large values, headers whose count comes later, and the errors that several commands share.
  *
  * A run is the bytes from `start` to `at` in the current chunk. It becomes a piece when something
- * has to come behind it that does not lie there: the next chunk's bytes, or a blob. Chunks that are
- * full stay in the list until the reset, because pieces point into them.
+ * has to come behind it that does not lie there: the next chunk's bytes, or a value. Chunks that
+ * are full stay in the list until the reset, because pieces point into them.
  *
  * A deferred header keeps RESP_HEADER_SIZE bytes free in front of its elements. When the count is
  * known, the elements that follow in the same run move down to the header's end: one memmove within
  * a chunk, cheaper than sending the header as a piece of its own. Elements that went into later
- * chunks or blobs stay where they are. */
+ * chunks or values stay where they are.
+ *
+ * While a reply is discarded, its chunk is `nowhere`, which is filled again and again. It is small,
+ * so that this stays in the first-level cache; what does not fit is not copied at all. */
 #include "call/reply.h"
 
 #include <stdarg.h>
@@ -17,115 +20,241 @@
 #include "base/mem.h"
 #include "base/num.h"
 
-/* The first list of pieces; it doubles from there and lives as long as the reply. */
+/* The first lists of pieces and chunks; they double from there and live as long as the reply. */
 #define PIECES_FIRST 16
+/* Longer lists go with their reply. */
+#ifdef LARDER_TEST_SMALL
+#define PIECES_KEPT 64
+#else
+#define PIECES_KEPT 1024
+#endif
+/* Strings from this size on may go over the end of a chunk; shorter ones begin the next. */
+#define SPLIT_MIN 256
 /* Most errors; a longer one repeats something that a client sent. */
 #define ERROR_SIZE_USUAL 1024
 /* Bytes in a chunk of the usual size. */
-#define CHUNK_CAPACITY (REPLY_CHUNK_SIZE - sizeof(struct reply_chunk))
+#define CHUNK_CAPACITY (REPLY_CHUNK_SIZE - sizeof(struct blob))
+/* Where a discarded reply goes. */
+#define NOWHERE_SIZE (CHUNK_CAPACITY < 4096 ? CHUNK_CAPACITY : 4096)
 /* How much of an unknown subcommand's name an error repeats. */
 #define NAME_SHOWN_MAX 128
 
-static struct reply_chunk *chunk_new(size_t capacity) {
-    struct reply_chunk *chunk = mem_alloc(MEM_ARENA, sizeof *chunk + capacity);
-    chunk->next = NULL;
-    chunk->capacity = capacity;
-    return chunk;
+/* Written, never read: replies are made in one thread. */
+static char nowhere[NOWHERE_SIZE];
+
+/* Writes go there from now on. */
+static void start_run(struct reply *reply, char *at, size_t size) {
+    reply->at = at;
+    reply->start = at;
+    reply->end = at + size;
 }
 
-static void chunk_free(struct reply_chunk *chunk) {
-    mem_free(MEM_ARENA, chunk, sizeof *chunk + chunk->capacity);
-}
-
-/* Writes go to the beginning of the first chunk from now on. */
-static void start_chunk(struct reply *reply) {
-    reply->at = reply->chunks->bytes;
-    reply->start = reply->at;
-    reply->end = reply->at + reply->chunks->capacity;
+static void end_run(struct reply *reply) {
+    reply->at = reply->start = reply->end = NULL;
 }
 
 void reply_init(struct reply *reply) {
     *reply = (struct reply){.version = 2};
 }
 
-static void drop_pieces(struct reply *reply) {
-    for (uint32_t i = 0; i < reply->piece_count; i++) {
-        if (reply->pieces[i].blob != NULL) {
-            blob_release(reply->pieces[i].blob);
+/* All pieces but the first `kept`. */
+static void drop_pieces(struct reply *reply, uint32_t kept) {
+    for (uint32_t i = kept; i < reply->piece_count; i++) {
+        struct reply_piece *piece = &reply->pieces[i];
+        reply->size -= piece->size;
+        if (piece->is_value) {
+            blob_release(piece->blob);
         }
     }
-    reply->piece_count = 0;
-    reply->size = 0;
+    reply->piece_count = kept;
+}
+
+static void drop_chunks(struct reply *reply, uint32_t kept) {
+    while (reply->chunk_count > kept) {
+        blob_release(reply->chunks[--reply->chunk_count]);
+    }
+}
+
+static void free_pieces(struct reply *reply) {
+    mem_free(MEM_ARENA, reply->pieces, reply->piece_capacity * sizeof *reply->pieces);
+    reply->pieces = NULL;
+    reply->piece_capacity = 0;
+}
+
+static void free_chunks(struct reply *reply) {
+    drop_chunks(reply, 0);
+    mem_free(MEM_ARENA, reply->chunks, reply->chunk_room * sizeof *reply->chunks);
+    reply->chunks = NULL;
+    reply->chunk_room = 0;
 }
 
 void reply_free(struct reply *reply) {
-    drop_pieces(reply);
-    mem_free(MEM_ARENA, reply->pieces, reply->piece_capacity * sizeof *reply->pieces);
-    while (reply->chunks != NULL) {
-        struct reply_chunk *next = reply->chunks->next;
-        chunk_free(reply->chunks);
-        reply->chunks = next;
-    }
-    *reply = (struct reply){.version = 2};
+    drop_pieces(reply, 0);
+    free_pieces(reply);
+    free_chunks(reply);
+    reply_init(reply);
 }
 
 void reply_reset(struct reply *reply) {
-    if (reply->piece_count > 0) {
-        drop_pieces(reply);
+    drop_pieces(reply, 0);
+    if (UNLIKELY(reply->piece_capacity > PIECES_KEPT)) {
+        free_pieces(reply);
     }
-    /* One chunk stays, for the next reply will need one; an unusually large one does not. */
-    struct reply_chunk *kept = NULL;
-    while (reply->chunks != NULL) {
-        struct reply_chunk *next = reply->chunks->next;
-        if (kept == NULL && reply->chunks->capacity == CHUNK_CAPACITY) {
-            kept = reply->chunks;
-            kept->next = NULL;
-        } else {
-            chunk_free(reply->chunks);
-        }
-        reply->chunks = next;
+    /* One chunk stays, for the next reply will need one; unless an output has come to hold it. */
+    if (UNLIKELY(reply->chunk_room > PIECES_KEPT)) {
+        free_chunks(reply);
+    } else if (UNLIKELY(reply->chunk_count > 1)) {
+        drop_chunks(reply, 1);
     }
-    reply->chunks = kept;
-    if (kept != NULL) {
-        start_chunk(reply);
+    if (reply->chunk_count == 1 && UNLIKELY(blob_purpose(reply->chunks[0]) != MEM_ARENA)) {
+        drop_chunks(reply, 0);
+    }
+    if (LIKELY(reply->chunk_count == 1)) {
+        start_run(reply, reply->chunks[0]->bytes, CHUNK_CAPACITY);
     } else {
-        reply->at = reply->start = reply->end = NULL;
+        end_run(reply);
     }
+    reply->discards = false;
+    reply_set_origin(reply);
 }
 
-static void add_piece(struct reply *reply, const char *at, size_t size, struct blob *blob) {
-    if (reply->piece_count == reply->piece_capacity) {
-        uint32_t capacity = reply->piece_capacity == 0 ? PIECES_FIRST : reply->piece_capacity * 2;
-        reply->pieces =
-            mem_realloc(MEM_ARENA, reply->pieces, reply->piece_capacity * sizeof *reply->pieces,
-                        capacity * sizeof *reply->pieces);
+/* Room for a value's piece and the run behind it. False when there is no memory. */
+static bool reserve_pieces(struct reply *reply) {
+    if (reply->piece_capacity - reply->piece_count >= 2) {
+        return true;
+    }
+    uint32_t capacity = reply->piece_capacity == 0 ? PIECES_FIRST : reply->piece_capacity * 2;
+    struct reply_piece *pieces =
+        mem_try_realloc(MEM_ARENA, reply->pieces, reply->piece_capacity * sizeof *pieces,
+                        capacity * sizeof *pieces);
+    if (pieces != NULL) {
+        reply->pieces = pieces;
         reply->piece_capacity = capacity;
     }
-    reply->pieces[reply->piece_count++] = (struct reply_piece){at, size, blob};
+    return pieces != NULL;
+}
+
+static void add_piece(struct reply *reply, const char *at, size_t size, struct blob *blob,
+                      bool is_value) {
+    if (UNLIKELY(reply->piece_count == reply->piece_capacity)) {
+        check(reserve_pieces(reply)); /* the first, of a reply that has not grown yet */
+    }
+    reply->pieces[reply->piece_count++] = (struct reply_piece){at, size, blob, is_value};
     reply->size += size;
 }
 
 void reply_close_run(struct reply *reply) {
-    if (reply->at > reply->start) {
-        add_piece(reply, reply->start, (size_t)(reply->at - reply->start), NULL);
+    if (reply->at > reply->start && !reply->discards) {
+        add_piece(reply, reply->start, (size_t)(reply->at - reply->start),
+                  reply->chunks[reply->chunk_count - 1], false);
         reply->start = reply->at;
     }
 }
 
-void reply_grow(struct reply *reply, size_t size) {
-    reply_close_run(reply);
-    struct reply_chunk *chunk = chunk_new(size > CHUNK_CAPACITY ? size : CHUNK_CAPACITY);
-    chunk->next = reply->chunks;
-    reply->chunks = chunk;
-    start_chunk(reply);
+/* ---- growing and discarding ---- */
+
+void reply_set_origin(struct reply *reply) {
+    reply->origin_pieces = reply->piece_count;
+    reply->origin_chunks = reply->chunk_count;
 }
+
+static void discard(struct reply *reply) {
+    drop_pieces(reply, reply->origin_pieces);
+    drop_chunks(reply, reply->origin_chunks);
+    reply->discards = true;
+    start_run(reply, nowhere, sizeof nowhere);
+}
+
+void reply_discard_end(struct reply *reply) {
+    if (reply->discards) {
+        reply->discards = false;
+        end_run(reply);
+    }
+}
+
+/* Whether the reply may have so many bytes more; it is discarded otherwise. */
+static bool may_grow(struct reply *reply, size_t more) {
+    if (reply->discards) {
+        return false;
+    }
+    reply_close_run(reply);
+    if (!reserve_pieces(reply)) {
+        more = REPLY_NO_MEMORY;
+    }
+    if (reply->may_grow == NULL) {
+        check(more != REPLY_NO_MEMORY);
+        return true;
+    }
+    if (!reply->may_grow(reply->context, more)) {
+        discard(reply);
+        return false;
+    }
+    return true;
+}
+
+/* False when there is no memory for another chunk. */
+static bool add_chunk(struct reply *reply) {
+    struct blob *chunk = blob_try_new(CHUNK_CAPACITY);
+    if (chunk == NULL) {
+        return false;
+    }
+    blob_charge(chunk, MEM_ARENA);
+    if (reply->chunk_count == reply->chunk_room) {
+        uint32_t room = reply->chunk_room == 0 ? PIECES_FIRST : reply->chunk_room * 2;
+        reply->chunks =
+            mem_realloc(MEM_ARENA, reply->chunks, reply->chunk_room * sizeof *reply->chunks,
+                        room * sizeof *reply->chunks);
+        reply->chunk_room = room;
+    }
+    reply->chunks[reply->chunk_count++] = chunk;
+    start_run(reply, chunk->bytes, CHUNK_CAPACITY);
+    return true;
+}
+
+void reply_grow(struct reply *reply, size_t size) {
+    check(size <= sizeof nowhere);
+    if (may_grow(reply, 0) && !add_chunk(reply)) {
+        check(!may_grow(reply, REPLY_NO_MEMORY));
+    }
+    if (reply->discards) {
+        start_run(reply, nowhere, sizeof nowhere);
+    }
+}
+
+void reply_raw_slowly(struct reply *reply, const void *at, size_t size) {
+    const char *from = at;
+    if (size < SPLIT_MIN) {
+        char *out = reply_room(reply, size);
+        memcpy(out, from, size);
+        reply->at = out + size;
+        return;
+    }
+    while (size > 0 && !reply->discards) {
+        if (reply->at == reply->end) {
+            reply_grow(reply, 1);
+        }
+        size_t room = (size_t)(reply->end - reply->at);
+        size_t part = size < room ? size : room;
+        memcpy(reply->at, from, part);
+        reply->at += part;
+        from += part;
+        size -= part;
+    }
+}
+
+void reply_bulk_slowly(struct reply *reply, struct bytes text) {
+    reply->at = resp_header(reply_room(reply, RESP_HEADER_SIZE), '$', (int64_t)text.size);
+    reply_raw(reply, text.at, text.size);
+    reply_literal(reply, "\r\n");
+}
+
+/* ---- types ---- */
 
 /* Type byte, text, CR LF. */
 static void line(struct reply *reply, char type, struct bytes text) {
-    char *out = reply_room(reply, text.size + 3);
-    *out++ = type;
-    memcpy(out, text.at, text.size);
-    reply->at = resp_end(out + text.size);
+    reply_raw(reply, &type, 1);
+    reply_raw(reply, text.at, text.size);
+    reply_literal(reply, "\r\n");
 }
 
 void reply_status(struct reply *reply, const char *text) {
@@ -143,16 +272,18 @@ void reply_bulk_integer(struct reply *reply, int64_t value) {
 
 void reply_bulk_blob(struct reply *reply, struct blob *blob, size_t from, size_t size) {
     check(from <= blob->size && size <= blob->size - from);
-    if (size < REPLY_REFER_MIN) {
+    bool among_many = reply->piece_count > reply->origin_pieces;
+    if (size < (among_many ? REPLY_REFER_MANY : REPLY_REFER_MIN)) {
         reply_bulk(reply, bytes_of(blob->bytes + from, size));
         return;
     }
     /* The bulk's CR LF too, so that it lies behind the blob in the same chunk. */
     char *out = reply_room(reply, RESP_HEADER_SIZE + 2);
     reply->at = resp_header(out, '$', (int64_t)size);
-    reply_close_run(reply);
-    add_piece(reply, blob->bytes + from, size, blob_hold(blob));
-    reply->at = resp_end(reply->at);
+    if (may_grow(reply, size)) {
+        add_piece(reply, blob->bytes + from, size, blob_hold(blob), true);
+        reply->at = resp_end(reply->at);
+    }
 }
 
 void reply_string_word(struct reply *reply, const struct entry *entry) {
@@ -204,12 +335,13 @@ void reply_verbatim(struct reply *reply, const char *format3, struct bytes text)
         return;
     }
     debug_check(strlen(format3) == 3);
-    char *out = reply_room(reply, RESP_HEADER_SIZE + 4 + text.size + 2);
+    char *out = reply_room(reply, RESP_HEADER_SIZE + 4);
     out = resp_header(out, '=', (int64_t)text.size + 4);
     memcpy(out, format3, 3);
     out[3] = ':';
-    memcpy(out + 4, text.at, text.size);
-    reply->at = resp_end(out + 4 + text.size);
+    reply->at = out + 4;
+    reply_raw(reply, text.at, text.size);
+    reply_literal(reply, "\r\n");
 }
 
 void reply_big_number(struct reply *reply, struct bytes digits) {
@@ -264,6 +396,9 @@ struct reply_mark reply_defer(struct reply *reply) {
 }
 
 void reply_defer_end(struct reply *reply, struct reply_mark mark, char kind, int64_t count) {
+    if (reply->discards) {
+        return;
+    }
     char *behind = write_header(reply, mark.at, kind, count);
     char *elements = mark.at + RESP_HEADER_SIZE;
     size_t saved = (size_t)(elements - behind);
@@ -274,21 +409,43 @@ void reply_defer_end(struct reply *reply, struct reply_mark mark, char kind, int
     }
     /* The run has been closed since: it is the piece that was next then. */
     struct reply_piece *piece = &reply->pieces[mark.piece];
-    debug_check(piece->at == mark.start && piece->blob == NULL);
+    debug_check(piece->at == mark.start && !piece->is_value);
     memmove(behind, elements, (size_t)(piece->at + piece->size - elements));
     piece->size -= saved;
     reply->size -= saved;
 }
 
+/* It need not lie in one chunk; who is told sees the beginning, where the code is. */
+static void long_error(struct reply *reply, const char *text) {
+    reply_literal(reply, "-");
+    for (const char *rest = text; *rest != '\0';) {
+        size_t part = strcspn(rest, "\r\n");
+        reply_raw(reply, rest, part);
+        rest += part;
+        if (*rest != '\0') {
+            reply_literal(reply, " ");
+            rest++;
+        }
+    }
+    reply_literal(reply, "\r\n");
+    if (reply->on_error != NULL) {
+        reply->on_error(reply->context, bytes_of(text, strcspn(text, "\r\n")));
+    }
+}
+
 void reply_error(struct reply *reply, const char *text) {
     size_t size = strlen(text);
+    reply->errors++;
+    if (UNLIKELY(size + 3 > sizeof nowhere)) {
+        long_error(reply, text);
+        return;
+    }
     char *out = reply_room(reply, size + 3);
     *out++ = '-';
     for (size_t i = 0; i < size; i++) {
         out[i] = text[i] == '\r' || text[i] == '\n' ? ' ' : text[i];
     }
     reply->at = resp_end(out + size);
-    reply->errors++;
     if (reply->on_error != NULL) {
         reply->on_error(reply->context, bytes_of(out, size));
     }

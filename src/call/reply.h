@@ -5,8 +5,16 @@
  *     pieces  [chunk bytes][blob bytes][chunk bytes] ... in order of sending
  *
  * Each append is bounded by the caller: reply_room first, then the bytes; a fresh chunk is taken
- * when the current one is full. While everything fits into one chunk and no blob is referred to,
- * there are no pieces at all: the reply is start .. at.
+ * when the current one is full, and what is long goes over several. While everything fits into one
+ * chunk and no blob is referred to, there are no pieces at all: the reply is start .. at.
+ *
+ * Chunks are blobs, so that what a socket does not take is held where it lies (client/output.h)
+ * instead of being copied: a large reply exists once.
+ *
+ * Whoever may not be sent that much is stopped in the middle. Whenever the reply is to grow by a
+ * chunk or a value, may_grow is asked; if it refuses, the reply is discarded: what it has since its
+ * origin is given back, and what else is appended goes nowhere, at next to no cost, until
+ * reply_discard_end. A loop whose length a client chose looks at reply_is_discarded and ends.
  *
  * A reply that is not for a socket (script, HTTP, replica) is the same struct with another
  * consumer. */
@@ -25,23 +33,24 @@
 
 /* Values from this size on are referred to, not copied. */
 #define REPLY_REFER_MIN 16384
-/* Size of an arena chunk; a longer run gets a chunk of its own. */
+/* Size of an arena chunk, and from which size on values are referred to in a reply that has filled
+ * one: a reference costs some 150 bytes and a place in a vector, which is little beside them. */
 #ifdef LARDER_TEST_SMALL
 #define REPLY_CHUNK_SIZE 512
+#define REPLY_REFER_MANY 1024
 #else
 #define REPLY_CHUNK_SIZE (128 * 1024)
+#define REPLY_REFER_MANY 4096
 #endif
 
-struct reply_chunk {
-    struct reply_chunk *next;
-    size_t capacity;
-    char bytes[];
-};
+/* What may_grow is asked for when there is no memory: it must refuse. */
+#define REPLY_NO_MEMORY SIZE_MAX
 
 struct reply_piece {
     const char *at;
     size_t size;
-    struct blob *blob; /* one reference held; NULL for bytes in a chunk */
+    struct blob *blob; /* where they lie: a chunk, or a value of which one reference is held */
+    bool is_value;
 };
 
 struct reply {
@@ -49,14 +58,20 @@ struct reply {
     char *end;       /* of the current chunk */
     char *start;     /* of the run that is not a piece yet */
     uint8_t version; /* 2 or 3 */
+    bool discards;   /* what is appended goes nowhere */
     uint32_t errors; /* error replies appended so far; a reset does not forget them */
     size_t size;     /* bytes in pieces; see reply_size */
     struct reply_piece *pieces;
     uint32_t piece_count;
     uint32_t piece_capacity;
-    struct reply_chunk *chunks; /* first is the current one */
-    void (*on_error)(void *context,
-                     struct bytes text); /* each error reply, without '-' and CR LF */
+    struct blob **chunks; /* last is the current one */
+    uint32_t chunk_count;
+    uint32_t chunk_room;
+    uint32_t origin_pieces; /* how many there were at the origin */
+    uint32_t origin_chunks;
+    /* Whether it may grow by so many bytes at least. NULL: it may. */
+    bool (*may_grow)(void *context, size_t more);
+    void (*on_error)(void *context, struct bytes text); /* each error reply, without '-' */
     void *context;
 };
 
@@ -75,10 +90,25 @@ static inline size_t reply_size(const struct reply *reply) {
 /* Closes the current run, so that everything is in pieces. */
 void reply_close_run(struct reply *reply);
 
+/* What is appended from now on is what goes if the reply is discarded. What came before must be in
+ * pieces, or be forgotten by the reply: its run begins at `at`. */
+void reply_set_origin(struct reply *reply);
+
+/* Whether what is appended goes nowhere, because there was too much. */
+static inline bool reply_is_discarded(const struct reply *reply) {
+    return reply->discards;
+}
+
+/* Is empty from its origin on, and takes what is appended again. */
+void reply_discard_end(struct reply *reply);
+
 /* The slow part of reply_room: a fresh chunk. */
 void reply_grow(struct reply *reply, size_t size);
+/* And of those that append bytes, however many. */
+void reply_raw_slowly(struct reply *reply, const void *at, size_t size);
+void reply_bulk_slowly(struct reply *reply, struct bytes text);
 
-/* At least `size` bytes at reply->at. */
+/* At least `size` bytes at reply->at; less than REPLY_CHUNK_SIZE / 2. */
 static inline char *reply_room(struct reply *reply, size_t size) {
     if (UNLIKELY((size_t)(reply->end - reply->at) < size)) {
         reply_grow(reply, size);
@@ -88,9 +118,12 @@ static inline char *reply_room(struct reply *reply, size_t size) {
 
 /* Bytes as they are. */
 static inline void reply_raw(struct reply *reply, const void *at, size_t size) {
-    char *out = reply_room(reply, size);
-    memcpy(out, at, size);
-    reply->at = out + size;
+    if (UNLIKELY((size_t)(reply->end - reply->at) < size)) {
+        reply_raw_slowly(reply, at, size);
+        return;
+    }
+    memcpy(reply->at, at, size);
+    reply->at += size;
 }
 
 /* A string literal as it is: reply_literal(r, "+OK\r\n"). */
@@ -107,12 +140,16 @@ static inline void reply_integer(struct reply *reply, int64_t value) {
 }
 
 static inline void reply_bulk(struct reply *reply, struct bytes text) {
-    reply->at = resp_bulk(reply_room(reply, RESP_HEADER_SIZE + text.size + 2), text);
+    if (UNLIKELY((size_t)(reply->end - reply->at) < RESP_HEADER_SIZE + text.size + 2)) {
+        reply_bulk_slowly(reply, text);
+        return;
+    }
+    reply->at = resp_bulk(reply->at, text);
 }
 
 void reply_bulk_text(struct reply *reply, const char *text);
 void reply_bulk_integer(struct reply *reply, int64_t value);
-/* A blob's bytes [from, from + size) as bulk; referred to if large. */
+/* A blob's bytes [from, from + size) as bulk; referred to if large, or among many. */
 void reply_bulk_blob(struct reply *reply, struct blob *blob, size_t from, size_t size);
 
 /* The value of a string entry that is not inline. */

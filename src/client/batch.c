@@ -94,6 +94,7 @@ struct batch *batch_new(struct io_thread *thread) {
     set_pace(batch, UINT32_MAX, UINT32_MAX, FULL_COUNT);
     reply_init(&batch->reply);
     batch->reply.on_error = clients_count_error;
+    batch->reply.may_grow = clients_may_grow;
     batch->reply.context = thread->clients;
     return batch;
 }

@@ -54,6 +54,9 @@ static void finish_current(struct batch *batch) {
         return;
     }
     struct client *client = turn->client;
+    if (UNLIKELY(reply->discards)) {
+        reply_discard_end(reply);
+    }
     if (UNLIKELY(reply->piece_count > batch->current_piece)) {
         reply_close_run(reply);
     }
@@ -70,6 +73,7 @@ static void finish_current(struct batch *batch) {
     turn->patient = client->flags & CLIENT_MONITOR;
     turn->class_ = client->class_;
     reply->start = reply->at;
+    reply_set_origin(reply);
     batch->current_piece = reply->piece_count;
     batch->current_size = reply_size(reply);
     if (turn->size > 0) {
@@ -91,8 +95,8 @@ static void add_mail(void *reply, struct bytes bytes) {
 static void set_current(struct batch *batch, struct client *client) {
     struct reply *reply = &batch->reply;
     finish_current(batch);
-    if (batch->thread->inlined && reply->chunks != NULL &&
-        reply->at - reply->chunks->bytes > FLUSH_SIZE) {
+    if (batch->thread->inlined && reply->end != NULL &&
+        (size_t)(reply->end - reply->at) < REPLY_CHUNK_SIZE - FLUSH_SIZE) {
         dispatch_end(&client->clients->dispatch);
         flush_now(batch, batch->next_turn);
     }

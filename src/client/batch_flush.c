@@ -11,6 +11,9 @@
 #include "client/io_thread.h"
 #include "client/sends.h"
 
+/* Bytes of a chunk that the output refers to instead of copying them: so large a part of it that
+ * the rest may be kept with them. */
+#define HANDED_MIN (REPLY_CHUNK_SIZE / 4)
 #ifdef LARDER_TEST_SMALL
 #define SEND_PIECES 3
 #define GATHER_SIZE 64
@@ -59,6 +62,23 @@ static ssize_t send_replies(struct batch *batch, const struct turn *turn) {
     return size;
 }
 
+/* Queues the piece but for its first `sent` bytes. A chunk that is held is a buffer from now on:
+ * the reply's reset leaves it to its holders. */
+static void queue_piece(struct output *output, const struct reply_piece *piece, size_t sent) {
+    const char *at = piece->at + sent;
+    size_t size = piece->size - sent;
+    if (!piece->is_value) {
+        if (size < HANDED_MIN) {
+            output_append(output, at, size);
+            return;
+        }
+        if (blob_purpose(piece->blob) == MEM_ARENA) {
+            blob_charge(piece->blob, MEM_BUFFER);
+        }
+    }
+    output_append_blob(output, piece->blob, at, size);
+}
+
 /* Queues all but the first `sent` bytes. */
 static void queue_rest(struct batch *batch, const struct turn *turn, size_t sent) {
     struct output *output = &turn->client->output;
@@ -72,11 +92,7 @@ static void queue_rest(struct batch *batch, const struct turn *turn, size_t sent
             sent -= piece->size;
             continue;
         }
-        if (piece->blob != NULL) {
-            output_append_blob(output, piece->blob, piece->at + sent, piece->size - sent);
-        } else {
-            output_append(output, piece->at + sent, piece->size - sent);
-        }
+        queue_piece(output, piece, sent);
         sent = 0;
     }
 }

@@ -63,6 +63,7 @@ static void evict_client(struct client *client) {
     buffer_clear(&line);
     client->clients->metrics.evicted_clients++;
     client_close(client);
+    output_clear(client->queue); /* not only when the pass ends: it may be a long one */
 }
 
 /* Whether it is worth a walk. The counter of all threads costs a walk over them. */

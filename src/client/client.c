@@ -452,6 +452,7 @@ void clients_pass_end(struct clients *clients) {
     }
     clients_flush(clients);
     clients_keep_budget(clients);
+    clients->queued = 0;
     bury(inlined);
     if (UNLIKELY(clients->balance_due)) {
         crew_balance(clients);

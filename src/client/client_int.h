@@ -38,6 +38,7 @@ struct clients {
     int64_t pause_until_ms;
     size_t held;      /* clients with CLIENT_PAUSED */
     bool over_budget; /* buffers take more than they may */
+    int64_t queued;   /* bytes queued in this pass since they were last compared with the budget */
     struct reply scratch;
     struct error_count errors[CLIENT_ERROR_CODES_MAX];
     size_t error_count;
@@ -76,6 +77,13 @@ void client_free_memory(struct client *client);
 void clients_keep_budget(struct clients *clients);
 /* From connection_cron, for each client in turn: adds up what they buffer. */
 void clients_budget_look(struct io_thread *thread, const struct client *client);
+
+/* bounds.c: whether the running command's reply may have so many bytes more; if not, its client has
+ * been closed. The reply's may_grow. */
+bool clients_may_grow(void *clients, size_t more);
+/* So many bytes have been queued for a client outside the replies: closes it if that is too much
+ * for it, and the largest if it is too much for all. */
+void client_check_queue(struct client *client, size_t size);
 
 /* crew.c: the connection goes to the thread that has fewest. */
 void crew_place(struct client *client);

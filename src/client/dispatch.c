@@ -19,9 +19,17 @@
 /* Memory for messages behind a reply that is kept for the next ones. */
 #define BEHIND_KEPT_MAX 65536
 
+/* Of a reply that nobody wants one chunk is more than what CLIENT REPLY ON answers. */
+static bool stays_small(void *context, size_t more) {
+    const struct dispatch *dispatch = context;
+    return dispatch->discarded.chunk_count == 0 && more == 0;
+}
+
 void dispatch_init(struct dispatch *dispatch, struct clients *clients) {
     *dispatch = (struct dispatch){.clients = clients, .context = clients->context};
     reply_init(&dispatch->discarded);
+    dispatch->discarded.may_grow = stays_small;
+    dispatch->discarded.context = dispatch;
     buffer_init(&dispatch->behind, MEM_ARENA);
 }
 

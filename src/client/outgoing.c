@@ -11,13 +11,17 @@
  * - a message for the client whose command is running goes into its replies: in front of that
  *   command's reply if it has none yet, otherwise behind it (dispatch_message).
  *
- * Limits are checked once a pass, when the socket has been offered what there is: so who reads is
- * never closed, however much is sent in one pass, and memory is bounded by what a pass can read. */
+ * Limits are checked once a pass, when the socket has been offered what there is, and when a queue
+ * has grown beyond them before (client/bounds.c): then too the socket is offered it first, if this
+ * thread serves it, so who reads is not closed, however much is sent in one pass. */
 #include "client/client.h"
 
 #include "base/check.h"
 #include "client/client_int.h"
 #include "client/connection.h"
+
+/* About what a run of shared bytes takes in a queue. */
+#define RUN_COST 128
 
 void client_flush_later(struct client *client) {
     if (client->flags & (CLIENT_TO_FLUSH | CLIENT_INTERNAL)) {
@@ -95,6 +99,7 @@ static void send_bytes(struct client *client, struct bytes message, bool behind)
         batch_settle(clients, client);
         output_append(client->queue, message.at, message.size);
         client_flush_later(client);
+        client_check_queue(client, message.size);
     }
 }
 
@@ -115,6 +120,7 @@ bool client_send_run_slowly(struct client *client, const struct shared_run *run)
         batch_settle(clients, client);
         output_append_run(client->queue, run);
         client_flush_later(client);
+        client_check_queue(client, RUN_COST);
     }
     return true;
 }

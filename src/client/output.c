@@ -3,8 +3,9 @@
  *     first -> [sent|to send|room] -> [blob piece] -> [to send|room] <- last, then run
  *
  * A block holds bytes of its own or refers to a part of a blob or of a shared block. Appended bytes
- * fill the last block's room before a new block is taken, so many small replies share one. A blob's
- * rest that is shorter than a block is copied, so that a few bytes do not keep a large value alive.
+ * fill the last block's room before a new block is taken, so many small replies share one. Behind a
+ * reference comes a small block first: between many values there are only some bytes each. What is
+ * short and a small part of its blob is copied, so that a few bytes do not keep much memory alive.
  * Likewise the run: when something else comes behind it, it becomes a block that refers to it; but
  * if the socket is full, so that it may stay here for long, a run that is a small part of its
  * shared block is copied.
@@ -24,6 +25,17 @@
 /* Pieces handed to one writev: a reply of many large values is some header and blob pairs; longer
  * vectors cost the kernel more to copy in than they save. */
 #define SEND_PIECES 64
+/* Bytes shorter than a block are copied, not referred to, when they are less than this part of
+ * their blob; or so few that a reference would cost a tenth of them. */
+#define COPIED_PART 4
+#ifdef LARDER_TEST_SMALL
+#define COPIED_MIN       32
+#define SMALL_BLOCK_SIZE 64
+#else
+#define COPIED_MIN       1024
+/* The block that comes behind a reference. */
+#define SMALL_BLOCK_SIZE 128
+#endif
 /* A run that is less than this part of its shared block is copied when it has to wait: so a client
  * that is slow keeps at most so many times the memory that it accounts for. */
 #define RUN_PART 4
@@ -137,7 +149,9 @@ static void copy_in(struct output *output, const char *from, size_t size) {
         size -= part;
     }
     if (size > 0) {
-        size_t usual = OUTPUT_BLOCK_SIZE - sizeof(struct output_block);
+        bool behind_reference = output->last != NULL && output->last->blob != NULL;
+        size_t usual =
+            (behind_reference ? SMALL_BLOCK_SIZE : OUTPUT_BLOCK_SIZE) - sizeof(struct output_block);
         struct output_block *block =
             add_block(output, &(struct output_block){.capacity = size > usual ? size : usual});
         memcpy(block->bytes, from, size);
@@ -170,7 +184,8 @@ void output_append(struct output *output, const void *at, size_t size) {
 }
 
 void output_append_blob(struct output *output, struct blob *blob, const char *at, size_t size) {
-    if (size < OUTPUT_BLOCK_SIZE) {
+    if (size < COPIED_MIN ||
+        (size < OUTPUT_BLOCK_SIZE && size < blob_capacity(blob) / COPIED_PART)) {
         output_append(output, at, size);
         return;
     }

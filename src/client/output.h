@@ -2,8 +2,8 @@
  * them at most one run of shared bytes (client/shared.h), which messages of the running pass make
  * longer. Empty, and without memory, for every client that reads its replies.
  *
- * Bytes are copied into blocks of at least OUTPUT_BLOCK_SIZE; blobs and long runs are held by
- * reference. Shared bytes count for each who holds them. */
+ * Bytes are copied into blocks of OUTPUT_BLOCK_SIZE; values, and a large part of what a reply was
+ * made in, are held by reference. Shared bytes count for each who holds them. */
 #ifndef LARDER_CLIENT_OUTPUT_H
 #define LARDER_CLIENT_OUTPUT_H
 
@@ -45,7 +45,8 @@ static inline bool output_is_empty(const struct output *output) {
 size_t output_block_count(const struct output *output);
 
 void output_append(struct output *output, const void *at, size_t size);
-/* blob bytes [from, from + size); takes a reference of its own. */
+/* Bytes at `at` that lie in the blob: takes a reference of its own, or copies them when they are a
+ * small part of it. */
 void output_append_blob(struct output *output, struct blob *blob, const char *at, size_t size);
 
 /* Shared bytes, with a reference of its own. extend does it when they follow those that came last,

@@ -71,6 +71,18 @@ static void hvals(struct call *call) {
  * megabytes; what asks for more is a mistake or an attack. */
 #define REPEATED_MAX (1 << 24)
 
+/* Fields drawn between two looks at the reply: whoever may not be sent so much has gone. */
+#define REPEATED_PORTION 1024
+
+static void reply_repeated(const struct hash_call *on, const struct call *call,
+                           struct random *random, uint64_t wanted, struct replying *replying) {
+    for (uint64_t done = 0; done < wanted && !reply_is_discarded(call->reply);) {
+        uint64_t part = wanted - done < REPEATED_PORTION ? wanted - done : REPEATED_PORTION;
+        hash_random(on->hash, call->now_ms, random, (size_t)part, reply_field, replying);
+        done += part;
+    }
+}
+
 static void reply_random(struct call *call, int64_t count, bool with_values) {
     struct hash_call on;
     if (!hash_call_read(call, &on)) {
@@ -103,7 +115,7 @@ static void reply_random(struct call *call, int64_t count, bool with_values) {
     } else if (distinct) {
         hash_random_distinct(on.hash, call->now_ms, random, wanted, reply_field, &replying);
     } else {
-        hash_random(on.hash, call->now_ms, random, wanted, reply_field, &replying);
+        reply_repeated(&on, call, random, wanted, &replying);
     }
 }
 

@@ -16,10 +16,6 @@ static size_t filled(size_t capacity) {
     return mem_class(sizeof(struct blob) + capacity) - sizeof(struct blob);
 }
 
-static enum mem_purpose purpose_of(const struct blob *blob) {
-    return (enum mem_purpose)(atomic_load_explicit(&blob->room, memory_order_relaxed) & 0xff);
-}
-
 static void set_room(struct blob *blob, uint64_t capacity, enum mem_purpose purpose) {
     atomic_store_explicit(&blob->room, capacity << 8 | (uint64_t)purpose, memory_order_relaxed);
 }
@@ -41,7 +37,7 @@ struct blob *blob_try_new(size_t capacity) {
 }
 
 void blob_charge(struct blob *blob, enum mem_purpose purpose) {
-    mem_recount(purpose_of(blob), purpose, sizeof *blob + blob_capacity(blob));
+    mem_recount(blob_purpose(blob), purpose, sizeof *blob + blob_capacity(blob));
     set_room(blob, blob_capacity(blob), purpose);
     atomic_store_explicit(&blob->values, purpose == MEM_DATA, memory_order_relaxed);
 }
@@ -60,14 +56,14 @@ void blob_release(struct blob *blob) {
      * holder needs no locked instruction: nobody else can take a reference. */
     if (atomic_load_explicit(&blob->references, memory_order_acquire) == 1 ||
         atomic_fetch_sub_explicit(&blob->references, 1, memory_order_acq_rel) == 1) {
-        mem_free(purpose_of(blob), blob, sizeof *blob + blob_capacity(blob));
+        mem_free(blob_purpose(blob), blob, sizeof *blob + blob_capacity(blob));
     }
 }
 
 void blob_drop(struct blob *blob) {
     if (UNLIKELY(blob_is_shared(blob)) &&
         atomic_fetch_sub_explicit(&blob->values, 1, memory_order_relaxed) == 1) {
-        mem_recount(purpose_of(blob), MEM_BUFFER, sizeof *blob + blob_capacity(blob));
+        mem_recount(blob_purpose(blob), MEM_BUFFER, sizeof *blob + blob_capacity(blob));
         set_room(blob, blob_capacity(blob), MEM_BUFFER);
     }
     blob_release(blob);
@@ -82,10 +78,10 @@ struct blob *blob_try_grow(struct blob *blob, size_t capacity) {
         return NULL;
     }
     capacity = filled(capacity);
-    struct blob *grown = mem_try_realloc(purpose_of(blob), blob, sizeof *blob + blob_capacity(blob),
-                                         sizeof *blob + capacity);
+    struct blob *grown = mem_try_realloc(
+        blob_purpose(blob), blob, sizeof *blob + blob_capacity(blob), sizeof *blob + capacity);
     if (grown != NULL) {
-        set_room(grown, capacity, purpose_of(grown));
+        set_room(grown, capacity, blob_purpose(grown));
     }
     return grown;
 }

@@ -90,6 +90,11 @@ static inline struct bytes blob_bytes(const struct blob *blob) {
     return bytes_of(blob->bytes, blob->size);
 }
 
+/* What its memory is counted under. */
+static inline enum mem_purpose blob_purpose(const struct blob *blob) {
+    return (enum mem_purpose)(atomic_load_explicit(&blob->room, memory_order_relaxed) & 0xff);
+}
+
 /* What it takes from the allocator, in bytes. */
 static inline size_t blob_footprint(const struct blob *blob) {
     return mem_class(sizeof *blob + blob_capacity(blob));

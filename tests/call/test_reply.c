@@ -215,7 +215,7 @@ static void test_runs_go_over_chunks(void **state) {
     }
     assert_true(reply->piece_count > 3);
     expect_bytes(reply, expected.at, expected.size);
-    assert_null(reply->chunks->next);
+    assert_true(reply->chunk_count <= 1);
     assert_int_equal(reply->piece_count, 0);
     buffer_clear(&expected);
 }
@@ -363,6 +363,95 @@ static void test_deferred_header_before_a_blob(void **state) {
     blob_release(blob);
 }
 
+/* Lets a reply grow so many times. */
+static bool may_grow(void *context, size_t more) {
+    int *left = context;
+    return more != REPLY_NO_MEMORY && (*left)-- > 0;
+}
+
+/* Something of everything that can be appended. */
+static void append_all_kinds(struct reply *reply, struct blob *blob, const char *text) {
+    struct reply_mark mark = reply_defer(reply);
+    reply_bulk(reply, bytes_of(text, 1000));
+    reply_raw(reply, text, 3);
+    reply_bulk_blob(reply, blob, 0, blob->size);
+    reply_verbatim(reply, "txt", bytes_of(text, 700));
+    reply_big_number(reply, bytes_of(text, 600));
+    reply_double(reply, 1.5);
+    reply_error(reply, text);
+    reply_map(reply, 1);
+    reply_defer_end(reply, mark, '*', 7);
+}
+
+/* Wherever it is stopped, it goes back to its origin, holds nothing, and is as good as new then. */
+static void test_discarding(void **state) {
+    struct reply *reply = *state;
+    struct blob *blob = blob_try_new(REPLY_REFER_MIN);
+    memset(blob->bytes, 'c', REPLY_REFER_MIN);
+    blob->size = REPLY_REFER_MIN;
+    char text[1001];
+    memset(text, 'e', sizeof text - 1);
+    text[1000] = '\0';
+    for (reply->version = 2; reply->version <= 3; reply->version++) {
+        bool stopped = true;
+        for (int times = 0; stopped; times++) {
+            int left = INT32_MAX;
+            reply->may_grow = may_grow;
+            reply->context = &left;
+            /* What comes before the origin stays: a value, and a run. */
+            reply_bulk_blob(reply, blob, 0, blob->size);
+            reply_integer(reply, 1);
+            reply_close_run(reply);
+            reply_set_origin(reply);
+            size_t size = reply_size(reply);
+            left = times;
+            for (int i = 0; i < 3; i++) {
+                append_all_kinds(reply, blob, text);
+            }
+            stopped = reply_is_discarded(reply);
+            if (stopped) {
+                assert_int_equal(atomic_load(&blob->references), 2);
+                /* Costs nothing any more. */
+                mem_fail_after(1);
+                for (int i = 0; i < 100; i++) {
+                    append_all_kinds(reply, blob, text);
+                }
+                mem_fail_after(0);
+                reply_discard_end(reply);
+                assert_int_equal(reply_size(reply), size);
+                left = INT32_MAX;
+                reply_integer(reply, 2);
+                struct buffer got = collect(reply);
+                assert_int_equal(got.size, size + 4);
+                assert_memory_equal(got.at + size - 4, ":1\r\n:2\r\n", 8);
+                buffer_clear(&got);
+            }
+            reply_reset(reply);
+            assert_false(blob_is_shared(blob));
+        }
+    }
+    reply->may_grow = NULL;
+    blob_release(blob);
+}
+
+/* In a reply that is long already, shorter values are referred to. */
+static void test_many_values_are_referred_to(void **state) {
+    struct reply *reply = *state;
+    struct blob *blob = blob_try_new(REPLY_REFER_MANY);
+    memset(blob->bytes, 'c', REPLY_REFER_MANY);
+    blob->size = REPLY_REFER_MANY;
+    for (int i = 0; i < 100; i++) {
+        reply_bulk_blob(reply, blob, 0, blob->size);
+    }
+    assert_true(atomic_load(&blob->references) >= 99);
+    struct buffer got = collect(reply);
+    assert_int_equal(got.size, 100 * (REPLY_REFER_MANY + 9));
+    buffer_clear(&got);
+    reply_reset(reply);
+    assert_false(blob_is_shared(blob));
+    blob_release(blob);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_simple_types, setup, teardown),
@@ -378,6 +467,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_deferred_headers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deferred_headers_over_chunks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deferred_header_before_a_blob, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_discarding, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_values_are_referred_to, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
