@@ -339,7 +339,8 @@ static void step_at_the_edge(struct batch *batch, size_t i, size_t count, uint64
     }
 }
 
-/* What is not executed any more is held back, but not the first requests of all. */
+/* What is not executed any more is held back, but not the first requests of all: the first look
+ * comes when some have been executed, so that each batch gets on. */
 static void look_at_clock(struct batch *batch, int64_t end_ns) {
     if (UNLIKELY(clock_mono_ns() > end_ns)) {
         batch->holding = true;
@@ -359,7 +360,7 @@ static inline __attribute__((always_inline)) void run(struct batch *batch, uint6
         step_at_the_edge(batch, i, count, seed, behind);
     }
     for (; i < count; i++) {
-        if (UNLIKELY(i % LOOK_REQUESTS == 0)) {
+        if (UNLIKELY((i - behind) % LOOK_REQUESTS == LOOK_REQUESTS / 2)) {
             look_at_clock(batch, end_ns);
         }
         plan_bucket(batch, i, seed);
