@@ -24,6 +24,11 @@
 #define RELATED_MAX  25
 #define DATABASES    16
 #define READ_SIZE    65536
+/* Percent of the rounds that have transactions, of their commands that begin one, and how many
+ * commands these have at most. */
+#define WRAPPED_ROUNDS   30
+#define WRAPPED_COMMANDS 10
+#define WRAPPED_MAX      8
 
 struct side {
     struct server *server;
@@ -41,6 +46,7 @@ struct side {
 struct sent {
     struct words words;
     enum compare_how how;
+    bool queued; /* for EXEC, in whose reply its own is an element */
 };
 
 struct pair {
@@ -224,6 +230,15 @@ static bool shares_a_key(const struct words *one, const struct words *other) {
             words_begin_with(one, "FLUSHALL") || words_begin_with(one, "FLUSHDB"));
 }
 
+/* The first command that waits for this EXEC. */
+static size_t first_queued(const struct pair *pair, size_t exec) {
+    size_t first = exec;
+    while (first > 0 && !words_begin_with(&pair->sent[first - 1].words, "MULTI")) {
+        first--;
+    }
+    return first;
+}
+
 static void report(struct pair *pair, size_t index, const char *ours, const char *theirs) {
     const struct words *words = &pair->sent[index].words;
     char *text = words_text(words);
@@ -231,6 +246,12 @@ static void report(struct pair *pair, size_t index, const char *ours, const char
                 (unsigned long long)pair->seed, index);
     print_error("  sent      %s\n  ours      %.900s\n  reference %.900s\n", text, ours, theirs);
     free(text);
+    bool executes = words_begin_with(words, "EXEC");
+    for (size_t i = first_queued(pair, index); i < index && executes; i++) {
+        text = words_text(&pair->sent[i].words);
+        print_error("  queued    %.600s\n", text);
+        free(text);
+    }
     size_t shown = 0;
     for (size_t i = index; i > 0 && shown < RELATED_MAX; i--) {
         if (shares_a_key(&pair->sent[i - 1].words, words)) {
@@ -242,9 +263,52 @@ static void report(struct pair *pair, size_t index, const char *ours, const char
     }
 }
 
+/* Whether these are replies that a command may have, one by us and one by the reference. */
+static bool are_alike(const struct sent *sent, const char *const replies[2],
+                      const size_t sizes[2]) {
+    if (replies_match(sent->how, replies[0], sizes[0], replies[1], sizes[1])) {
+        return true;
+    }
+    char *ours = wire_canonical(replies[0], sizes[0]);
+    char *theirs = wire_canonical(replies[1], sizes[1]);
+    bool intended = intended_difference(&sent->words, ours, theirs) != NULL;
+    free(ours);
+    free(theirs);
+    return intended;
+}
+
+/* Whether two arrays that EXEC answers agree element by element, each as its command wants. */
+static bool executed_alike(const struct pair *pair, size_t exec, const char *const replies[2],
+                           const size_t sizes[2]) {
+    size_t places[2];
+    for (int i = 0; i < 2; i++) {
+        places[i] = strcspn(replies[i], "\n") + 1;
+    }
+    if (*replies[0] != '*' || places[0] != places[1] ||
+        memcmp(replies[0], replies[1], places[0]) != 0) {
+        return false;
+    }
+    for (size_t i = first_queued(pair, exec); i < exec; i++) {
+        const char *elements[2];
+        size_t element_sizes[2];
+        if (!pair->sent[i].queued) {
+            continue;
+        }
+        for (int j = 0; j < 2; j++) {
+            elements[j] = replies[j] + places[j];
+            element_sizes[j] = reply_size(elements[j], sizes[j] - places[j]);
+            places[j] += element_sizes[j];
+        }
+        if (!are_alike(&pair->sent[i], elements, element_sizes)) {
+            return false;
+        }
+    }
+    return places[0] == sizes[0] && places[1] == sizes[1];
+}
+
 /* Whether the sides' next replies agree; says so when they do not. */
 static bool agree(struct pair *pair, size_t index) {
-    const struct sent *sent = &pair->sent[index];
+    struct sent *sent = &pair->sent[index];
     size_t sizes[2];
     const char *replies[2];
     for (int i = 0; i < 2; i++) {
@@ -252,18 +316,19 @@ static bool agree(struct pair *pair, size_t index) {
     }
     pair->replies++;
     pair->answered += *replies[1] != '-' ? 1 : 0;
-    if (replies_match(sent->how, replies[0], sizes[0], replies[1], sizes[1])) {
+    sent->queued = strncmp(replies[1], "+QUEUED\r", 8) == 0;
+    if (sent->queued ? strncmp(replies[0], "+QUEUED\r", 8) == 0 : are_alike(sent, replies, sizes)) {
+        return true;
+    }
+    if (words_begin_with(&sent->words, "EXEC") && executed_alike(pair, index, replies, sizes)) {
         return true;
     }
     char *ours = wire_canonical(replies[0], sizes[0]);
     char *theirs = wire_canonical(replies[1], sizes[1]);
-    bool intended = intended_difference(&sent->words, ours, theirs) != NULL;
-    if (!intended) {
-        report(pair, index, ours, theirs);
-    }
+    report(pair, index, ours, theirs);
     free(ours);
     free(theirs);
-    return intended;
+    return false;
 }
 
 static struct words *new_sent(struct pair *pair, enum compare_how how) {
@@ -273,6 +338,7 @@ static struct words *new_sent(struct pair *pair, enum compare_how how) {
     }
     struct sent *sent = &pair->sent[pair->sent_count++];
     sent->how = how;
+    sent->queued = false;
     sent->words.count = 0;
     return &sent->words;
 }
@@ -432,6 +498,25 @@ static bool set_up(struct pair *pair, const struct family *family, struct genera
     return flush(pair, 0, NULL);
 }
 
+/* Adds a command, in rounds with transactions also what begins one and ends it. `left` is how many
+ * commands the running one is still to have. */
+static void add_command(struct pair *pair, const struct family *family, bool wraps, size_t *left,
+                        struct generator *generator) {
+    if (wraps && *left == 0 && generate_chance(generator, WRAPPED_COMMANDS)) {
+        *left = 1 + (size_t)generate_below(generator, WRAPPED_MAX);
+        if (generate_chance(generator, 20)) {
+            generate_command(generator, "WATCH {%k}", new_sent(pair, COMPARE_EXACT));
+        }
+        words_add_line(new_sent(pair, COMPARE_EXACT), "MULTI");
+    }
+    const struct row *row = choose_row(family, generator);
+    generate_command(generator, row->form, new_sent(pair, row->how));
+    if (*left > 0 && --*left == 0) {
+        words_add_line(new_sent(pair, COMPARE_EXACT),
+                       generate_chance(generator, 90) ? "EXEC" : "DISCARD");
+    }
+}
+
 /* One round; whether the servers agreed to its end. */
 static bool run_round(struct pair *pair, const struct family *family) {
     struct generator generator;
@@ -442,13 +527,14 @@ static bool run_round(struct pair *pair, const struct family *family) {
     if (!set_up(pair, family, &generator)) {
         return false;
     }
+    bool wraps = !family->alone && generate_chance(&generator, WRAPPED_ROUNDS);
+    size_t left = 0;
     size_t end = pair->sent_count + (family->commands != 0 ? family->commands : COMMANDS);
-    while (pair->sent_count < end) {
+    while (pair->sent_count < end || left > 0) {
         size_t from = pair->sent_count;
         size_t length = 1 + (size_t)generate_below(&generator, PIPELINE_MAX);
         for (size_t i = 0; i < length; i++) {
-            const struct row *row = choose_row(family, &generator);
-            generate_command(&generator, row->form, new_sent(pair, row->how));
+            add_command(pair, family, wraps, &left, &generator);
         }
         if (!flush(pair, from, &generator)) {
             return false;

@@ -6,7 +6,7 @@
  * empty databases, and sends pipelines of random lengths, cut at random bytes; at its end all keys
  * of both servers are compared. What fails is shown with the round's seed and with the commands
  * before it that touched the same keys; the rest of that round is skipped, since the servers have
- * parted.
+ * parted. In some rounds runs of the commands are wrapped in MULTI and EXEC.
  *
  * Environment:
  *   LARDER_COMPARE_SEED=N      the first round's seed (default 1, so that a run can be repeated; 0:
@@ -38,6 +38,7 @@ struct family {
     unsigned commands;   /* in each round; 0: as usual */
     unsigned answered;   /* percent of the replies that must not be errors; 0: as usual */
     unsigned time_share; /* percent of the usual time; 0: all of it */
+    bool alone;          /* never within MULTI and EXEC, as some commands are in other rounds */
 };
 
 /* The beginning of a family's initialiser. */

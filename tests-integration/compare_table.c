@@ -24,6 +24,7 @@ static const struct difference differences[] = {
     {"pexpireat * 9223372036854775807 [lg]t", ":0", ":1", "the same in milliseconds"},
     {"object refcount *", ":2147483647", ":1",
      "small integers are shared wherever they come from, not only when a client sends them"},
+    {"object refcount *", ":1", ":2", "nothing else refers to a value that a transaction has set"},
     {"memory usage *", ":[0-9]*", ":[0-9]*", "what a key takes is each server's own affair"},
     {"config set maxmemory-samples *", "*between 1 and 64 inclusive", "*1 and 2147483647 inclusive",
      "whole buckets are sampled: more would only cost time"},

@@ -61,14 +61,20 @@ static const struct row rows[] = {
     {1, COMPARE_EXACT, "SLOWLOG (LEN|RESET|GET [%c])"},
     {1, COMPARE_EXACT, "LATENCY (LATEST|HISTORY %w|RESET [%w]|GRAPH %w)"},
     {1, COMPARE_KIND, "LATENCY HISTOGRAM (nosuch|%w)"},
-    {1, COMPARE_EXACT, "DEBUG %w"},
     {1, COMPARE_EXACT, "CONFIG RESETSTAT"},
     {1, COMPARE_EXACT, "MEMORY USAGE none:7 [SAMPLES (x|-1|0)]"},
+};
+
+/* Whether DEBUG is allowed is asked when it is executed, not when it is queued. */
+static const struct row lone_rows[] = {
+    {1, COMPARE_EXACT, "DEBUG %w"},
+    {1, COMPARE_EXACT, "PING"},
 };
 
 static void connections(void **state) {
     (void)state;
     pair_compare(pair, &(struct family){FAMILY(rows, setup), .spoiled = 4});
+    pair_compare(pair, &(struct family){FAMILY(lone_rows, setup), .alone = true, .time_share = 5});
 }
 
 static void spoiled(void **state) {

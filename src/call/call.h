@@ -40,6 +40,7 @@ struct call {
     struct reply *reply;
     struct context *context;
     int64_t now_ms; /* of this pass */
+    bool inner;     /* executed by another command (EXEC, a script): must not wait */
     struct call_blob *blobs;
     int blob_count;
 };
@@ -89,10 +90,6 @@ static inline bool call_type_ok(struct call *call, const struct entry *entry,
     }
     return true;
 }
-
-/* Executes another command for the same caller (transactions, scripts): same client, database and
- * reply. */
-void call_run(struct call *call);
 
 /* Who is told of calls, set at start-up by features: before (MONITOR) and after (SLOWLOG,
  * LATENCY). */

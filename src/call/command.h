@@ -51,6 +51,8 @@ enum command_flag {
     COMMAND_MOVABLE_KEYS = 1 << 18,
     COMMAND_NO_MANDATORY_KEYS = 1 << 19,
     COMMAND_SCRIPT_RUNNER = 1 << 20,
+    COMMAND_AT_ONCE = 1 << 26,    /* ours: executed within MULTI, not queued */
+    COMMAND_RUNS_QUEUE = 1 << 27, /* ours: EXEC, which is allowed what all that is queued is */
     COMMAND_STILL = 1 << 28,      /* ours: I/O threads stand still while it runs */
     COMMAND_SUBSCRIBED = 1 << 29, /* ours: allowed to a subscriber in protocol 2 */
     COMMAND_BRIEF = 1 << 30, /* ours: not called fast, but of bounded time; see client/dispatch.h */

@@ -11,6 +11,8 @@
 #include "client/client.h"
 #include "client/client_int.h"
 #include "client/input.h"
+#include "client/transaction.h"
+#include "client/watch.h"
 #include "store/evict.h"
 
 /* Clients closed in one pass; if that is not enough, the next pass goes on. */
@@ -20,9 +22,10 @@ static size_t buffered_by(const struct client *client) {
     return client->output.footprint + (client->input == NULL ? 0 : input_footprint(client->input));
 }
 
-/* What waits to be handed to its thread. */
-static size_t queued_for(const struct client *client) {
-    return client->queue == &client->output ? 0 : client->queue->footprint;
+/* What the executing thread keeps for it: what waits to be handed to its thread, a transaction. */
+static size_t kept_for(const struct client *client) {
+    size_t queued = client->queue == &client->output ? 0 : client->queue->footprint;
+    return queued + transaction_footprint(client) + watch_footprint(client);
 }
 
 /* The clients with the largest buffers, largest first. */
@@ -91,7 +94,7 @@ void clients_keep_budget(struct clients *clients) {
     int64_t total = 0;
     struct largest largest = {0};
     for (struct client *c = clients->first; c != NULL; c = c->next) {
-        size_t size = c->flags & CLIENT_CLOSING ? 0 : buffered_by(c) + queued_for(c);
+        size_t size = c->flags & CLIENT_CLOSING ? 0 : buffered_by(c) + kept_for(c);
         total += (int64_t)size;
         if (size > 0 && !(c->flags & (CLIENT_NO_EVICT | CLIENT_INTERNAL))) {
             offer(&largest, c, size);

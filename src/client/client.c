@@ -13,6 +13,8 @@
 #include "client/client_int.h"
 #include "client/connection.h"
 #include "client/input.h"
+#include "client/transaction.h"
+#include "client/watch.h"
 #include "net/socket.h"
 
 /* A pass that has taken so long does not go on with pipelines that were cut. */
@@ -127,6 +129,14 @@ static int64_t largest_output(void *module) {
     return (int64_t)largest;
 }
 
+static int64_t watching(void *module) {
+    return (int64_t)watches_clients(((struct clients *)module)->watches);
+}
+
+static int64_t watched(void *module) {
+    return (int64_t)watches_keys(((struct clients *)module)->watches);
+}
+
 static int64_t held(void *module) {
     return (int64_t)((struct clients *)module)->held;
 }
@@ -157,6 +167,16 @@ static const struct metric metric_rows[] = {
      .kind = METRIC_KIND_NUMBER,
      .number = held,
      .description = "Connections that CLIENT PAUSE holds back."},
+    {.name = "watching_clients",
+     .section = METRIC_CLIENTS,
+     .kind = METRIC_KIND_NUMBER,
+     .number = watching,
+     .description = "Connections that watch keys."},
+    {.name = "total_watched_keys",
+     .section = METRIC_CLIENTS,
+     .kind = METRIC_KIND_NUMBER,
+     .number = watched,
+     .description = "Keys that are watched."},
 #define ROW(...) METRIC_ROW(struct client_metrics, __VA_ARGS__)
     CLIENT_METRICS(ROW)
 #undef ROW
@@ -191,6 +211,7 @@ struct clients *clients_new(struct context *context) {
     metrics_register(context->metrics, metric_rows, sizeof metric_rows / sizeof metric_rows[0],
                      &clients->metrics, clients, reset_metrics);
     reply_init(&clients->scratch);
+    clients->watches = watches_new(context->keyspace);
     dispatch_init(&clients->dispatch, clients);
     hold_init(&clients->hold);
     io_thread_init_inlined(&clients->inlined, clients);
@@ -220,6 +241,7 @@ static void tell_leaving(struct client *client) {
 
 void client_forget(struct client *client) {
     tell_leaving(client);
+    transaction_end(client);
     unlink_client(client);
     if (client->flags & CLIENT_PAUSED) {
         client->clients->held--;
@@ -246,6 +268,8 @@ void clients_free(struct clients *clients) {
     }
     io_thread_free_inlined(&clients->inlined);
     hold_free(&clients->hold);
+    watches_free(clients->watches);
+    transactions_free(clients);
     dispatch_free(&clients->dispatch);
     reply_free(&clients->scratch);
     mem_free(MEM_CLIENT, clients, sizeof *clients);
@@ -376,12 +400,14 @@ struct client *client_new_internal(struct clients *clients) {
 
 void client_free_internal(struct client *client) {
     check(client->flags & CLIENT_INTERNAL);
+    transaction_end(client);
     output_clear(&client->output);
     client_free_memory(client);
 }
 
 void client_reset(struct client *client) {
     tell_leaving(client);
+    transaction_end(client);
     client->flags &=
         ~(uint32_t)(CLIENT_MUTED | CLIENT_MUTE_NEXT | CLIENT_MUTE_THIS | CLIENT_MONITOR |
                     CLIENT_NO_EVICT | CLIENT_NO_TOUCH | CLIENT_AUTHENTICATED);

@@ -123,14 +123,19 @@ enum client_flag {
     CLIENT_TO_FLUSH = 1 << 14, /* in the list of those with new output or orders */
     CLIENT_PUSHED = 1 << 16,   /* may get messages: it subscribes, or is redirected to */
     CLIENT_TRACKING = 1 << 17, /* what it reads is remembered: feature/tracking.h */
+    CLIENT_MULTI = 1 << 18,    /* its commands are queued: client/transaction.h */
+    CLIENT_DIRTY = 1 << 19,    /* a key that it watched has changed: client/watch.h */
 };
 /* While none of these is set, a request is executed without a further look at its client. */
 #define CLIENT_GATES                                                                               \
     (CLIENT_CLOSING | CLIENT_CLOSE_SENT | CLIENT_MUTED | CLIENT_MUTE_NEXT | CLIENT_MUTE_THIS |     \
-     CLIENT_NO_TOUCH | CLIENT_MONITOR | CLIENT_PAUSED | CLIENT_PUSHED | CLIENT_TRACKING)
+     CLIENT_NO_TOUCH | CLIENT_MONITOR | CLIENT_PAUSED | CLIENT_PUSHED | CLIENT_TRACKING |          \
+     CLIENT_MULTI)
 
 struct input;
 struct io_thread;
+struct transaction;
+struct watch;
 
 /* What CLIENT LIST shows of a client's subscriptions; feature/pubsub.c keeps more behind it. */
 struct client_subscriptions {
@@ -169,6 +174,9 @@ struct client {
     struct database *database;
     struct client_subscriptions *subscriptions; /* NULL: none and never had */
     struct client_tracking *tracking;           /* NULL: not tracking */
+    struct transaction *transaction;            /* NULL: none; client/transaction.h */
+    struct watch *watches;                      /* of keys; client/watch.h */
+    size_t watch_count;
     uint64_t id;
     int64_t created_ms;
     const struct command *last_command;

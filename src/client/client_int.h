@@ -31,8 +31,9 @@ struct clients {
     struct client *to_flush;
     struct call_observer *observers;
     struct client_watcher *watchers;
-    bool observing_before; /* some observer wants calls before they run; refreshed each pass */
-    bool track_latency;    /* durations go to the commands' histograms */
+    struct watches *watches;               /* of keys, by clients */
+    struct transaction *spare_transaction; /* memory for the next one; NULL: none */
+    bool track_latency;                    /* durations go to the commands' histograms */
     bool paused;
     bool pause_only_writes;
     int64_t pause_until_ms;

@@ -9,6 +9,8 @@
 #include "base/mem.h"
 #include "client/client_int.h"
 #include "client/input.h"
+#include "client/transaction.h"
+#include "client/watch.h"
 #include "net/socket.h"
 
 const char *client_class_name(enum client_class class_) {
@@ -67,6 +69,7 @@ size_t client_footprint(const struct client *client) {
     if (client->input != NULL) {
         size += input_footprint(client->input);
     }
+    size += transaction_footprint(client) + watch_footprint(client);
     return size + text_footprint(client->name) + text_footprint(client->lib_name) +
            text_footprint(client->lib_version);
 }
@@ -78,8 +81,8 @@ static void write_flags(const struct client *client, char *out) {
         uint32_t flag;
         char letter;
     } letters[] = {
-        {CLIENT_CLOSE_SENT, 'c'}, {CLIENT_CLOSING, 'A'},  {CLIENT_UNIX, 'U'},
-        {CLIENT_NO_EVICT, 'e'},   {CLIENT_NO_TOUCH, 'T'},
+        {CLIENT_DIRTY, 'd'}, {CLIENT_CLOSE_SENT, 'c'}, {CLIENT_CLOSING, 'A'},
+        {CLIENT_UNIX, 'U'},  {CLIENT_NO_EVICT, 'e'},   {CLIENT_NO_TOUCH, 'T'},
     };
     const struct client_tracking *tracking = client->tracking;
     char *at = out;
@@ -90,6 +93,9 @@ static void write_flags(const struct client *client, char *out) {
         *at++ = 'S';
     } else if (client->class_ == CLIENT_CLASS_PUBSUB) {
         *at++ = 'P';
+    }
+    if (client->flags & CLIENT_MULTI) {
+        *at++ = 'x';
     }
     if (client->flags & CLIENT_PAUSED) {
         *at++ = 'b';
@@ -146,11 +152,12 @@ void client_describe(const struct client *client, struct buffer *out) {
                       client->subscriptions->channels, client->subscriptions->patterns,
                       client->subscriptions->shard_channels);
     }
-    buffer_printf(out, " multi=-1 watch=0 qbuf=%zu qbuf-free=%zu argv-mem=%zu", query, query_free,
+    buffer_printf(out, " multi=%" PRId64 " watch=%zu qbuf=%zu qbuf-free=%zu argv-mem=%zu",
+                  transaction_count(client), client->watch_count, query, query_free,
                   blobs > query + query_free ? blobs - query - query_free : 0);
-    buffer_printf(out, " multi-mem=0 rbs=0 rbp=0 obl=0 oll=%zu omem=%zu tot-mem=%zu events=%s",
-                  output_block_count(&client->output), client->output.footprint,
-                  client_footprint(client), waits ? "rw" : "r");
+    buffer_printf(out, " multi-mem=%zu rbs=0 rbp=0 obl=0 oll=%zu omem=%zu tot-mem=%zu events=%s",
+                  transaction_footprint(client), output_block_count(&client->output),
+                  client->output.footprint, client_footprint(client), waits ? "rw" : "r");
     buffer_printf(out, " cmd=%s user=default redir=%" PRId64 " resp=%d lib-name=%s lib-ver=%s",
                   client->last_command == NULL ? "NULL" : client->last_command->name,
                   client->tracking == NULL ? -1 : (int64_t)client->tracking->redirect,

@@ -1,5 +1,4 @@
-/* dispatch: the checks in front of a command and the figures behind it. Order of the checks and
- * their texts are what clients know. */
+/* dispatch: the call and the figures behind it. The checks in front of it are in refusal.c. */
 #include "client/dispatch.h"
 
 #include <string.h>
@@ -7,15 +6,13 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/histogram.h"
-#include "base/log.h"
 #include "call/pass_on.h"
-#include "call/unknown.h"
 #include "client/client.h"
 #include "client/client_int.h"
+#include "client/refusal.h"
+#include "client/transaction.h"
 #include "store/evict.h"
 
-/* How much of an unknown command and its arguments an error repeats. */
-#define SHOWN_MAX 128
 /* Memory for messages behind a reply that is kept for the next ones. */
 #define BEHIND_KEPT_MAX 65536
 
@@ -39,12 +36,22 @@ void dispatch_free(struct dispatch *dispatch) {
 }
 
 static void ask_observers(struct dispatch *dispatch) {
-    struct clients *clients = dispatch->clients;
-    dispatch->exact = false;
-    clients->observing_before = false;
-    for (struct call_observer *o = clients->observers; o != NULL; o = o->next) {
-        clients->observing_before |= o->before_on;
-        dispatch->exact |= o->after != NULL && o->after_min_ns < DISPATCH_EXACT_NS;
+    dispatch->special &= ~(unsigned)(DISPATCH_OBSERVED | DISPATCH_EXACT);
+    for (struct call_observer *o = dispatch->clients->observers; o != NULL; o = o->next) {
+        if (o->before_on) {
+            dispatch->special |= DISPATCH_OBSERVED;
+        }
+        if (o->after != NULL && o->after_min_ns < DISPATCH_EXACT_NS) {
+            dispatch->special |= DISPATCH_EXACT;
+        }
+    }
+}
+
+static void ask_listeners(struct dispatch *dispatch) {
+    if (pass_on_is_heard(dispatch->context->pass_on)) {
+        dispatch->special |= DISPATCH_HEARD;
+    } else {
+        dispatch->special &= ~(unsigned)DISPATCH_HEARD;
     }
 }
 
@@ -53,7 +60,7 @@ void dispatch_begin(struct dispatch *dispatch) {
     dispatch->call.keyspace = dispatch->context->keyspace;
     dispatch->call.now_ms = dispatch->context->clock->now_ms;
     ask_observers(dispatch);
-    dispatch->heard = pass_on_is_heard(dispatch->context->pass_on);
+    ask_listeners(dispatch);
     dispatch->running = NULL;
 }
 
@@ -94,133 +101,30 @@ static inline void run_call(struct dispatch *dispatch, struct command *command) 
     dispatch->run_calls = 1;
 }
 
-static void tell_before(const struct dispatch *dispatch) {
+static void tell_before(const struct dispatch *dispatch, const struct call *call) {
     for (struct call_observer *o = dispatch->clients->observers; o != NULL; o = o->next) {
         if (o->before_on) {
-            o->before(o->context, &dispatch->call);
+            o->before(o->context, call);
         }
     }
 }
 
-static void run_timed(struct dispatch *dispatch, struct command *command) {
+/* The time of a command that executes others includes theirs. */
+static void run_timed(struct dispatch *dispatch, struct call *call) {
+    struct command *command = call->command;
     dispatch_end(dispatch);
     int64_t start = clock_mono_ns();
-    command->fn(&dispatch->call);
+    command->fn(call);
+    dispatch_end(dispatch);
     int64_t duration = clock_mono_ns() - start;
     record(dispatch, command, duration, 1);
     for (struct call_observer *o = dispatch->clients->observers; o != NULL; o = o->next) {
         if (o->after != NULL && duration >= o->after_min_ns) {
-            o->after(o->context, &dispatch->call, duration);
+            o->after(o->context, call, duration);
         }
     }
     /* It may have been MONITOR or CONFIG SET. */
     ask_observers(dispatch);
-}
-
-/* ---- refusals ---- */
-
-/* How much of a word an error shows: as in Redis, what stands before its first NUL byte. */
-static size_t shown(struct bytes text, size_t max) {
-    return strnlen(text.at, text.size < max ? text.size : max);
-}
-
-/* Strangers do not get to fill the log. */
-static void note_unknown(const struct dispatch *dispatch, const struct client *client,
-                         struct bytes name, struct bytes subcommand) {
-    if (client->flags & CLIENT_AUTHENTICATED && dispatch->context->unknown != NULL) {
-        unknown_note(dispatch->context->unknown, name, subcommand);
-    }
-}
-
-static void reply_unknown(struct client *client, struct reply *reply, const struct bytes *args,
-                          int argc) {
-    if (bytes_is(args[0], "post") || bytes_is(args[0], "host:")) {
-        char name[SOCKET_NAME_SIZE];
-        client_peer_name(client, name);
-        log_warning("Closing %s: it sent an HTTP request to the port of the Redis protocol. If a "
-                    "web page did this, somebody tries to reach the server through a browser.",
-                    name);
-        client_close(client);
-        return;
-    }
-    char list[SHOWN_MAX * 2];
-    size_t size = 0;
-    for (int i = 1; i < argc && size < SHOWN_MAX; i++) {
-        size_t part = shown(args[i], SHOWN_MAX - size);
-        list[size++] = '\'';
-        memcpy(list + size, args[i].at, part);
-        size += part;
-        list[size++] = '\'';
-        list[size++] = ' ';
-    }
-    reply_errorf(reply, "ERR unknown command '%.*s', with args beginning with: %.*s",
-                 (int)shown(args[0], SHOWN_MAX), args[0].at, (int)size, list);
-}
-
-/* Whether the request is refused, the error replied then. */
-static bool refuse(struct dispatch *dispatch, struct client *client, struct command *command,
-                   const struct bytes *args, int argc, struct reply *reply) {
-    if (command == NULL) {
-        reply_unknown(client, reply, args, argc);
-        note_unknown(dispatch, client, args[0], bytes_of(NULL, 0));
-        return true;
-    }
-    if (UNLIKELY(command->fn == NULL)) {
-        /* A container whose subcommand is missing or unknown. */
-        if (argc < 2) {
-            reply_bad_arity(reply, command->name);
-        } else {
-            reply_unknown_subcommand(reply, command->name, args[1]);
-            note_unknown(dispatch, client, bytes_text(command->name), args[1]);
-        }
-        command->rejected++;
-        return true;
-    }
-    if (UNLIKELY(command->arity > 0 ? argc != command->arity : argc < -command->arity)) {
-        reply_bad_arity(reply, command->name);
-        command->rejected++;
-        return true;
-    }
-    if (UNLIKELY(!(client->flags & CLIENT_AUTHENTICATED)) && !(command->flags & COMMAND_NO_AUTH)) {
-        reply_error(reply, "NOAUTH Authentication required.");
-        command->rejected++;
-        return true;
-    }
-    if (command->flags & COMMAND_DENYOOM && UNLIKELY(evict_is_over(dispatch->context->evict)) &&
-        !evict_make_room(dispatch->context->evict)) {
-        reply_no_memory(reply);
-        command->rejected++;
-        return true;
-    }
-    return false;
-}
-
-/* A monitor's connection is for watching: as in Redis, it may not read or write keys. */
-static bool refuse_monitor(const struct client *client, struct command *command,
-                           struct reply *reply) {
-    if (!(client->flags & CLIENT_MONITOR) ||
-        !(command->flags & (COMMAND_READONLY | COMMAND_WRITE | COMMAND_MAY_REPLICATE))) {
-        return false;
-    }
-    reply_error(reply, "ERR Replica can't interact with the keyspace");
-    command->rejected++;
-    return true;
-}
-
-/* In protocol 2 a subscriber's connection carries messages, and nothing that could be taken for
- * one. */
-static bool refuse_subscriber(const struct client *client, struct command *command,
-                              struct reply *reply) {
-    if (client->class_ != CLIENT_CLASS_PUBSUB || client->version != 2 ||
-        command->flags & COMMAND_SUBSCRIBED) {
-        return false;
-    }
-    reply_errorf(reply,
-                 "ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / "
-                 "RESET are allowed in this context",
-                 command->name);
-    command->rejected++;
-    return true;
 }
 
 /* What would be refused is not held: its error comes at once. */
@@ -234,44 +138,59 @@ static bool must_hold(const struct client *client, const struct command *command
         (!(client->flags & CLIENT_AUTHENTICATED) && !(command->flags & COMMAND_NO_AUTH))) {
         return false;
     }
-    return !clients->pause_only_writes ||
-           (command->flags & (COMMAND_WRITE | COMMAND_MAY_REPLICATE)) != 0;
+    unsigned flags = command->flags;
+    flags |= flags & COMMAND_RUNS_QUEUE ? transaction_flags(client) : 0;
+    return !clients->pause_only_writes || (flags & (COMMAND_WRITE | COMMAND_MAY_REPLICATE)) != 0;
 }
 
 /* ---- the call ---- */
 
-static inline void execute(struct dispatch *dispatch, struct client *client,
-                           struct command *command, struct reply *reply) {
+/* What somebody wants to know of, or what takes long. */
+static __attribute__((noinline)) void execute_specially(struct dispatch *dispatch,
+                                                        struct call *call) {
     struct clients *clients = dispatch->clients;
-    client->commands++;
-    client->last_command = command;
-    clients->metrics.total_commands_processed++;
-    command->calls++;
-    uint32_t errors = reply->errors;
-    bool still = UNLIKELY(command->flags & COMMAND_STILL) && clients->thread_count > 0;
+    struct pass_on *pass_on = dispatch->context->pass_on;
+    const unsigned flags = call->command->flags;
+    bool still = flags & COMMAND_STILL && clients->thread_count > 0;
+    bool heard = dispatch->special & DISPATCH_HEARD;
     if (still) {
         clients_hold(clients);
     }
-    if (UNLIKELY(clients->observing_before)) {
-        tell_before(dispatch);
+    if (dispatch->special & DISPATCH_OBSERVED) {
+        tell_before(dispatch, call);
     }
-    bool heard = dispatch->heard;
-    if (UNLIKELY(heard)) {
-        pass_on_calling(dispatch->context->pass_on, &dispatch->call);
+    if (heard) {
+        pass_on_calling(pass_on, call);
     }
-    if (LIKELY((command->flags & (COMMAND_FAST | COMMAND_BRIEF)) && !dispatch->exact)) {
-        run_call(dispatch, command);
-        command->fn(&dispatch->call);
+    if (flags & (COMMAND_FAST | COMMAND_BRIEF) && !(dispatch->special & DISPATCH_EXACT)) {
+        run_call(dispatch, call->command);
+        call->command->fn(call);
     } else {
-        run_timed(dispatch, command);
+        run_timed(dispatch, call);
     }
-    if (UNLIKELY(heard)) {
-        pass_on_called(dispatch->context->pass_on, &dispatch->call);
+    if (heard) {
+        pass_on_called(pass_on, call);
     }
     if (still) {
         clients_release(clients);
     }
-    if (UNLIKELY(reply->errors != errors)) {
+}
+
+static inline void execute(struct dispatch *dispatch, struct call *call) {
+    struct command *command = call->command;
+    call->client->commands++;
+    call->client->last_command = command;
+    dispatch->clients->metrics.total_commands_processed++;
+    command->calls++;
+    uint32_t errors = call->reply->errors;
+    if (LIKELY((command->flags & (COMMAND_FAST | COMMAND_BRIEF)) && dispatch->special == 0 &&
+               !(command->flags & COMMAND_STILL))) {
+        run_call(dispatch, command);
+        command->fn(call);
+    } else {
+        execute_specially(dispatch, call);
+    }
+    if (UNLIKELY(call->reply->errors != errors)) {
         command->failed++;
     }
 }
@@ -294,28 +213,88 @@ static void add_behind(struct dispatch *dispatch, struct reply *reply) {
     }
 }
 
-/* The checks and the call; the reply goes to `target`. */
-static void execute_watched(struct dispatch *dispatch, struct client *client,
-                            struct command *command, const struct bytes *args, int argc,
-                            struct reply *target) {
-    if (refuse(dispatch, client, command, args, argc, target) ||
-        refuse_monitor(client, command, target) || refuse_subscriber(client, command, target)) {
-        return;
-    }
-    bool tracks = client->flags & CLIENT_TRACKING;
-    execute(dispatch, client, command, target);
-    if (tracks) {
-        for (struct client_watcher *w = client->clients->watchers; w != NULL; w = w->next) {
-            if (w->called != NULL) {
-                w->called(w->context, &dispatch->call);
-            }
+/* One that tracks has read something. */
+static void tell_called(struct dispatch *dispatch, const struct call *call) {
+    for (struct client_watcher *w = dispatch->clients->watchers; w != NULL; w = w->next) {
+        if (w->called != NULL) {
+            w->called(w->context, call);
         }
     }
 }
 
+/* The command waits for EXEC. */
+static void queue(struct client *client, struct call *call) {
+    if (LIKELY(transaction_queue(client, call))) {
+        reply_literal(call->reply, "+QUEUED\r\n");
+    } else {
+        reply_no_memory(call->reply);
+        transaction_spoil(client);
+    }
+}
+
+/* The checks, and the call, or its place in the transaction. */
+static void execute_checked(struct dispatch *dispatch, struct client *client, struct call *call) {
+    if (refusal_due(call)) {
+        return;
+    }
+    if (client->flags & CLIENT_MULTI && !(call->command->flags & COMMAND_AT_ONCE)) {
+        queue(client, call);
+        return;
+    }
+    bool tracks = client->flags & CLIENT_TRACKING;
+    execute(dispatch, call);
+    if (tracks) {
+        tell_called(dispatch, call);
+    }
+}
+
+/* What went to where replies are dropped is to be sent after all. */
+static void add_discarded(struct dispatch *dispatch, struct reply *reply) {
+    struct reply *discarded = &dispatch->discarded;
+    reply_close_run(discarded);
+    for (uint32_t i = 0; i < discarded->piece_count; i++) {
+        reply_raw(reply, discarded->pieces[i].at, discarded->pieces[i].size);
+    }
+}
+
+/* CLIENT REPLY in a transaction holds from its place on. */
+static void run_muted(struct dispatch *dispatch, struct client *client, struct call *call) {
+    struct reply *reply = call->reply;
+    struct reply *discarded = &dispatch->discarded;
+    reply_reset(discarded);
+    discarded->version = reply->version;
+    call->reply = discarded;
+    execute(dispatch, call);
+    call->reply = reply;
+    if (reply != discarded) {
+        reply->version = discarded->version;
+        if (!(client->flags & CLIENT_MUTED)) {
+            add_discarded(dispatch, reply);
+        }
+        reply_reset(discarded);
+    }
+}
+
+void dispatch_run(struct call *call) {
+    struct client *client = call->client;
+    struct dispatch *dispatch = &client->clients->dispatch;
+    call->database = client->database;
+    if (UNLIKELY(client->flags & CLIENT_MUTED)) {
+        run_muted(dispatch, client, call);
+    } else {
+        execute(dispatch, call);
+    }
+    if (UNLIKELY(client->flags & CLIENT_TRACKING)) {
+        tell_called(dispatch, call);
+    }
+    if (UNLIKELY(call->blob_count > 0)) {
+        call_end(call);
+    }
+}
+
 /* A client with a gate up: muted, not touching, watching, getting messages. */
-static void execute_gated(struct dispatch *dispatch, struct client *client, struct command *command,
-                          const struct bytes *args, int argc, struct reply *reply) {
+static void execute_gated(struct dispatch *dispatch, struct client *client, struct call *call) {
+    struct reply *reply = call->reply;
     if (client->flags & CLIENT_MUTE_NEXT) {
         client->flags &= ~(uint32_t)CLIENT_MUTE_NEXT;
         client->flags |= CLIENT_MUTE_THIS;
@@ -325,24 +304,21 @@ static void execute_gated(struct dispatch *dispatch, struct client *client, stru
     if (muted) {
         target = &dispatch->discarded;
         target->version = reply->version;
-        dispatch->call.reply = target;
+        call->reply = target;
     }
-    dispatch->call.keyspace->no_touch = client->flags & CLIENT_NO_TOUCH;
+    call->keyspace->no_touch = client->flags & CLIENT_NO_TOUCH;
     dispatch->gated = true;
     dispatch->reply_before = reply_size(target);
     client->flags |= CLIENT_BUSY; /* messages must look twice */
-    execute_watched(dispatch, client, command, args, argc, target);
+    execute_checked(dispatch, client, call);
     dispatch->gated = false;
-    dispatch->call.keyspace->no_touch = false;
+    call->keyspace->no_touch = false;
     bool still_muted = client->flags & (CLIENT_MUTED | CLIENT_MUTE_THIS);
     if (muted) {
         reply->version = target->version;
         /* CLIENT REPLY ON is answered, although it was sent while muted. */
         if (!still_muted) {
-            reply_close_run(target);
-            for (uint32_t i = 0; i < target->piece_count; i++) {
-                reply_raw(reply, target->pieces[i].at, target->pieces[i].size);
-            }
+            add_discarded(dispatch, reply);
         }
         reply_reset(target);
     }
@@ -352,7 +328,7 @@ static void execute_gated(struct dispatch *dispatch, struct client *client, stru
     }
 }
 
-/* What refuse would let pass, told quickly. */
+/* What refusal_due would let pass, told quickly. */
 static inline bool is_welcome(const struct dispatch *dispatch, const struct client *client,
                               const struct command *command, int argc) {
     return command != NULL && command->fn != NULL && client->flags & CLIENT_AUTHENTICATED &&
@@ -378,10 +354,15 @@ enum dispatch_result dispatch_request(struct dispatch *dispatch, struct client *
     call->blobs = blobs;
     call->blob_count = blob_count;
     if (UNLIKELY(client->flags & CLIENT_GATES)) {
-        execute_gated(dispatch, client, command, args, argc, reply);
-    } else if (LIKELY(is_welcome(dispatch, client, command, argc)) ||
-               !refuse(dispatch, client, command, args, argc, reply)) {
-        execute(dispatch, client, command, reply);
+        if ((client->flags & CLIENT_GATES) == CLIENT_MULTI &&
+            is_welcome(dispatch, client, command, argc) &&
+            !(command->flags & (COMMAND_AT_ONCE | COMMAND_NO_MULTI))) {
+            queue(client, call);
+        } else {
+            execute_gated(dispatch, client, call);
+        }
+    } else if (LIKELY(is_welcome(dispatch, client, command, argc)) || !refusal_due(call)) {
+        execute(dispatch, call);
     }
     if (UNLIKELY(blob_count > 0)) {
         call_end(call);

@@ -19,6 +19,12 @@
 
 struct clients;
 
+enum dispatch_special {
+    DISPATCH_EXACT = 1 << 0,    /* durations of single calls are asked for */
+    DISPATCH_OBSERVED = 1 << 1, /* somebody wants to know of calls before they run */
+    DISPATCH_HEARD = 1 << 2,    /* and somebody of writes: call/pass_on.h */
+};
+
 struct dispatch {
     struct clients *clients;
     struct context *context;
@@ -27,9 +33,8 @@ struct dispatch {
     struct command *running; /* of the run being timed; NULL when none is */
     uint64_t run_calls;
     int64_t run_start_ns;
-    int64_t busy_ns; /* of all commands */
-    bool exact;
-    bool heard; /* somebody wants to know of writes: call/pass_on.h */
+    int64_t busy_ns;  /* of all commands */
+    unsigned special; /* set of dispatch_special; while 0, fast commands are called straight away */
     /* Of the gated client whose command is running: what its reply had before, and messages that
      * come behind it. */
     bool gated;
@@ -54,6 +59,12 @@ enum dispatch_result dispatch_request(struct dispatch *dispatch, struct client *
                                       struct command *command, const struct bytes *args, int argc,
                                       uint64_t hash, struct reply *reply, struct call_blob *blobs,
                                       int blob_count);
+
+/* Executes another command for the same client, from within one (EXEC; a script): with the same
+ * figures, observers and passing on, but without the checks in front (client/refusal.h), which may
+ * have been made earlier. The caller has filled in `call`, which is its own, `inner` set; database
+ * and blobs are taken care of. */
+void dispatch_run(struct call *call);
 
 /* A message for the client whose command is running, whose replies are in `reply`. */
 void dispatch_message(struct dispatch *dispatch, struct reply *reply, struct bytes message,

@@ -239,6 +239,10 @@ static void latency_help(struct call *call) {
 }
 
 static void monitor(struct call *call) {
+    if (call->inner) {
+        reply_error(call->reply, "ERR MONITOR isn't allowed for DENY BLOCKING client");
+        return;
+    }
     monitor_add(call->context->monitor, call->client);
     reply_ok(call->reply);
 }

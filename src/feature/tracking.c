@@ -43,6 +43,7 @@ struct dying {
 
 struct tracking {
     struct client_watcher watcher;
+    struct store_listener listener;
     struct context *context;
     struct tracking_options options;
     struct dict keys;
@@ -123,20 +124,18 @@ static struct tracker *find_tracker(const struct tracking *tracking, uint64_t id
     return slot == NULL ? NULL : entry_pointer(dict_slot_entry(*slot));
 }
 
-static void on_modified(void *context, int database, struct bytes key) {
-    (void)database;
-    tracking_invalidate(((const struct context *)context)->tracking, key);
+static void on_modified(void *tracking, const struct key *key) {
+    tracking_invalidate(tracking, key->name);
 }
 
-static void on_flushed(void *context, int database);
-
 /* The keyspace is heard as long as somebody tracks. */
-static void listen(struct tracking *tracking) {
-    struct store_hooks *hooks = &tracking->context->keyspace->hooks;
-    bool on = tracking->first != NULL;
-    hooks->context = tracking->context;
-    hooks->modified = on ? on_modified : NULL;
-    hooks->flushed = on ? on_flushed : NULL;
+static void listen(struct tracking *tracking, bool on) {
+    struct keyspace *keyspace = tracking->context->keyspace;
+    if (on) {
+        keyspace_listen(keyspace, &tracking->listener);
+    } else {
+        keyspace_unlisten(keyspace, &tracking->listener);
+    }
 }
 
 static struct tracker *add_tracker(struct tracking *tracking, struct client *client) {
@@ -153,7 +152,9 @@ static struct tracker *add_tracker(struct tracking *tracking, struct client *cli
     tracking->last = tracker;
     client->tracking = &tracker->shown;
     client->flags |= CLIENT_TRACKING;
-    listen(tracking);
+    if (dict_size(&tracking->trackers) == 1) {
+        listen(tracking, true);
+    }
     return tracker;
 }
 
@@ -216,7 +217,9 @@ void tracking_off(struct tracking *tracking, struct client *client) {
     mem_free(MEM_FEATURE, tracker, sizeof *tracker);
     client->tracking = NULL;
     client->flags &= ~(uint32_t)CLIENT_TRACKING;
-    listen(tracking);
+    if (tracking->first == NULL) {
+        listen(tracking, false);
+    }
 }
 
 static void client_leaves(void *context, struct client *client) {
@@ -310,11 +313,16 @@ void tracking_invalidate(struct tracking *tracking, struct bytes key) {
 /* Databases are not told apart, so whichever was emptied, everything may have gone. */
 static void on_flushed(void *context, int database) {
     (void)database;
-    struct tracking *tracking = ((const struct context *)context)->tracking;
+    struct tracking *tracking = context;
     for (struct tracker *t = tracking->first; t != NULL; t = t->next) {
         tracking_send(tracking, t, bytes_text(t->client->version == 3 ? "_\r\n" : "$-1\r\n"));
     }
     give_up_keys(tracking);
+}
+
+static void on_swapped(void *context, int a, int b) {
+    on_flushed(context, a);
+    on_flushed(context, b);
 }
 
 /* ---- remembering ---- */
@@ -369,7 +377,8 @@ static void remember_keys(struct tracking *tracking, const struct call *call) {
     }
 }
 
-/* CLIENT CACHING holds for the next command that is not about clients. */
+/* CLIENT CACHING holds for the next command that is not about clients, or for all of the
+ * transaction that comes next. */
 static void client_called(void *context, const struct call *call) {
     struct tracker *tracker = tracking_of(call->client);
     if (tracker == NULL) {
@@ -377,7 +386,8 @@ static void client_called(void *context, const struct call *call) {
     }
     const struct command *parent = call->command->parent;
     bool caching = tracker->caching;
-    if (parent == NULL || strcmp(parent->row->name, "client") != 0) {
+    if (!(call->client->flags & CLIENT_MULTI) &&
+        (parent == NULL || strcmp(parent->row->name, "client") != 0)) {
         tracker->caching = false;
     }
     if (!(call->command->flags & COMMAND_READONLY) || tracker->modes & TRACKING_BROADCAST ||
@@ -549,6 +559,10 @@ struct tracking *tracking_new(struct context *context) {
                                                 .pass_ends = pass_ends,
                                                 .called = client_called};
     clients_watch(context->clients, &tracking->watcher);
+    tracking->listener = (struct store_listener){.context = tracking,
+                                                 .modified = on_modified,
+                                                 .flushing = on_flushed,
+                                                 .swapping = on_swapped};
     return tracking;
 }
 

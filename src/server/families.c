@@ -12,7 +12,7 @@ static const table_fn families[] = {
     command_hashes,  command_hash_visits,   command_hash_expiry,    command_hyperloglogs,
     command_streams, command_stream_ranges, command_connection,     command_clients,
     command_pubsub,  command_tracking,      command_commands,       command_config,
-    command_server,  command_observe,       command_debug,
+    command_server,  command_observe,       command_debug,          command_transactions,
 };
 
 void families_register(struct commands *commands) {

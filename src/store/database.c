@@ -189,8 +189,27 @@ static size_t flush_one(struct keyspace *keyspace, struct database *database, bo
     return count;
 }
 
+void keyspace_listen(struct keyspace *keyspace, struct store_listener *listener) {
+    listener->next = keyspace->hooks.listeners;
+    keyspace->hooks.listeners = listener;
+}
+
+void keyspace_unlisten(struct keyspace *keyspace, struct store_listener *listener) {
+    struct store_listener **link = &keyspace->hooks.listeners;
+    while (*link != listener) {
+        check(*link != NULL);
+        link = &(*link)->next;
+    }
+    *link = listener->next;
+}
+
 size_t keyspace_flush(struct keyspace *keyspace, int id, bool lazy) {
     size_t count = 0;
+    for (struct store_listener *l = keyspace->hooks.listeners; l != NULL; l = l->next) {
+        if (l->flushing != NULL) {
+            l->flushing(l->context, id);
+        }
+    }
     if (id >= 0) {
         count = flush_one(keyspace, &keyspace->databases[id], lazy);
     } else {
@@ -199,9 +218,6 @@ size_t keyspace_flush(struct keyspace *keyspace, int id, bool lazy) {
         }
     }
     keyspace->changes += count;
-    if (keyspace->hooks.flushed != NULL) {
-        keyspace->hooks.flushed(keyspace->hooks.context, id);
-    }
     return count;
 }
 
@@ -209,16 +225,17 @@ void keyspace_swap(struct keyspace *keyspace, int a, int b) {
     if (a == b) {
         return;
     }
+    for (struct store_listener *l = keyspace->hooks.listeners; l != NULL; l = l->next) {
+        if (l->swapping != NULL) {
+            l->swapping(l->context, a, b);
+        }
+    }
     struct database swapped = keyspace->databases[a];
     keyspace->databases[a] = keyspace->databases[b];
     keyspace->databases[b] = swapped;
     keyspace->databases[a].id = a;
     keyspace->databases[b].id = b;
     keyspace->changes++;
-    if (keyspace->hooks.flushed != NULL) {
-        keyspace->hooks.flushed(keyspace->hooks.context, a);
-        keyspace->hooks.flushed(keyspace->hooks.context, b);
-    }
 }
 
 struct live_visit {

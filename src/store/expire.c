@@ -58,9 +58,7 @@ static void expire_hash(struct keyspace *keyspace, struct database *database, st
         return;
     }
     keyspace_event(keyspace, &key, KEYSPACE_HASH, "hexpired");
-    if (keyspace->hooks.modified != NULL) {
-        keyspace->hooks.modified(keyspace->hooks.context, database->id, key.name);
-    }
+    keyspace_tell_modified(keyspace, &key);
     if (done && hash_length(hash, now_ms) == 0) {
         keyspace_detach(keyspace, &key, hash);
         keyspace_event(keyspace, &key, KEYSPACE_GENERIC, "del");

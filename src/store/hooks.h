@@ -1,5 +1,6 @@
-/* hooks: what flows upward from the keyspace, as function pointers set at start-up. Any of them may
- * be NULL. A hook must not change the keyspace. */
+/* hooks: what flows upward from the keyspace, as function pointers set at start-up, and the list of
+ * those who listen to changes at the moment. Any function may be NULL. A hook must not change the
+ * keyspace. */
 #ifndef LARDER_STORE_HOOKS_H
 #define LARDER_STORE_HOOKS_H
 
@@ -20,17 +21,28 @@ enum keyspace_class {
     KEYSPACE_NEW = 1 << 10,    /* n */
 };
 
-struct store_hooks {
+struct key;
+
+/* Who wants to know of changes, for as long as it does (WATCH, tracking): keyspace_listen. */
+struct store_listener {
     void *context;
-    /* A key's value or deadline was changed, or the key is gone: for WATCH and tracking. */
-    void (*modified)(void *context, int database, struct bytes key);
+    /* A key's value or deadline was changed, or the key is gone. */
+    void (*modified)(void *context, const struct key *key);
+    /* A whole database (-1: all) is about to be emptied. */
+    void (*flushing)(void *context, int database);
+    /* Two are about to be swapped. */
+    void (*swapping)(void *context, int a, int b);
+    struct store_listener *next;
+};
+
+struct store_hooks {
+    struct store_listener *listeners; /* while NULL, a change costs this test */
+    void *context;
     /* Something happened to a key that can be subscribed to. Called only for classes in
      * `classes`. */
     void (*event)(void *context, int database, enum keyspace_class event_class, const char *event,
                   struct bytes key);
     unsigned classes;
-    /* A whole database was emptied (-1: all), or two were swapped. */
-    void (*flushed)(void *context, int database);
 };
 
 #endif

@@ -37,17 +37,18 @@ void keyspace_event(struct keyspace *keyspace, const struct key *key,
     }
 }
 
-static inline void tell_modified(struct keyspace *keyspace, const struct key *key) {
-    struct store_hooks *hooks = &keyspace->hooks;
-    if (hooks->modified != NULL) {
-        hooks->modified(hooks->context, key->database->id, key->name);
+void keyspace_tell_listeners(const struct keyspace *keyspace, const struct key *key) {
+    for (struct store_listener *l = keyspace->hooks.listeners; l != NULL; l = l->next) {
+        if (l->modified != NULL) {
+            l->modified(l->context, key);
+        }
     }
 }
 
 void keyspace_changed(struct keyspace *keyspace, const struct key *key,
                       enum keyspace_class event_class, const char *event) {
     keyspace->changes++;
-    tell_modified(keyspace, key);
+    keyspace_tell_modified(keyspace, key);
     keyspace_event(keyspace, key, event_class, event);
 }
 
@@ -105,7 +106,7 @@ void keyspace_expired(struct keyspace *keyspace, struct key *key, struct entry *
     key->slot = NULL;
     keyspace->metrics.expired_keys++;
     keyspace_event(keyspace, key, KEYSPACE_EXPIRED, "expired");
-    tell_modified(keyspace, key);
+    keyspace_tell_modified(keyspace, key);
     keyspace_let_go(keyspace, entry, keyspace->options.lazy_expire);
 }
 
@@ -187,6 +188,15 @@ struct entry *keyspace_write(struct keyspace *keyspace, struct key *key) {
 
 struct entry *keyspace_peek(struct keyspace *keyspace, struct key *key) {
     return find(keyspace, key);
+}
+
+bool keyspace_has(const struct key *key) {
+    return dict_find(&key->database->keys, key->hash, key->name.at, key->name.size) != NULL;
+}
+
+bool keyspace_is_due(const struct keyspace *keyspace, const struct key *key) {
+    const uint64_t *slot = dict_find(&key->database->keys, key->hash, key->name.at, key->name.size);
+    return slot != NULL && entry_is_due(dict_slot_entry(*slot), keyspace->clock->now_ms);
 }
 
 /* Changes. */
@@ -383,7 +393,7 @@ void keyspace_evict(struct keyspace *keyspace, struct database *database, struct
     keyspace_detach(keyspace, &key, entry);
     keyspace->metrics.evicted_keys++;
     keyspace_event(keyspace, &key, KEYSPACE_EVICTED, "evicted");
-    tell_modified(keyspace, &key);
+    keyspace_tell_modified(keyspace, &key);
     keyspace_let_go(keyspace, entry, keyspace->options.lazy_eviction);
 }
 

@@ -206,6 +206,15 @@ void keyspace_changed(struct keyspace *keyspace, const struct key *key,
 void keyspace_event(struct keyspace *keyspace, const struct key *key,
                     enum keyspace_class event_class, const char *event);
 
+/* From now on, and not any more. A listener must outlive that. */
+void keyspace_listen(struct keyspace *keyspace, struct store_listener *listener);
+void keyspace_unlisten(struct keyspace *keyspace, struct store_listener *listener);
+
+/* Whether the key is there, its deadline having come or not; and whether it has. Nothing is
+ * removed, counted or touched. */
+bool keyspace_has(const struct key *key);
+bool keyspace_is_due(const struct keyspace *keyspace, const struct key *key);
+
 /* Whole databases. flush empties one, or all with id -1; in the background when `lazy`. Returns how
  * many keys there were. */
 size_t keyspace_flush(struct keyspace *keyspace, int id, bool lazy);

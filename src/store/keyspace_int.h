@@ -22,6 +22,15 @@ void keyspace_let_go(struct keyspace *keyspace, struct entry *entry, bool lazy);
  * more; tells everybody, and frees it. */
 void keyspace_expired(struct keyspace *keyspace, struct key *key, struct entry *entry);
 
+/* The slow part of keyspace_tell_modified. */
+void keyspace_tell_listeners(const struct keyspace *keyspace, const struct key *key);
+
+static inline void keyspace_tell_modified(const struct keyspace *keyspace, const struct key *key) {
+    if (UNLIKELY(keyspace->hooks.listeners != NULL)) {
+        keyspace_tell_listeners(keyspace, key);
+    }
+}
+
 /* Takes the entry out of both indexes of deadlines. */
 void keyspace_unfile(struct database *database, struct entry *entry);
 

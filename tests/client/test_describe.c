@@ -119,7 +119,7 @@ static void test_what_is_special_about_it(void **state) {
     expect_field(client, "flags=cUeT");
     client->flags = ~(uint32_t)CLIENT_INTERNAL;
     client->class_ = CLIENT_CLASS_PUBSUB;
-    expect_field(client, "flags=OPbcAUeT");
+    expect_field(client, "flags=OPxbdcAUeT");
     client->flags = CLIENT_INTERNAL;
     expect_field(client, "fd=-1");
     expect_field(client, "addr=?:0");

@@ -44,13 +44,13 @@ static const char *got(int fd) {
 static void test_nobody_listens_unless_somebody_tracks(void **state) {
     (void)state;
     const struct store_hooks *hooks = &session->server.keyspace.hooks;
-    assert_null(hooks->modified);
+    assert_null(hooks->listeners);
     int fd = track("CLIENT TRACKING on");
-    assert_non_null(hooks->modified);
+    assert_non_null(hooks->listeners);
     session_ask_on(session, fd, "GET a");
     assert_int_equal(tracking_key_count(tracking()), 1);
     session_ask_on(session, fd, "CLIENT TRACKING off");
-    assert_null(hooks->modified);
+    assert_null(hooks->listeners);
     assert_int_equal(tracking_key_count(tracking()), 0);
     close(fd);
 }

@@ -27,6 +27,7 @@ struct fixture {
     struct options *options;
     struct metrics *metrics;
     struct keyspace keyspace;
+    struct store_listener listener;
     char log[4096]; /* "m0:key e0:expired:key f-1 " */
     size_t memory;
 };
@@ -39,8 +40,8 @@ static void log_append(struct fixture *fixture, const char *format, ...) {
     va_end(arguments);
 }
 
-static void on_modified(void *context, int database, struct bytes key) {
-    log_append(context, "m%d:%.*s ", database, (int)key.size, key.at);
+static void on_modified(void *context, const struct key *key) {
+    log_append(context, "m%d:%.*s ", key->database->id, (int)key->name.size, key->name.at);
 }
 
 static void on_event(void *context, int database, enum keyspace_class event_class,
@@ -49,8 +50,12 @@ static void on_event(void *context, int database, enum keyspace_class event_clas
     log_append(context, "e%d:%s:%.*s ", database, event, (int)key.size, key.at);
 }
 
-static void on_flushed(void *context, int database) {
+static void on_flushing(void *context, int database) {
     log_append(context, "f%d ", database);
+}
+
+static void on_swapping(void *context, int a, int b) {
+    log_append(context, "s%d-%d ", a, b);
 }
 
 static void assert_log(struct fixture *fixture, const char *expected) {
@@ -68,11 +73,13 @@ static int set_up(void **state) {
     fixture->metrics = metrics_new();
     keyspace_init(&fixture->keyspace, &fixture->clock, fixture->options, fixture->metrics);
     fixture->keyspace.hash_options.pack_entries_max = 8;
-    fixture->keyspace.hooks = (struct store_hooks){.context = fixture,
-                                                   .modified = on_modified,
-                                                   .event = on_event,
-                                                   .flushed = on_flushed,
-                                                   .classes = ~0u};
+    fixture->keyspace.hooks =
+        (struct store_hooks){.context = fixture, .event = on_event, .classes = ~0u};
+    fixture->listener = (struct store_listener){.context = fixture,
+                                                .modified = on_modified,
+                                                .flushing = on_flushing,
+                                                .swapping = on_swapping};
+    keyspace_listen(&fixture->keyspace, &fixture->listener);
     keyspace_start(&fixture->keyspace);
     *state = fixture;
     return 0;
@@ -339,7 +346,7 @@ static void test_background_expiry(void **state) {
     struct fixture *fixture = *state;
     struct keyspace *keyspace = &fixture->keyspace;
     keyspace->hooks.classes = 0;
-    keyspace->hooks.modified = NULL;
+    keyspace_unlisten(keyspace, &fixture->listener);
     enum { COUNT = 1000 };
     for (int i = 0; i < COUNT; i++) {
         char name[16];
@@ -525,6 +532,7 @@ static void test_events(void **state) {
     keyspace_event(keyspace, &key, KEYSPACE_GENERIC, "persist");
     assert_int_equal(keyspace->changes, changes + 2);
     assert_log(fixture, "m3:k e3:set:k m3:k e3:persist:k ");
+    keyspace_unlisten(keyspace, &fixture->listener);
     keyspace->hooks = (struct store_hooks){.classes = ~0u};
     keyspace_changed(keyspace, &key, KEYSPACE_STRING, "set");
     keyspace_flush(keyspace, -1, true);
@@ -551,7 +559,7 @@ static void test_flush_and_swap(void **state) {
         fixture->log[0] = '\0';
         keyspace_swap(keyspace, 0, 5);
         keyspace_swap(keyspace, 5, 5);
-        assert_log(fixture, "f0 f5 ");
+        assert_log(fixture, "s0-5 ");
         keyspace_validate(keyspace);
         assert_int_equal(dict_size(&keyspace->databases[0].keys), 0);
         assert_int_equal(dict_size(&keyspace->databases[5].keys), 301);
@@ -698,7 +706,7 @@ static void test_model(void **state) {
     struct fixture *fixture = *state;
     struct keyspace *keyspace = &fixture->keyspace;
     keyspace->hooks.classes = 0;
-    keyspace->hooks.modified = NULL;
+    keyspace_unlisten(keyspace, &fixture->listener);
     enum { KEYS = 150, STEPS = 30000 };
     struct model_key *models = calloc(KEYS, sizeof *models);
     assert_non_null(models);

@@ -1,0 +1,155 @@
+/* refusal: see the header. What is asked for each request of a plain client is asked shortly in
+ * dispatch.c (is_welcome) first; here is the whole. */
+#include "client/refusal.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "call/unknown.h"
+#include "client/client.h"
+#include "client/transaction.h"
+#include "store/evict.h"
+
+/* How much of an unknown command and its arguments an error repeats. */
+#define SHOWN_MAX 128
+
+/* How much of a word an error shows: as in Redis, what stands before its first NUL byte. */
+static size_t shown(struct bytes text, size_t max) {
+    return strnlen(text.at, text.size < max ? text.size : max);
+}
+
+/* Strangers do not get to fill the log. */
+static void note_unknown(const struct call *call, struct bytes name, struct bytes subcommand) {
+    if (call->client->flags & CLIENT_AUTHENTICATED && call->context->unknown != NULL) {
+        unknown_note(call->context->unknown, name, subcommand);
+    }
+}
+
+static void reply_unknown(const struct call *call) {
+    const struct bytes *args = call->args;
+    if (bytes_is(args[0], "post") || bytes_is(args[0], "host:")) {
+        char name[SOCKET_NAME_SIZE];
+        client_peer_name(call->client, name);
+        log_warning("Closing %s: it sent an HTTP request to the port of the Redis protocol. If a "
+                    "web page did this, somebody tries to reach the server through a browser.",
+                    name);
+        client_close(call->client);
+        return;
+    }
+    char list[SHOWN_MAX * 2];
+    size_t size = 0;
+    for (int i = 1; i < call->argc && size < SHOWN_MAX; i++) {
+        size_t part = shown(args[i], SHOWN_MAX - size);
+        list[size++] = '\'';
+        memcpy(list + size, args[i].at, part);
+        size += part;
+        list[size++] = '\'';
+        list[size++] = ' ';
+    }
+    reply_errorf(call->reply, "ERR unknown command '%.*s', with args beginning with: %.*s",
+                 (int)shown(args[0], SHOWN_MAX), args[0].at, (int)size, list);
+}
+
+static bool is_malformed(const struct call *call) {
+    const struct command *command = call->command;
+    if (UNLIKELY(command->fn == NULL)) {
+        /* A container whose subcommand is missing or unknown. */
+        if (call->argc < 2) {
+            reply_bad_arity(call->reply, command->name);
+        } else {
+            reply_unknown_subcommand(call->reply, command->name, call->args[1]);
+            note_unknown(call, bytes_text(command->name), call->args[1]);
+        }
+        return true;
+    }
+    if (UNLIKELY(command->arity > 0 ? call->argc != command->arity
+                                    : call->argc < -command->arity)) {
+        reply_bad_arity(call->reply, command->name);
+        return true;
+    }
+    return false;
+}
+
+/* EXEC is what it executes. */
+static unsigned flags_of(const struct call *call) {
+    unsigned flags = call->command->flags;
+    return flags & COMMAND_RUNS_QUEUE ? flags | transaction_flags(call->client) : flags;
+}
+
+/* By the state that the client and the server are in. */
+static bool is_forbidden(const struct call *call) {
+    const struct client *client = call->client;
+    const unsigned flags = flags_of(call);
+    struct evict *evict = call->context->evict;
+    if (UNLIKELY(!(client->flags & CLIENT_AUTHENTICATED)) && !(flags & COMMAND_NO_AUTH)) {
+        reply_error(call->reply, "NOAUTH Authentication required.");
+        return true;
+    }
+    if (UNLIKELY(client->flags & CLIENT_MULTI && flags & COMMAND_NO_MULTI)) {
+        reply_error(call->reply, "ERR Command not allowed inside a transaction");
+        return true;
+    }
+    if (flags & COMMAND_DENYOOM && UNLIKELY(evict_is_over(evict)) && !evict_make_room(evict)) {
+        reply_no_memory(call->reply);
+        return true;
+    }
+    /* A monitor's connection is for watching: as in Redis, it may not read or write keys. */
+    if (UNLIKELY(client->flags & CLIENT_MONITOR) &&
+        flags & (COMMAND_READONLY | COMMAND_WRITE | COMMAND_MAY_REPLICATE)) {
+        reply_error(call->reply, "ERR Replica can't interact with the keyspace");
+        return true;
+    }
+    /* In protocol 2 a subscriber's connection carries messages, and nothing that could be taken
+     * for one. */
+    if (UNLIKELY(client->class_ == CLIENT_CLASS_PUBSUB) && client->version == 2 &&
+        !(flags & COMMAND_SUBSCRIBED)) {
+        reply_errorf(call->reply,
+                     "ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / "
+                     "QUIT / RESET are allowed in this context",
+                     call->command->name);
+        return true;
+    }
+    return false;
+}
+
+static bool is_refused(struct call *call) {
+    if (UNLIKELY(call->command == NULL)) {
+        reply_unknown(call);
+        note_unknown(call, call->args[0], bytes_of(NULL, 0));
+    } else if (is_malformed(call) || is_forbidden(call)) {
+        call->command->rejected++;
+    } else {
+        return false;
+    }
+    transaction_spoil(call->client);
+    return true;
+}
+
+/* Why EXEC is refused stands in its own error; the error's code is kept, unless it says nothing. */
+static void reply_aborted(struct reply *reply, struct reply *why) {
+    struct bytes text = bytes_of(why->start, (size_t)(why->at - why->start));
+    size_t skip = text.size > 5 && memcmp(text.at, "-ERR ", 5) == 0 ? 5 : 1;
+    size_t end = text.size > 2 ? text.size - 2 : text.size; /* before CR LF */
+    reply_errorf(reply, "EXECABORT Transaction discarded because of: %.*s", (int)(end - skip),
+                 text.at + skip);
+}
+
+bool refusal_due(struct call *call) {
+    if (LIKELY(call->command == NULL || !(call->command->flags & COMMAND_RUNS_QUEUE))) {
+        return is_refused(call);
+    }
+    struct reply *reply = call->reply;
+    struct reply why;
+    reply_init(&why);
+    why.version = reply->version;
+    call->reply = &why;
+    bool refused = is_refused(call);
+    call->reply = reply;
+    if (refused) {
+        reply_aborted(reply, &why);
+        transaction_end(call->client);
+    }
+    reply_free(&why);
+    return refused;
+}
