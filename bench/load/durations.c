@@ -12,8 +12,10 @@
  *
  * A run's durations lie in two or three doublings, so that what is touched stays in the cache.
  *
- * Invariants: 1. `count` is the sum of all counters; 2. min and max are exact, and 0 while count is
- * 0. Costs: record is a shift and some additions; queries walk the counters. */
+ * Invariants:
+ * 1. `count` is the sum of all counters;
+ * 2. min and max are exact, and 0 while count is 0. Costs: record is a shift and some additions;
+ *    queries walk the counters. */
 #include "load/durations.h"
 
 #include <math.h>

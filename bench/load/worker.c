@@ -9,8 +9,10 @@
  *
  * The clock is read once for each block of replies that came together, not for each reply.
  *
- * Invariants: 1. under_way is the sum of all connections' awaited; 2. in an open loop, each
- * connection that awaits less than a pipeline is in the ring with_room exactly once. */
+ * Invariants:
+ * 1. under_way is the sum of all connections' awaited;
+ * 2. in an open loop, each connection that awaits less than a pipeline is in the ring with_room
+ *    exactly once. */
 #include "load/worker.h"
 
 #include <errno.h>

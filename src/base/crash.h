@@ -13,8 +13,9 @@
  * report that crashes itself is given up, and the next one follows. If a part hangs, the process
  * dies after CRASH_SECONDS_MAX.
  *
- * Invariants: 1. one report a process: threads that crash meanwhile wait for the end; 2. the
- * handler uses only what it prepared at crash_start, its stack, and system calls.
+ * Invariants:
+ * 1. one report a process: threads that crash meanwhile wait for the end;
+ * 2. the handler uses only what it prepared at crash_start, its stack, and system calls.
  *
  * Under the address and thread sanitizers, which report by themselves, nothing is installed. */
 #ifndef LARDER_BASE_CRASH_H

@@ -17,8 +17,10 @@
  * value falls into it: three to five kilobytes for a usual command, 19 at most. Counters have 64
  * bits, since 32 are full after an hour of a million calls a second.
  *
- * Invariants: 1. `count` is the sum of all counters; 2. no octave in use is empty except after
- * histogram_reset, which keeps none; 3. max is 0 or lies in the highest octave that is in use.
+ * Invariants:
+ * 1. `count` is the sum of all counters;
+ * 2. no octave in use is empty except after histogram_reset, which keeps none;
+ * 3. max is 0 or lies in the highest octave that is in use.
  *
  * Costs: record is a shift, a load and an addition; queries walk the counters. */
 #include "base/histogram.h"

@@ -6,9 +6,11 @@
  *
  *     text --parse--> [ slot ] --put--> module's field --print--> text
  *
- * Invariants: 1. a TEXT field points to a copy that only the registry allocates and frees;
- * 2. `initial` is what the option printed right after it was registered; 3. `gathered` holds the
- * words, quoted, of all lines that have added up to the value of an OPTION_REPEATS option. */
+ * Invariants:
+ * 1. a TEXT field points to a copy that only the registry allocates and frees;
+ * 2. `initial` is what the option printed right after it was registered;
+ * 3. `gathered` holds the words, quoted, of all lines that have added up to the value of an
+ *    OPTION_REPEATS option. */
 #include "base/option.h"
 
 #include <errno.h>

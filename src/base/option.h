@@ -20,8 +20,10 @@
  *
  * Columns: kind, field, name, default as text, least, most, choices, flags, apply, description.
  *
- * Invariants: 1. names are lower-case and unique over all modules; 2. a field always holds a valid
- * value: defaults go through the same parser as a user's text; 3. a failed set changes nothing. */
+ * Invariants:
+ * 1. names are lower-case and unique over all modules;
+ * 2. a field always holds a valid value: defaults go through the same parser as a user's text;
+ * 3. a failed set changes nothing. */
 #ifndef LARDER_BASE_OPTION_H
 #define LARDER_BASE_OPTION_H
 

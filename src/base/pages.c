@@ -1,10 +1,11 @@
 /* pages: reservations, the allocator's hooks, and the thread that prepares. The header draws the
  * picture.
  *
- * Invariants (under `lock`): 1. start <= at <= end, start being a multiple of a huge page; 2. what
- * lies before `at` belongs to the allocator, is in `ready` or `cold`, or is being prepared; 3. no
- * memory but what is being prepared or repaired, and the thread's spare, has leave to be in huge
- * pages (MADV_HUGEPAGE), so that nobody else ever has the kernel zero one.
+ * Invariants (under `lock`):
+ * 1. start <= at <= end, start being a multiple of a huge page;
+ * 2. what lies before `at` belongs to the allocator, is in `ready` or `cold`, or is being prepared;
+ * 3. no memory but what is being prepared or repaired, and the thread's spare, has leave to be in
+ *    huge pages (MADV_HUGEPAGE), so that nobody else ever has the kernel zero one.
  *
  * The lock is held for a few instructions, and for the one system call of a new reservation. But
  * the thread that holds it may have lost its processor to anybody, so whoever allocates never waits

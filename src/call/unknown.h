@@ -12,8 +12,10 @@
  * El Abbadi), so that those which are asked for most stay, counted too high by at most the least
  * count.
  *
- * Invariants: 1. no name twice; 2. no count is 0 but after a reset; 3. once the table has been full
- * nothing is logged any more, so that no name is logged twice.
+ * Invariants:
+ * 1. no name twice;
+ * 2. no count is 0 but after a reset;
+ * 3. once the table has been full nothing is logged any more, so that no name is logged twice.
  *
  * Costs: 7 KiB; a walk of the table for each request that is refused anyway. */
 #ifndef LARDER_CALL_UNKNOWN_H

@@ -10,10 +10,11 @@
  * if the socket is full, so that it may stay here for long, a run that is a small part of its
  * shared block is copied.
  *
- * Invariants: 1. no block is empty: what has been sent whole is freed at once; 2. size is the sum
- * over the blocks and the run; 3. footprint is what the blocks take from the allocator, blobs
- * included, because this queue may be what keeps them, and of shared blocks the bytes of the
- * run. */
+ * Invariants:
+ * 1. no block is empty: what has been sent whole is freed at once;
+ * 2. size is the sum over the blocks and the run;
+ * 3. footprint is what the blocks take from the allocator, blobs included, because this queue
+ *    may be what keeps them, and of shared blocks the bytes of the run. */
 #include "client/output.h"
 
 #include <errno.h>

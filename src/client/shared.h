@@ -12,9 +12,10 @@
  * nobody but the log refers to is filled from its beginning again: while all receivers keep up, one
  * block stays in the cache and nothing is allocated.
  *
- * Invariants: 1. bytes of a run never change while it holds its reference; 2. used <= capacity, and
- * each run ends at `used` or before. The count is atomic, since a connection may be another
- * thread's. */
+ * Invariants:
+ * 1. bytes of a run never change while it holds its reference;
+ * 2. used <= capacity, and each run ends at `used` or before. The count is atomic, since a
+ *    connection may be another thread's. */
 #ifndef LARDER_CLIENT_SHARED_H
 #define LARDER_CLIENT_SHARED_H
 

@@ -9,7 +9,9 @@
  * Terms. Of the references some are values': the keyspace's. The others are of replies under way,
  * or of a request that is still being read.
  *
- * Invariants: 1. a blob with more than one reference is never written to; 2. size <= capacity;
+ * Invariants:
+ * 1. a blob with more than one reference is never written to;
+ * 2. size <= capacity;
  * 3. the allocation is exactly blob header + capacity bytes (capacity is chosen to fill the class).
  *
  * 4. While there is a value's reference the memory is counted as data; when the last of them goes

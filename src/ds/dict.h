@@ -24,12 +24,13 @@
  *
  * Invariants (dict_validate checks them):
  * 1. Each entry is in the chain of the bucket that its hash chooses, once, and its slot's tag is
- * right. 2. Used slots of a chain come first: an empty slot is followed only by empty ones, and the
- * last
+ *    right.
+ * 2. Used slots of a chain come first: an empty slot is followed only by empty ones, and the last
  *    overflow bucket of a chain is not empty.
  * 3. size <= bucket_count * 4.5, or 6 by address (an insertion splits first), but for a dict being
- * drained. 4. The hint of a slot is DICT_SLOT_WORD exactly when the entry has ENTRY_HAS_WORD, 0
- * otherwise and by address.
+ *    drained.
+ * 4. The hint of a slot is DICT_SLOT_WORD exactly when the entry has ENTRY_HAS_WORD, 0 otherwise
+ *    and by address.
  *
  * Costs: a find reads one bucket and one entry, plus one bucket for each overflow (2 to 8 % of
  * finds) and one entry for each false tag (under 1 %). Memory: 64 bytes for every 4.5 or 6 entries,

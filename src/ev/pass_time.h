@@ -16,10 +16,12 @@
  * A reading is renewed at the start of a pass when the passes since then were busy for
  * PASS_TIME_BUSY_NS, or after PASS_TIME_PASSES (which bounds what the waits between them used).
  *
- * Invariants: 1. max_ns is never less than the CPU time of a pass that ended, from the end of
- * pass_time_start to the end of the pass; 2. it exceeds that by PASS_TIME_BUSY_NS, one pass that
- * was shorter than the maximum and the CPU time of PASS_TIME_PASSES waits at most, and only for a
- * pass that was interrupted so long that its wall time exceeds the maximum.
+ * Invariants:
+ * 1. max_ns is never less than the CPU time of a pass that ended, from the end of pass_time_start
+ *    to the end of the pass;
+ * 2. it exceeds that by PASS_TIME_BUSY_NS, one pass that was shorter than the maximum and the CPU
+ *    time of PASS_TIME_PASSES waits at most, and only for a pass that was interrupted so long that
+ *    its wall time exceeds the maximum.
  *
  * Costs: 46 ns for two readings of the monotonic clock, 8 ns for 1/64 of a reading of the other
  * (up to 20 where passes take 15 us); one reading more for each pass that is longer than all

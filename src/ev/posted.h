@@ -3,8 +3,9 @@
  * Two runs of calls: callers append to `incoming` under a lock; the loop takes the whole of it in
  * exchange for its own empty `running` and works that off without the lock, a portion a pass.
  *
- * Invariants: 1. calls run in the order in which they were posted; 2. only the loop's thread
- * touches `running` and `next`. */
+ * Invariants:
+ * 1. calls run in the order in which they were posted;
+ * 2. only the loop's thread touches `running` and `next`. */
 #ifndef LARDER_EV_POSTED_H
 #define LARDER_EV_POSTED_H
 

@@ -7,7 +7,9 @@
  *               |
  *               v  struct loop_timer, 24 bytes, in its owner: on_time, due_us, position 0
  *
- * Invariants: 1. no timer is due before its parent; 2. timers[i]->position == i.
+ * Invariants:
+ * 1. no timer is due before its parent;
+ * 2. timers[i]->position == i.
  * Costs: 8 bytes a timer; adding, moving and removing O(log n); the next due O(1). */
 #ifndef LARDER_EV_TIMER_HEAP_H
 #define LARDER_EV_TIMER_HEAP_H

@@ -11,8 +11,9 @@
  * with few busy connections goes round in memory that stays in the cache. What a burst of
  * connections has added is kept: 16 MiB at most.
  *
- * Invariants: 1. each buffer is either the kernel's or in one stream's queue; 2. `held` is how many
- * are in queues. */
+ * Invariants:
+ * 1. each buffer is either the kernel's or in one stream's queue;
+ * 2. `held` is how many are in queues. */
 #ifndef LARDER_EV_URING_BUFFERS_H
 #define LARDER_EV_URING_BUFFERS_H
 

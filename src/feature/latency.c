@@ -3,9 +3,10 @@
  *     events   | "command" | "fast-command" | "expire-cycle" | ...   by their first spike
  *     samples  | s | s | s | . | . |     160 places of 16 bytes a ring, `next` is written next
  *
- * Invariants: 1. events that are in the table have at least one sample; 2. the samples of an event
- * are at least a second apart, except after the clock went back; 3. max_ms is at least each
- * sample's ms. */
+ * Invariants:
+ * 1. events that are in the table have at least one sample;
+ * 2. the samples of an event are at least a second apart, except after the clock went back;
+ * 3. max_ms is at least each sample's ms. */
 #include "feature/latency.h"
 
 #include <stdio.h>

@@ -15,9 +15,11 @@
  * to channels and to patterns have logs of their own: so those of a channel stay together also when
  * each of them matches a pattern.
  *
- * Invariants: 1. a subscription is in its topic's array at `place`, in the pairs, and in its
- * client's list, or in none; 2. a topic in a dict has subscribers; 3. a client with a subscription
- * is of class pubsub, one without is not.
+ * Invariants:
+ * 1. a subscription is in its topic's array at `place`, in the pairs, and in its client's list, or
+ *    in none;
+ * 2. a topic in a dict has subscribers;
+ * 3. a client with a subscription is of class pubsub, one without is not.
  *
  * Costs. Subscribing and leaving: constant. Publishing: a look-up, some nanoseconds for each
  * subscriber, a comparison of 8 bytes for each pattern and a match for those that pass it. About

@@ -2,9 +2,11 @@
  *
  *     newest --> | entry | texts ... | --older--> | entry | texts ... | --older--> NULL
  *
- * Invariants: 1. the list has `length` entries, never more than the option says; 2. ids fall from
- * newest to oldest; 3. the observer asks for calls of the length that the option gives, so that a
- * fast command costs one comparison. */
+ * Invariants:
+ * 1. the list has `length` entries, never more than the option says;
+ * 2. ids fall from newest to oldest;
+ * 3. the observer asks for calls of the length that the option gives, so that a fast command
+ *    costs one comparison. */
 #include "feature/slowlog.h"
 
 #include <stdio.h>

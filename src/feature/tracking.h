@@ -15,8 +15,10 @@
  * slices at the ends of the passes; when no tracker is left, all keys go at once, and their memory
  * in slices.
  *
- * Invariants: 1. a key has a holder's id at most once, and at least one; 2. `items` is the number
- * of ids in the table; 3. a client has CLIENT_TRACKING when its `tracking` is set.
+ * Invariants:
+ * 1. a key has a holder's id at most once, and at least one;
+ * 2. `items` is the number of ids in the table;
+ * 3. a client has CLIENT_TRACKING when its `tracking` is set.
  *
  * Costs: nothing but a NULL test for a write while nobody tracks. A read of a tracker: a look-up
  * and about 40 bytes and the name's length for a new key. */

@@ -6,9 +6,10 @@
  * learns at once that he will not be served), takes the reserve back, and looks away for
  * LISTENER_PAUSE_MS.
  *
- * Invariants: 1. the watch's interest is 0 exactly while the timer runs; 2. `reserve` is a
- * descriptor or -1, and -1 is tried again at the end of each pause; 3. on_accept may free the
- * listener: the memory then goes when the accept loop has ended. */
+ * Invariants:
+ * 1. the watch's interest is 0 exactly while the timer runs;
+ * 2. `reserve` is a descriptor or -1, and -1 is tried again at the end of each pause;
+ * 3. on_accept may free the listener: the memory then goes when the accept loop has ended. */
 #include "base/check.h"
 #include "base/log.h"
 #include "base/mem.h"

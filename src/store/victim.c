@@ -26,7 +26,9 @@
  * has, whose width is 64 ms for what is due in the next seconds and in proportion for what is
  * further away.
  *
- * Invariants: 1. pool[0 .. pool_count) ascends by score; 2. no entry is in it twice. */
+ * Invariants:
+ * 1. pool[0 .. pool_count) ascends by score;
+ * 2. no entry is in it twice. */
 #include "store/victim.h"
 
 #include <stdlib.h>
