@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define PIPELINE 100000
@@ -408,6 +410,44 @@ static void promises_of_safety_stop_the_start(void **state) {
     }
 }
 
+/* In the background: whoever starts it gets its prompt back when the server serves, and reads its
+ * error when it does not. */
+static void daemonized(void **state) {
+    (void)state;
+    struct server *other = server_start(NULL);
+    char folder[] = "/tmp/larder-daemon-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    char port[16];
+    snprintf(port, sizeof port, "%d", server_port(other));
+    char *output;
+    static const char *const logs[] = {"", "log"};
+    for (int i = 0; i < 2; i++) {
+        const char *taken[] = {"--daemonize", "yes",   "--port", port,        "--dir", folder,
+                               "--logfile",   logs[i], "--bind", "127.0.0.1", NULL};
+        assert_int_equal(server_run_bare(taken, &output), 1);
+        expect_words(output, (const char *const[]){"Address already in use", NULL});
+        free(output);
+    }
+    char path[64];
+    snprintf(path, sizeof path, "%s/socket", folder);
+    const char *good[] = {"--daemonize", "yes",          "--port", "0",         "--dir",
+                          folder,        "--unixsocket", path,     "--logfile", "log",
+                          "--pidfile",   "pid",          NULL};
+    assert_int_equal(server_run_bare(good, &output), 0);
+    free(output);
+    /* At once, and without a retry. */
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    wire_expect_reply(fd, "PING", "+PONG");
+    wire_send_text(fd, "SHUTDOWN NOSAVE\r\n");
+    wire_expect_end(fd);
+    close(fd);
+    harness_remove_folder(folder);
+    server_stop(other);
+}
+
 /* A sanitizer, with which server and tests are built alike, reports by itself. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 static const bool is_sanitized = true;
@@ -486,6 +526,7 @@ int main(void) {
         cmocka_unit_test(the_shutdown_timeout),
         cmocka_unit_test(shutdown_commands),
         cmocka_unit_test(commands_that_are_not_here_are_named),
+        cmocka_unit_test(daemonized),
         cmocka_unit_test(a_crash_leaves_a_report),
         cmocka_unit_test(saving_is_refused),
         cmocka_unit_test(promises_of_safety_stop_the_start),

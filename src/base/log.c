@@ -19,6 +19,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char log_path[PATH_MAX]; /* empty: standard output. Under `lock` */
+static bool echoes;             /* warnings, to standard error. Under `lock` */
 static _Atomic int log_level = LOG_NOTICE;
 
 /* Opens where lines go. A descriptor, or -errno. The caller gives it back to close_log. */
@@ -51,6 +52,12 @@ int log_open(const char *path, enum log_level level) {
     pthread_mutex_unlock(&lock);
     log_set_level(level);
     return 0;
+}
+
+void log_echo(bool echo) {
+    pthread_mutex_lock(&lock);
+    echoes = echo;
+    pthread_mutex_unlock(&lock);
 }
 
 void log_set_level(enum log_level level) {
@@ -111,6 +118,10 @@ void log_write(enum log_level level, const char *format, ...) {
         ssize_t written = write(fd, line, size);
         (void)written;
         close_log(fd);
+    }
+    if (echoes && level >= LOG_WARNING && log_path[0] != '\0') {
+        ssize_t written = write(STDERR_FILENO, line, size);
+        (void)written;
     }
     pthread_mutex_unlock(&lock);
     errno = saved_errno;

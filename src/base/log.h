@@ -4,6 +4,7 @@
 #ifndef LARDER_BASE_LOG_H
 #define LARDER_BASE_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum log_level { LOG_DEBUG, LOG_VERBOSE, LOG_NOTICE, LOG_WARNING, LOG_NOTHING };
@@ -13,6 +14,10 @@ enum log_level { LOG_DEBUG, LOG_VERBOSE, LOG_NOTICE, LOG_WARNING, LOG_NOTHING };
 int log_open(const char *path, enum log_level level);
 void log_set_level(enum log_level level);
 enum log_level log_level_now(void);
+
+/* Whether warnings also go to standard error, when lines go to a file: as long as somebody waits
+ * there for a server that starts in the background. Before there are threads. */
+void log_echo(bool echo);
 
 /* A descriptor for lines that are written without this module, in a process that is dying: where
  * lines go, otherwise standard error. Takes no lock. */

@@ -156,6 +156,8 @@ static int serve(struct server *server) {
         }
     }
     log_started(server);
+    log_echo(false);
+    process_detach();
     process_notify("READY=1");
     server_run(server);
     process_notify("STOPPING=1");
@@ -184,6 +186,8 @@ int main(int argc, char **argv) {
     server_init(&server, argv[0]);
     int status = configure(&server, argc, argv);
     if (status == 0 && server.options.daemonize) {
+        /* Whoever waits at the terminal reads what goes wrong. */
+        log_echo(true);
         status = process_daemonize();
         if (status != 0) {
             log_warning("The server cannot go into the background: %s", strerror(-status));

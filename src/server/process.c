@@ -11,12 +11,16 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
 
 /* A process's number, a newline, and room. */
 #define PID_SIZE 32
+
+/* In a process that goes into the background: where the parent waits for a word; otherwise -1. */
+static int parent = -1;
 
 void process_prepare(void) {
     signal(SIGPIPE, SIG_IGN);
@@ -25,32 +29,58 @@ void process_prepare(void) {
     umask(inherited | S_IWGRP | S_IWOTH);
 }
 
-int process_daemonize(void) {
-    pid_t child = fork();
-    if (child < 0) {
-        return -errno;
-    }
-    if (child > 0) {
+/* The parent's part: waits for the child's word, or for its end. */
+static _Noreturn void wait_until_ready(pid_t child, int fd) {
+    char word;
+    ssize_t size;
+    do {
+        size = read(fd, &word, 1);
+    } while (size < 0 && errno == EINTR);
+    if (size == 1) {
         _exit(0);
     }
-    if (setsid() < 0) {
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    _exit(WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : 1);
+}
+
+int process_daemonize(void) {
+    int pair[2];
+    if (pipe2(pair, O_CLOEXEC) < 0) {
         return -errno;
     }
-    int fd = open("/dev/null", O_RDWR);
-    if (fd < 0) {
-        return -errno;
+    pid_t child = fork();
+    if (child < 0) {
+        int status = -errno;
+        close(pair[0]);
+        close(pair[1]);
+        return status;
     }
-    for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; standard++) {
-        if (dup2(fd, standard) < 0) {
-            int status = -errno;
-            close(fd);
-            return status;
-        }
+    if (child > 0) {
+        close(pair[1]);
+        wait_until_ready(child, pair[0]);
+    }
+    close(pair[0]);
+    parent = pair[1];
+    return setsid() < 0 ? -errno : 0;
+}
+
+void process_detach(void) {
+    if (parent < 0) {
+        return;
+    }
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int standard = STDIN_FILENO; fd >= 0 && standard <= STDERR_FILENO; standard++) {
+        /* Nobody could be told about a failure, and it would do no harm. */
+        (void)dup2(fd, standard);
     }
     if (fd > STDERR_FILENO) {
         close(fd);
     }
-    return 0;
+    ssize_t written = write(parent, "", 1);
+    (void)written;
+    close(parent);
+    parent = -1;
 }
 
 void process_notify(const char *state) {

@@ -9,9 +9,14 @@
  * makes. */
 void process_prepare(void);
 
-/* Goes on in a child that has no terminal; the parent ends with status 0. Before any thread is
- * started. 0 or -errno. */
+/* Goes on in a child that belongs to no terminal. The parent waits: it ends with 0 when the child
+ * calls process_detach, and with the child's status when that ends before, so that whoever started
+ * it knows whether it serves, and has read why not. Before any thread is started. 0 or -errno. */
 int process_daemonize(void);
+
+/* The server is ready: lets go of standard input, output and error, and of the parent. Does nothing
+ * unless the process was daemonized. */
+void process_detach(void);
 
 /* Tells a supervisor that listens on the socket that NOTIFY_SOCKET names (systemd's Type=notify) of
  * a state: "READY=1", "STOPPING=1". Without such a supervisor it does nothing. */
