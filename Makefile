@@ -1,5 +1,5 @@
 # Larder's build. What there is to make:
-#   all (default)  build/larder-server           run       install what is missing, build, serve on 6379
+#   all (default)  build/larder-server           run       install what is missing, build, serve on PORT
 #   test           unit and integration tests    unit, integration        one half of them
 #   check          style, layers, warnings, lint bench, fuzz, soak, install, clean
 # Variables: SANITIZE=address,undefined or thread   DEBUG=1   WERROR=1   V=1   CC=   CFLAGS_EXTRA=
@@ -7,6 +7,7 @@
 #   TESTS="ds/test_dict" (run only these unit tests)   SUITES="test_basic" (only these integration tests)
 BUILD ?= build
 PREFIX ?= /usr/local
+PORT ?= 6379
 FUZZ_SECONDS ?= 60
 SOAK_MINUTES ?= 5
 JOBS ?= $(shell nproc)
@@ -87,7 +88,7 @@ integration-build: all $(INTEGRATION) $(WITH_SERVER) $(BENCHMARK)
 run:
 	@deps/install.sh build
 	@$(AGAIN) all
-	$(SERVER) --port 6379
+	$(SERVER) --port $(PORT)
 
 # Each ends with the line `N passed, N failed` and fails when anything failed.
 test:
@@ -117,6 +118,9 @@ install: all $(BENCHMARK)
 	install -D -m 755 $(BENCHMARK) $(DESTDIR)$(PREFIX)/bin/larder-benchmark
 	$(if $(wildcard utils/larder.conf),$\
 	    install -D -m 644 utils/larder.conf $(DESTDIR)$(PREFIX)/share/larder/larder.conf)
+	$(foreach page,$(wildcard utils/man/*.[1-9]),install -D -m 644 $(page) \
+	    $(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page));)
+	utils/install-service '$(PREFIX)' '$(DESTDIR)'
 clean:
 	rm -rf $(BUILD)
 .PHONY: all library unit-build integration-build run test unit integration check objects bench bench-build fuzz soak \

@@ -30,6 +30,8 @@ test check bench|python3|file /usr/bin/python3
 test|python3-redis|file /usr/lib/python3/dist-packages/redis/__init__.py
 test|nodejs|command node
 test|npm|command npm
+test|systemd|command systemd-analyze
+test|libseccomp2|file /usr/lib/*/libseccomp.so.2
 test|ruby|file /usr/bin/ruby
 test|ruby-redis|file /usr/share/rubygems-integration/all/specifications/redis-[0-9]*.gemspec
 test|php-cli|file /usr/bin/php
@@ -40,6 +42,9 @@ check|clang-format|command clang-format
 check|clang-tidy|command clang-tidy
 check|cppcheck|command cppcheck
 check|shellcheck|command shellcheck
+check|mandoc|command mandoc
+check|gcc-aarch64-linux-gnu|command aarch64-linux-gnu-gcc
+check|libc6-dev-arm64-cross|file /usr/aarch64-linux-gnu/include/stdio.h
 '
 
 present() {

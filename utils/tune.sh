@@ -17,15 +17,19 @@ case ${1:-} in
     mode=persist
     target=${2:?tune.sh: --persist needs the name of a file}
     ;;
-*)
+-h | --help)
     sed -n '2,9s/^# \{0,1\}//p' "$0"
+    exit 0
+    ;;
+*)
+    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
 
 differs=0
 
-# advise NAME WANTED COMPARISON REASON: comparison is `least` (at least), `most` or `is`.
+# advise NAME WANTED COMPARISON REASON: comparison is `least` (at least), `most`, `is`, or `range`.
 advise() {
     name=$1 wanted=$2 comparison=$3 reason=$4
     path=/proc/sys/$(echo "$name" | tr . /)
@@ -35,6 +39,9 @@ advise() {
     fi
     now=$(tr '\t' ' ' <"$path")
     case $comparison in
+    range) # a wide one that begins where the wanted one does, or above
+        [ "${now%% *}" -ge "${wanted%% *}" ] && [ $((${now##* } - ${now%% *})) -ge 50000 ] && good=1 || good=0
+        ;;
     least) [ "${now##* }" -ge "${wanted##* }" ] && good=1 || good=0 ;;
     most) [ "$now" -le "$wanted" ] && good=1 || good=0 ;;
     *) [ "$now" = "$wanted" ] && good=1 || good=0 ;;
@@ -96,7 +103,9 @@ advise net.ipv4.tcp_rmem '4096 131072 8388608' least \
 advise net.ipv4.tcp_wmem '4096 65536 8388608' least 'send buffers likewise'
 advise net.ipv4.tcp_slow_start_after_idle 0 is \
     'a pooled connection that was idle would begin with a small window again'
-advise net.ipv4.ip_local_port_range '1024 65535' is \
+# The servers' own ports (6379 and what people put beside it) stay below the range: a client that happened
+# to be given one would keep the server from starting.
+advise net.ipv4.ip_local_port_range '10000 65535' range \
     'a machine whose clients open many short connections runs out of ports later'
 advise vm.overcommit_memory 1 is \
     'memory is reserved in large pieces; with 2 the kernel counts them as if they were used'

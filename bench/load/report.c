@@ -199,7 +199,12 @@ static void report_problems(const struct outcome *outcome) {
     }
 }
 
+/* What is wrong comes first: figures of a server that answers with errors are none. */
 void report_test(const struct options_given *options, const struct outcome *outcomes, int count) {
+    for (int i = 0; i < count; i++) {
+        report_problems(&outcomes[i]);
+    }
+    fflush(stderr);
     if (options->output == OUTPUT_TEXT && options->compares) {
         print_table(options, outcomes, count);
     }
@@ -216,7 +221,4 @@ void report_test(const struct options_given *options, const struct outcome *outc
         }
     }
     fflush(stdout);
-    for (int i = 0; i < count; i++) {
-        report_problems(&outcomes[i]);
-    }
 }
