@@ -38,8 +38,6 @@ static const struct row count_rows[] = {
     {2, COMPARE_EXACT, "OBJECT ENCODING " KEY},
     {2, COMPARE_EXACT, "PFDEBUG (DECODE|ENCODING) " KEY},
     {1, COMPARE_EXACT, "PFDEBUG (TODENSE|GETREG|what) " KEY},
-    {1, COMPARE_EXACT, "SETRANGE " KEY " (0|12) (a|H|HYLL)"},
-    {1, COMPARE_EXACT, "SETBIT " KEY " (60|100|120) %e"},
     {1, COMPARE_EXACT, "COPY " KEY " " KEY " REPLACE"},
     {1, COMPARE_EXACT, "SET " KEY " %v"},
     {1, COMPARE_EXACT, "EXPIRE " KEY " %d"},
