@@ -421,6 +421,7 @@ static void add_looks(struct pair *pair, const char *keys, size_t size) {
         {COMPARE_NEAR, "PEXPIRETIME", ""},
         {COMPARE_EXACT, "OBJECT ENCODING", ""},
         {COMPARE_EXACT, "XRANGE", "- +"},
+        {COMPARE_EXACT, "LRANGE", "0 -1"},
     };
     size_t place = strcspn(keys, "\r") + 2;
     while (place < size) {

@@ -26,6 +26,10 @@ static const struct difference differences[] = {
      "small integers are shared wherever they come from, not only when a client sends them"},
     {"object refcount *", ":1", ":2", "nothing else refers to a value that a transaction has set"},
     {"memory usage *", ":[0-9]*", ":[0-9]*", "what a key takes is each server's own affair"},
+    {"object encoding *", "*listpack*", "*quicklist*",
+     "a list of one block is called a listpack, as from 7.2 on"},
+    {"lpos * rank -9223372036854775808*", "*value is out of range*", "*",
+     "a rank that cannot be negated is refused, as from 7.2 on"},
     {"config set maxmemory-samples *", "*between 1 and 64 inclusive", "*1 and 2147483647 inclusive",
      "whole buckets are sampled: more would only cost time"},
 };

@@ -123,6 +123,20 @@ static const char *const floats[] = {"3.14",
 static const char *const fields[] = {"f1",   "f2", "f3",  "f4", "f5",
                                      "name", "7",  "-12", "",   "with space"};
 
+/* Few, so that a list has most of them several times. */
+static const char *const elements[] = {"a",
+                                       "b",
+                                       "an element",
+                                       "",
+                                       "7",
+                                       "-129",
+                                       "1000",
+                                       "123456789012",
+                                       "007",
+                                       "of thirty-three bytes, and binary",
+                                       "of more than sixty-three bytes, which is where the length "
+                                       "does not fit one byte any more"};
+
 static const char *const patterns[] = {"*",          "s:*",    "h:?",   "?:*",         "*1*",
                                        "[sh]:[0-3]", "[^s]:*", "s:\\1", "f*",          "",
                                        "none",       "*\r\n*", "[a",    "[z-a]*",      "\\",
@@ -225,9 +239,17 @@ static void add_key(struct generator *generator, char kind, struct words *words)
         }
     }
     if (!add_odd_key(generator, kind, words)) {
-        unsigned count = kind == 's' ? 8 : kind == 'h' ? 5 : 2;
+        unsigned count = kind == 's' ? 8 : kind == 'h' || kind == 'l' ? 5 : 2;
         add_formatted(words, "%c:%d", kind, (int)generate_below(generator, count));
     }
+}
+
+/* One of a list of texts. */
+static void add_choice(struct generator *generator, char kind, struct words *words) {
+    const char *text = kind == 'p'   ? one_of(generator, patterns, LENGTH(patterns))
+                       : kind == 'f' ? one_of(generator, floats, LENGTH(floats))
+                                     : one_of(generator, elements, LENGTH(elements));
+    words_add_text(words, text);
 }
 
 static void add_integer(struct generator *generator, struct words *words) {
@@ -441,6 +463,7 @@ static void add_random(struct generator *generator, char kind, struct words *wor
     case 's':
     case 'h':
     case 't':
+    case 'l':
     case 'k':
         add_key(generator, kind, words);
         break;
@@ -463,7 +486,9 @@ static void add_random(struct generator *generator, char kind, struct words *wor
         add_bytes(generator, words, 1 + generate_below(generator, 8), false);
         break;
     case 'p':
-        words_add_text(words, one_of(generator, patterns, LENGTH(patterns)));
+    case 'f':
+    case 'E':
+        add_choice(generator, kind, words);
         break;
     case 'i':
         add_integer(generator, words);
@@ -476,9 +501,6 @@ static void add_random(struct generator *generator, char kind, struct words *wor
         break;
     case 'c':
         add_formatted(words, "%d", (int)generate_below(generator, 25) - 8);
-        break;
-    case 'f':
-        words_add_text(words, one_of(generator, floats, LENGTH(floats)));
         break;
     case 'd':
     case 'D':

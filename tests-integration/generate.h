@@ -11,6 +11,7 @@
  *   %s %h %t  a key for a string, a small hash, a hash that is a table; now and then of another
  *             kind or of none, so that wrong types and missing keys come up as well
  *   %k        a key of any kind
+ *   %l %E     a key for a list; one of few elements
  *   %F %T     a field of a hash, of a table              %v %V %B  a value; one of at most 64
  *                                                        bytes; a big one
  *   %w        a short word                               %p        a pattern for keys and fields

@@ -97,6 +97,7 @@ void keyspace_init(struct keyspace *keyspace, const struct clock *clock, struct 
     zset_register_options(options, &keyspace->zset_options);
     hll_register_options(options, &keyspace->hll_options);
     stream_register_options(options, &keyspace->stream_options);
+    list_register_options(options, &keyspace->list_options);
     metrics_register(metrics, metric_rows, sizeof metric_rows / sizeof metric_rows[0],
                      &keyspace->metrics, keyspace, reset_metrics);
 }

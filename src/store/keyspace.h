@@ -37,6 +37,7 @@
 #include "types/stream.h"
 #include "types/zset.h"
 #include "types/hll.h"
+#include "types/list.h"
 
 #define KEYSPACE_OPTIONS(X)                                                                        \
     X(INT, databases, "databases", "16", 1, 16384, NULL, OPTION_IMMUTABLE, NULL,                   \
@@ -103,6 +104,7 @@ struct keyspace {
     struct zset_options zset_options; /* and of its sorted sets' */
     struct hll_options hll_options;
     struct stream_options stream_options;
+    struct list_options list_options; /* limits of its lists' blocks */
     struct keyspace_metrics metrics;
 };
 

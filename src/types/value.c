@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "types/hash.h"
 #include "types/stream.h"
+#include "types/list.h"
 #include "types/string.h"
 #include "types/zset.h"
 
@@ -112,7 +113,8 @@ static void string_validate(const struct entry *entry) {
 static const struct value_type types[ENTRY_TYPES] = {
     [ENTRY_STRING] = {"string", string_encoding_name, string_weight, string_free, string_settle,
                       string_footprint, string_copy, string_discard, string_validate},
-    [ENTRY_LIST] = {.name = "list"},
+    [ENTRY_LIST] = {"list", list_encoding_name, list_weight, list_free, list_settle, list_footprint,
+                    list_copy, list_discard, list_validate},
     [ENTRY_SET] = {.name = "set"},
     [ENTRY_SORTED_SET] = {"zset", zset_encoding_name, zset_free_cost, zset_free, zset_settle,
                           zset_footprint, zset_copy, zset_discard, zset_validate},

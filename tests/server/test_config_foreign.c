@@ -36,7 +36,7 @@ static void test_defaults(void **state) {
     struct foreign *foreign = foreign_new(options);
     assert_string_equal(value_of(options, "appendonly"), "no");
     assert_string_equal(value_of(options, "appendfsync"), "everysec");
-    assert_string_equal(value_of(options, "list-max-ziplist-size"), "-2");
+    assert_string_equal(value_of(options, "slave-read-only"), "yes");
     assert_string_equal(value_of(options, "repl-backlog-size"), "1048576");
     assert_string_equal(value_of(options, "slave-priority"), "100");
     assert_string_equal(value_of(options, "oom-score-adj-values"), "0 200 800");
