@@ -205,6 +205,7 @@ struct clients *clients_new(struct context *context) {
     struct clients *clients = mem_zalloc(MEM_CLIENT, sizeof *clients);
     clients->context = context;
     clients->next_id = 1;
+    ids_init(&clients->ids);
     clients->track_latency = true;
     options_register(context->options, option_rows, sizeof option_rows / sizeof option_rows[0],
                      &clients->options, clients);
@@ -231,6 +232,7 @@ static void unlink_client(struct client *client) {
         clients->last = client->previous;
     }
     clients->count--;
+    ids_remove(&clients->ids, client);
 }
 
 static void tell_leaving(struct client *client) {
@@ -272,6 +274,7 @@ void clients_free(struct clients *clients) {
     transactions_free(clients);
     dispatch_free(&clients->dispatch);
     reply_free(&clients->scratch);
+    ids_free(&clients->ids);
     mem_free(MEM_CLIENT, clients, sizeof *clients);
 }
 
@@ -296,12 +299,8 @@ struct client *clients_first(const struct clients *clients) {
 }
 
 struct client *clients_find(const struct clients *clients, uint64_t id) {
-    for (struct client *c = clients->first; c != NULL && c->id <= id; c = c->next) {
-        if (c->id == id) {
-            return c->flags & CLIENT_CLOSING ? NULL : c;
-        }
-    }
-    return NULL;
+    struct client *client = ids_find(&clients->ids, id);
+    return client == NULL || client->flags & CLIENT_CLOSING ? NULL : client;
 }
 
 bool clients_need_password(const struct clients *clients) {
@@ -389,6 +388,7 @@ void clients_accept(struct clients *clients, int fd, bool is_unix) {
     }
     clients->last = client;
     clients->count++;
+    ids_add(&clients->ids, client);
     crew_place(client);
 }
 

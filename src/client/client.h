@@ -187,6 +187,7 @@ struct client {
     uint64_t commands;   /* executed */
     struct client *next; /* in the registry, by id */
     struct client *previous;
+    struct client *next_by_id; /* client/ids.h */
     /* The connection's again. */
     struct input *input; /* what has arrived of a request; NULL when nothing has */
     int64_t last_ms;     /* when bytes last moved */
@@ -252,6 +253,7 @@ void client_free_internal(struct client *client);
 
 size_t clients_count(const struct clients *clients);
 struct client *clients_first(const struct clients *clients); /* then ->next, in the order of ids */
+/* In constant time; NULL when there is none of that id, or it is closing. */
 struct client *clients_find(const struct clients *clients, uint64_t id);
 
 /* Closes at the end of the pass, unsent output is dropped; or once the output is sent. */

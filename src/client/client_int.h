@@ -6,6 +6,7 @@
 #include "client/client.h"
 #include "client/dispatch.h"
 #include "client/hold.h"
+#include "client/ids.h"
 #include "client/io_thread.h"
 
 /* Different error codes that are counted; further ones count under the last. */
@@ -26,6 +27,7 @@ struct clients {
     struct batch *executing; /* NULL: none */
     struct client *first;
     struct client *last;
+    struct ids ids;
     size_t count;
     uint64_t next_id;
     struct client *to_flush;

@@ -2,9 +2,7 @@
  * connection may go at any time; who has gone, or has left by RESET, is taken out when the next
  * line is due.
  *
- * A call is shown after it was executed: a SELECT shows the database that it chose, as in Redis.
- * Finding a client by its id walks the registry, so a monitor that came late on a server with many
- * connections costs some microseconds a command. */
+ * A call is shown after it was executed: a SELECT shows the database that it chose, as in Redis. */
 #include "feature/monitor.h"
 
 #include <string.h>
