@@ -239,7 +239,7 @@ static void add_key(struct generator *generator, char kind, struct words *words)
         }
     }
     if (!add_odd_key(generator, kind, words)) {
-        unsigned count = kind == 's' ? 8 : kind == 'h' || kind == 'l' ? 5 : 2;
+        unsigned count = kind == 's' ? 8 : kind == 'h' || kind == 'l' || kind == 'S' ? 5 : 2;
         add_formatted(words, "%c:%d", kind, (int)generate_below(generator, count));
     }
 }
@@ -400,6 +400,43 @@ static void add_database(struct generator *generator, struct words *words) {
     }
 }
 
+/* Few enough that two sets have some in common, and now and then one that is long or binary. */
+static void add_member(struct generator *generator, struct words *words) {
+    unsigned choice = (unsigned)generate_below(generator, 100);
+    if (choice < 50) {
+        add_formatted(words, "m%d", (int)generate_below(generator, 40));
+    } else if (choice < 70) {
+        add_formatted(words, "member:%d", (int)generate_below(generator, 300));
+    } else if (choice < 85) {
+        add_formatted(words, "%d", (int)generate_below(generator, 40));
+    } else if (choice < 95) {
+        add_field(generator, words);
+    } else {
+        add_value(generator, words);
+    }
+}
+
+/* Of any width; an integer set that becomes too long is one no more. */
+static void add_member_integer(struct generator *generator, struct words *words) {
+    static const long long bases[] = {0, -100, 32700, -40000, 2147483600, -5000000000};
+    long long base = bases[generate_chance(generator, 70) ? 0 : generate_below(generator, 6)];
+    add_formatted(words, "%lld", base + (long long)generate_below(generator, 120));
+}
+
+/* What templates of sets leave open; false when it is something else. */
+static bool add_of_sets(struct generator *generator, char kind, struct words *words) {
+    if (kind == 'S') {
+        add_key(generator, kind, words);
+    } else if (kind == 'M') {
+        add_member(generator, words);
+    } else if (kind == 'm') {
+        add_member_integer(generator, words);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 /* Ids go on from entry to entry, now and then in the same millisecond, so that most can be added
  * and a random one is met. */
 static void add_new_id(struct generator *generator, struct words *words) {
@@ -438,7 +475,7 @@ static void add_known_id(struct generator *generator, struct words *words) {
     words_add_text(words, text);
 }
 
-/* What is of streams and databases; false for other letters. */
+/* What is of sets, streams and databases; false for other letters. */
 static bool add_of_others(struct generator *generator, char kind, struct words *words) {
     switch (kind) {
     case 'j':
@@ -454,7 +491,7 @@ static bool add_of_others(struct generator *generator, char kind, struct words *
         add_database(generator, words);
         return true;
     default:
-        return false;
+        return add_of_sets(generator, kind, words);
     }
 }
 

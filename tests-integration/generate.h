@@ -12,6 +12,7 @@
  *             kind or of none, so that wrong types and missing keys come up as well
  *   %k        a key of any kind
  *   %l %E     a key for a list; one of few elements
+ *   %S        a key for a set                            %M %m     a member, one that is an integer
  *   %F %T     a field of a hash, of a table              %v %V %B  a value; one of at most 64
  *                                                        bytes; a big one
  *   %w        a short word                               %p        a pattern for keys and fields

@@ -217,6 +217,10 @@ static void fill(int keys, int fields) {
     for (int i = 0; i < fields; i++) {
         snprintf(line, sizeof line, "HSET table field:%d %d", i, i);
         pair_ask(pair, COMPARE_EXACT, line);
+        snprintf(line, sizeof line, "SADD set member:%d", i);
+        pair_ask(pair, COMPARE_EXACT, line);
+        snprintf(line, sizeof line, "SADD integers %d", i);
+        pair_ask(pair, COMPARE_EXACT, line);
     }
 }
 
@@ -229,7 +233,7 @@ static void walks(void **state) {
                                         " MATCH nothing",
                                         " MATCH ?????:[0-4] COUNT 3",
                                         " COUNT 3 MATCH *:1? COUNT 7"};
-    static const char *const types[] = {" TYPE hash", " TYPE string", " TYPE list",
+    static const char *const types[] = {" TYPE hash", " TYPE string", " TYPE list", " TYPE set",
                                         " TYPE string COUNT 5 MATCH key:*0"};
     static const int sizes[] = {0, 1, 5, 150, 1500};
     for (size_t size = 0; size < sizeof sizes / sizeof *sizes; size++) {
@@ -237,6 +241,8 @@ static void walks(void **state) {
         for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
             compare_walks("SCAN", tails[i], 1);
             compare_walks("HSCAN table", tails[i], 2);
+            compare_walks("SSCAN set", tails[i], 1);
+            compare_walks("SSCAN integers", tails[i], 1);
         }
         for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
             compare_walks("SCAN", types[i], 1);
@@ -260,6 +266,13 @@ static void walks(void **state) {
                                         "HSCAN table 0 TYPE hash",
                                         "HSCAN table 0 COUNT 0",
                                         "HSCAN table 0 MATCH",
+                                        "SSCAN set x",
+                                        "SSCAN set",
+                                        "SSCAN none 0",
+                                        "SSCAN table 0",
+                                        "SSCAN set 0 COUNT 0",
+                                        "SSCAN set 0 NOVALUES",
+                                        "SSCAN none 0 NOVALUES",
                                         "SCAN 99999999999999999999",
                                         "HSCAN none 0 COUNT 0",
                                         "SCAN 18446744073709551615 COUNT x"};

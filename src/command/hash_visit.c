@@ -1,14 +1,7 @@
 /* hash_visit: commands that go through the fields of a hash: all of them, a portion, or some at
  * random. */
+#include "command/element_scan.h"
 #include "command/hash_call.h"
-
-#include <ctype.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/glob.h"
-#include "base/num.h"
 #include "command/tables.h"
 
 /* What of a field is replied. */
@@ -146,110 +139,38 @@ static void hrandfield(struct call *call) {
     }
 }
 
-/* A step of HSCAN looks at no more than this many portions of the dict for each field asked for. */
-#define PORTIONS_PER_FIELD 10
-#define SCAN_COUNT         10
-
 struct scanning {
+    struct element_scan scan;
+    struct entry *hash;
     struct replying replying;
-    const struct bytes *pattern; /* NULL: all match */
-    int64_t seen;                /* fields, matching or not */
-    int64_t matching;
 };
 
-static void count_field(void *context, const struct hash_field *field) {
+static void scan_field(void *context, const struct hash_field *field) {
     struct scanning *scanning = context;
-    scanning->seen++;
-    scanning->matching +=
-        scanning->pattern == NULL || glob_match(*scanning->pattern, field->name, false);
-}
-
-static void reply_matching(void *context, const struct hash_field *field) {
-    struct scanning *scanning = context;
-    if (scanning->pattern == NULL || glob_match(*scanning->pattern, field->name, false)) {
+    if (element_scan_meets(&scanning->scan, field->name)) {
         reply_field(&scanning->replying, field);
     }
 }
 
-/* Cursors are read as leniently as strtoul does, except for leading space. */
-static bool read_cursor(struct bytes text, uint64_t *cursor) {
-    char copy[64];
-    if (text.size >= sizeof copy || (text.size > 0 && isspace((unsigned char)text.at[0]))) {
-        return false;
-    }
-    if (text.size > 0) {
-        memcpy(copy, text.at, text.size);
-    }
-    copy[text.size] = '\0';
-    char *end;
-    errno = 0;
-    *cursor = strtoull(copy, &end, 10);
-    return end == copy + text.size && errno != ERANGE;
+static uint64_t scan_portion(void *context, uint64_t cursor) {
+    struct scanning *scanning = context;
+    return hash_scan(scanning->hash, cursor, scanning->scan.call->now_ms, scan_field, scanning);
 }
 
-/* False when an error has been replied. */
-static bool read_scan_options(struct call *call, struct scanning *scanning, int64_t *count) {
-    for (int i = 3; i < call->argc; i++) {
-        bool has_next = i + 1 < call->argc;
-        if (call_arg_is(call, i, "count") && has_next) {
-            if (!call_integer(call, ++i, count)) {
-                return false;
-            }
-            if (*count < 1) {
-                reply_syntax_error(call->reply);
-                return false;
-            }
-        } else if (call_arg_is(call, i, "match") && has_next) {
-            i++;
-            scanning->pattern = glob_matches_all(call->args[i]) ? NULL : &call->args[i];
-        } else if (call_arg_is(call, i, "novalues")) {
-            scanning->replying.parts = PART_FIELD;
-        } else {
-            reply_syntax_error(call->reply);
-            return false;
-        }
-    }
-    return true;
-}
-
-/* The reply begins with where to go on and with how many fields there are, so the portions are gone
- * through twice: first to know these, then to reply. */
 static void hscan(struct call *call) {
-    uint64_t first;
-    if (!read_cursor(call->args[2], &first)) {
-        reply_error(call->reply, "ERR invalid cursor");
-        return;
-    }
+    struct scanning scanning;
     struct hash_call on;
-    if (!hash_call_read(call, &on)) {
+    if (!element_scan_cursor(call, &scanning.scan) || !hash_call_read(call, &on)) {
         return;
     }
     if (on.hash == NULL) {
-        reply_array(call->reply, 2);
-        reply_bulk_text(call->reply, "0");
-        reply_array(call->reply, 0);
-        return;
-    }
-    struct scanning scanning = {.replying = {.reply = call->reply, .parts = PARTS_BOTH}};
-    int64_t count = SCAN_COUNT;
-    if (!read_scan_options(call, &scanning, &count)) {
-        return;
-    }
-    uint64_t cursor = first;
-    uint64_t portions_max = (uint64_t)count * PORTIONS_PER_FIELD;
-    uint64_t portions = 0;
-    do {
-        cursor = hash_scan(on.hash, cursor, call->now_ms, count_field, &scanning);
-        portions++;
-    } while (cursor != 0 && scanning.seen < count && portions < portions_max);
-    char digits[NUM_I64_SIZE];
-    reply_array(call->reply, 2);
-    reply_bulk(call->reply, bytes_of(digits, num_format_u64(digits, cursor)));
-    reply_array(call->reply,
-                scanning.replying.parts == PARTS_BOTH ? 2 * scanning.matching : scanning.matching);
-    cursor = first;
-    for (uint64_t i = 0; i < portions; i++) {
-        cursor = hash_scan(on.hash, cursor, call->now_ms, reply_matching, &scanning);
+        element_scan_reply_none(call);
+    } else if (element_scan_options(call, &scanning.scan, true)) {
+        scanning.hash = on.hash;
+        scanning.replying = (struct replying){
+            .reply = call->reply, .parts = scanning.scan.no_values ? PART_FIELD : PARTS_BOTH};
+        element_scan_reply(&scanning.scan, scanning.scan.no_values ? 1 : 2, scan_portion,
+                           &scanning);
     }
 }
 

@@ -25,6 +25,9 @@ const struct command_table *command_stream_ranges(void);  /* stream_range.c */
 const struct command_table *command_lists(void);          /* list.c */
 const struct command_table *command_list_search(void);    /* list_search.c: LPOS, LREM ... */
 const struct command_table *command_list_moves(void);     /* list_move.c: LMOVE, LMPOP ... */
+const struct command_table *command_sets(void);           /* set.c */
+const struct command_table *command_set_visits(void);     /* set_visit.c: SMEMBERS, SPOP ... */
+const struct command_table *command_set_algebra(void);    /* set_algebra.c: SINTER, SUNION ... */
 const struct command_table *command_connection(void);     /* connection.c: PING, AUTH, HELLO ... */
 const struct command_table *command_clients(void);        /* client.c: CLIENT */
 const struct command_table *command_tracking(void);       /* tracking.c: CLIENT TRACKING ... */

@@ -531,6 +531,28 @@ uint64_t dict_scan(const struct dict *dict, uint64_t cursor, dict_visit_fn visit
     return reverse_bits(reverse_bits(cursor) + 1);
 }
 
+size_t dict_walk(const struct dict *dict, struct dict_walk *walk, struct entry **out, size_t max) {
+    size_t count = 0;
+    while (count < max) {
+        if (walk->bucket == NULL) {
+            if (walk->index >= dict->bucket_count) {
+                break;
+            }
+            walk->bucket = bucket_at(dict, walk->index++);
+            walk->slot = 0;
+        }
+        uint64_t slot = walk->slot < DICT_BUCKET_SLOTS ? walk->bucket->slots[walk->slot] : 0;
+        if (slot != 0) {
+            out[count++] = dict_slot_entry(slot);
+            walk->slot++;
+        } else {
+            walk->bucket = bucket_next(walk->bucket);
+            walk->slot = 0;
+        }
+    }
+    return count;
+}
+
 static size_t chain_size(const struct dict_bucket *bucket) {
     size_t size = 0;
     while (bucket->link != 0) {

@@ -135,6 +135,15 @@ struct entry *dict_peek(const struct dict *dict, uint64_t hash);
 typedef void (*dict_visit_fn)(void *context, struct entry *entry);
 uint64_t dict_scan(const struct dict *dict, uint64_t cursor, dict_visit_fn visit, void *context);
 
+/* Walks a dict that does not change meanwhile, each entry once: stores up to `max` entries and
+ * returns how many, 0 at the end. Starts zeroed. Entries are not looked at. */
+struct dict_walk {
+    uint32_t index;                   /* of the bucket that is next */
+    uint32_t slot;                    /* in `bucket` */
+    const struct dict_bucket *bucket; /* of a chain that is not done, or NULL */
+};
+size_t dict_walk(const struct dict *dict, struct dict_walk *walk, struct entry **out, size_t max);
+
 /* A random entry, each with the same chance, or NULL when empty. Some four cache misses at a
  * time. */
 struct entry *dict_random(const struct dict *dict, struct random *random);

@@ -137,7 +137,6 @@ static const struct foreign_spec specs[] = {
     TEXT("replicaof", "", FIXED | OPTION_REPEATS), /* host and port, joined */
     CHOICE("sanitize-dump-payload", "no", sanitize_modes, 0),
     CUSTOM("save", "", FOREIGN_SAVE, OPTION_REPEATS),
-    NUMBER("set-max-intset-entries", "512", 0, INT64_MAX, 0),
     YES_NO("set-proc-title", "yes", FIXED),
     NUMBER("socket-mark-id", "0", 0, UINT32_MAX, FIXED),
     YES_NO("stop-writes-on-bgsave-error", "yes", 0),
@@ -198,8 +197,6 @@ static const struct foreign_spec specs[] = {
     YES_NO("repl-rdb-channel", "no", 0),
     SIZE("replica-full-sync-buffer-limit", "0", 0),
     TEXT("req-res-logfile", "", FIXED | HIDDEN),
-    NUMBER("set-max-listpack-entries", "128", 0, INT64_MAX, 0),
-    SIZE("set-max-listpack-value", "64", 0),
     NUMBER("slowlog-entry-max-argc", "32", 2, INT32_MAX, 0),
     NUMBER("slowlog-entry-max-string-len", "128", 0, INT64_MAX, 0),
     NUMBER("stream-idmp-duration", "100", 0, INT64_MAX, 0),

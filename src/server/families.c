@@ -6,14 +6,15 @@
 typedef const struct command_table *(*table_fn)(void);
 
 static const table_fn families[] = {
-    command_strings,    command_string_set,    command_string_numbers, command_string_compare,
-    command_lcs,        command_bitmaps,       command_bitfields,      command_bitop,
-    command_generic,    command_expiry,        command_scan,           command_object,
-    command_hashes,     command_hash_visits,   command_hash_expiry,    command_hyperloglogs,
-    command_streams,    command_stream_ranges, command_lists,          command_list_search,
-    command_list_moves, command_connection,    command_clients,        command_pubsub,
-    command_tracking,   command_commands,      command_config,         command_server,
-    command_observe,    command_debug,         command_transactions,
+    command_strings,       command_string_set,   command_string_numbers, command_string_compare,
+    command_lcs,           command_bitmaps,      command_bitfields,      command_bitop,
+    command_generic,       command_expiry,       command_scan,           command_object,
+    command_hashes,        command_hash_visits,  command_hash_expiry,    command_sets,
+    command_set_visits,    command_set_algebra,  command_hyperloglogs,   command_streams,
+    command_stream_ranges, command_lists,        command_list_search,    command_list_moves,
+    command_connection,    command_clients,      command_pubsub,         command_tracking,
+    command_commands,      command_config,       command_server,         command_observe,
+    command_debug,         command_transactions,
 };
 
 void families_register(struct commands *commands) {

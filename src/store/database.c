@@ -12,6 +12,8 @@
 /* Expired keys that a search for a random key removes before it gives up: some milliseconds. That
  * many can only pile up while background expiry is switched off. */
 #define RANDOM_TRIES_MAX 10000
+/* Bytes from which a flushed database is freed in the background, however few its keys are. */
+#define FLUSH_LAZILY_MIN ((size_t)64 * 1024)
 /* Keys with a deadline that the average time to live is reckoned from. */
 #define TTL_SAMPLES 16
 
@@ -98,6 +100,7 @@ void keyspace_init(struct keyspace *keyspace, const struct clock *clock, struct 
     hll_register_options(options, &keyspace->hll_options);
     stream_register_options(options, &keyspace->stream_options);
     list_register_options(options, &keyspace->list_options);
+    set_register_options(options, &keyspace->set_options);
     metrics_register(metrics, metric_rows, sizeof metric_rows / sizeof metric_rows[0],
                      &keyspace->metrics, keyspace, reset_metrics);
 }
@@ -183,9 +186,10 @@ static size_t estimate_bytes(const struct keyspace *keyspace, size_t count) {
 
 static size_t flush_one(struct keyspace *keyspace, struct database *database, bool lazy) {
     size_t count = dict_size(&database->keys);
-    lazyfree_database(lazy && count >= VALUE_FREE_LAZILY_MIN ? keyspace->lazyfree : NULL,
-                      database->keys, database->deadlines, database->field_deadlines,
-                      estimate_bytes(keyspace, count));
+    size_t bytes = estimate_bytes(keyspace, count);
+    bool is_large = count >= VALUE_FREE_LAZILY_MIN || bytes >= FLUSH_LAZILY_MIN;
+    lazyfree_database(lazy && is_large ? keyspace->lazyfree : NULL, database->keys,
+                      database->deadlines, database->field_deadlines, bytes);
     keyspace_database_init(keyspace, database);
     return count;
 }

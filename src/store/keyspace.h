@@ -38,6 +38,7 @@
 #include "types/zset.h"
 #include "types/hll.h"
 #include "types/list.h"
+#include "types/set.h"
 
 #define KEYSPACE_OPTIONS(X)                                                                        \
     X(INT, databases, "databases", "16", 1, 16384, NULL, OPTION_IMMUTABLE, NULL,                   \
@@ -105,6 +106,7 @@ struct keyspace {
     struct hll_options hll_options;
     struct stream_options stream_options;
     struct list_options list_options; /* limits of its lists' blocks */
+    struct set_options set_options;   /* and of its sets' */
     struct keyspace_metrics metrics;
 };
 

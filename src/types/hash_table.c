@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/hash.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "types/elements.h"
 
 /* How many entries are taken out of the dict or the index at a time. */
 #define PORTION 64
@@ -63,30 +63,15 @@ static struct hash_table *table_new(void) {
 
 bool hash_table_free_some(struct entry *hash, size_t max) {
     struct hash_table *table = hash_table_of(hash);
-    while (dict_size(&table->dict) > 0) {
-        struct entry *elements[PORTION];
-        size_t portion = max < PORTION ? max : PORTION;
-        if (portion == 0) {
-            return false;
-        }
-        size_t count = dict_drain(&table->dict, elements, portion);
-        for (size_t i = 0; i < count; i++) {
-            element_free(elements[i]);
-        }
-        max -= count;
+    if (!elements_free_some(&table->dict, element_free, max)) {
+        return false;
     }
     table_free(table);
     return true;
 }
 
 static void table_discard(struct hash_table *table) {
-    struct entry *elements[PORTION];
-    size_t count;
-    while ((count = dict_drain(&table->dict, elements, PORTION)) > 0) {
-        for (size_t i = 0; i < count; i++) {
-            element_free(elements[i]);
-        }
-    }
+    elements_free_some(&table->dict, element_free, SIZE_MAX);
     table_free(table);
 }
 
@@ -418,107 +403,31 @@ uint64_t hash_table_scan(const struct entry *hash, uint64_t cursor, int64_t now_
     return dict_scan(&hash_table_of(hash)->dict, cursor, visit_live, &visiting);
 }
 
-/* Random fields, drawn by walking the table once: each field that comes is taken with the chance
- * that makes every set of fields equally likely (Knuth's algorithm S). */
-struct selecting {
-    struct visiting visiting;
-    struct random *random;
-    const struct dict *taken; /* by address: what is not to be drawn again; NULL */
-    size_t wanted;
-    size_t left; /* fields that may still come */
-};
-
-static void select_element(void *context, struct entry *e) {
-    struct selecting *selecting = context;
-    if (selecting->wanted == 0 || is_expired(e, selecting->visiting.now_ms)) {
-        return;
-    }
-    if (selecting->taken != NULL &&
-        dict_find_entry(selecting->taken, hash_mix((uintptr_t)e), e) != NULL) {
-        return;
-    }
-    if (random_below(selecting->random, selecting->left) < selecting->wanted) {
-        visit_element(&selecting->visiting, e);
-        selecting->wanted--;
-    }
-    selecting->left--;
+static bool skips_expired(void *context, const struct entry *e) {
+    const struct visiting *visiting = context;
+    return is_expired(e, visiting->now_ms);
 }
 
-static void select_by_walking(const struct hash_table *table, struct selecting *selecting) {
-    uint64_t cursor = 0;
-    do {
-        cursor = dict_scan(&table->dict, cursor, select_element, selecting);
-    } while (cursor != 0 && selecting->wanted > 0);
-}
-
-/* Random picks are given up after so many in a row that were of no use (expired, or drawn
- * before). */
-#define USELESS_PICKS_MAX 100
-
-/* A random entry that is not expired and not in `taken`; NULL when none was met. */
-static struct entry *pick(const struct hash_table *table, int64_t now_ms, struct random *random,
-                          const struct dict *taken) {
-    for (unsigned i = 0; i < USELESS_PICKS_MAX; i++) {
-        struct entry *e = dict_random(&table->dict, random);
-        if (!is_expired(e, now_ms) &&
-            (taken == NULL || dict_find_entry(taken, hash_mix((uintptr_t)e), e) == NULL)) {
-            return e;
-        }
-    }
-    return NULL;
-}
-
-/* Picks while that is likely to work; what is then still wanted is drawn by walking. */
-static size_t random_distinct(const struct hash_table *table, size_t live, size_t count,
-                              struct selecting *selecting) {
-    struct dict taken;
-    dict_init(&taken, MEM_OTHER, true);
-    size_t picked = 0;
-    /* Above a third of the table a walk costs less than drawing and remembering. */
-    while (count <= live / 3 && picked < count) {
-        struct entry *e = pick(table, selecting->visiting.now_ms, selecting->random, &taken);
-        if (e == NULL) {
-            break;
-        }
-        dict_insert(&taken, hash_mix((uintptr_t)e), e);
-        visit_element(&selecting->visiting, e);
-        picked++;
-    }
-    if (picked < count) {
-        selecting->taken = picked > 0 ? &taken : NULL;
-        selecting->wanted = count - picked;
-        selecting->left = live - picked;
-        select_by_walking(table, selecting);
-    }
-    dict_clear(&taken);
-    return count;
+static void visit_drawn(void *context, const struct entry *e) {
+    visit_element(context, e);
 }
 
 size_t hash_table_random(const struct entry *hash, int64_t now_ms, struct random *random,
                          size_t count, bool distinct, hash_visit_fn visit, void *context) {
-    const struct hash_table *table = hash_table_of(hash);
-    struct selecting selecting = {
-        .visiting = {.now_ms = now_ms, .visit = visit, .context = context},
+    struct visiting visiting = {.now_ms = now_ms, .visit = visit, .context = context};
+    const struct elements_draw draw = {
+        .dict = &hash_table_of(hash)->dict,
         .random = random,
+        .count = hash_table_length(hash, now_ms),
+        .skips = skips_expired,
+        .visit = visit_drawn,
+        .context = &visiting,
     };
-    size_t live = hash_table_length(hash, now_ms);
-    if (live == 0) {
-        return 0;
-    }
     if (distinct) {
-        return random_distinct(table, live, count < live ? count : live, &selecting);
+        return elements_random_distinct(&draw, count);
     }
-    for (size_t i = 0; i < count; i++) {
-        struct entry *e = pick(table, now_ms, random, NULL);
-        if (e != NULL) {
-            visit_element(&selecting.visiting, e);
-        } else {
-            selecting.wanted = 1;
-            selecting.left = live;
-            select_by_walking(table, &selecting);
-        }
-    }
-    return count;
+    elements_random(&draw, count);
+    return draw.count == 0 ? 0 : count;
 }
 
 /* A copy being made; goes on without doing anything once there was no memory. */
@@ -636,45 +545,13 @@ static size_t element_footprint(const struct entry *e) {
     return entry_footprint(e) + blob;
 }
 
-static void add_footprint(void *context, struct entry *e) {
-    *(size_t *)context += element_footprint(e);
-}
-
-/* Samples are looked at in portions of this many. */
-static size_t elements_footprint(const struct dict *dict, size_t samples) {
-    size_t sum = 0;
-    if (samples == 0 || samples >= dict_size(dict)) {
-        uint64_t cursor = 0;
-        do {
-            cursor = dict_scan(dict, cursor, add_footprint, &sum);
-        } while (cursor != 0);
-        return sum;
-    }
-    struct random random;
-    random_init(&random, (uintptr_t)dict);
-    size_t seen = 0;
-    while (seen < samples) {
-        struct entry *elements[PORTION];
-        size_t wanted = samples - seen < PORTION ? samples - seen : PORTION;
-        size_t count = dict_sample(dict, &random, elements, wanted);
-        for (size_t i = 0; i < count; i++) {
-            sum += element_footprint(elements[i]);
-        }
-        seen += count;
-        if (count == 0) {
-            break;
-        }
-    }
-    return seen == 0 ? 0 : (size_t)((double)sum / (double)seen * (double)dict_size(dict));
-}
-
 size_t hash_table_footprint(const struct entry *hash, size_t samples) {
     const struct hash_table *table = hash_table_of(hash);
     size_t size = mem_class(sizeof *table) + dict_footprint(&table->dict);
     if (table->due != NULL) {
         size += mem_class(sizeof *table->due) + due_footprint(table->due);
     }
-    return size + elements_footprint(&table->dict, samples);
+    return size + elements_footprint(&table->dict, samples, element_footprint);
 }
 
 struct validating {

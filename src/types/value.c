@@ -7,6 +7,7 @@
 #include "types/hash.h"
 #include "types/stream.h"
 #include "types/list.h"
+#include "types/set.h"
 #include "types/string.h"
 #include "types/zset.h"
 
@@ -115,7 +116,8 @@ static const struct value_type types[ENTRY_TYPES] = {
                       string_footprint, string_copy, string_discard, string_validate},
     [ENTRY_LIST] = {"list", list_encoding_name, list_weight, list_free, list_settle, list_footprint,
                     list_copy, list_discard, list_validate},
-    [ENTRY_SET] = {.name = "set"},
+    [ENTRY_SET] = {"set", set_encoding_name, set_free_cost, set_free, set_settle, set_footprint,
+                   set_copy, set_discard, set_validate},
     [ENTRY_SORTED_SET] = {"zset", zset_encoding_name, zset_free_cost, zset_free, zset_settle,
                           zset_footprint, zset_copy, zset_discard, zset_validate},
     [ENTRY_HASH] = {"hash", hash_encoding_name, hash_free_cost, hash_free, hash_settle,

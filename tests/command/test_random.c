@@ -115,11 +115,49 @@ static void test_hrandfield(void **state) {
     session_expect(session, "CONFIG SET hash-max-listpack-entries 512", "+OK\r\n");
 }
 
+static void test_srandmember(void **state) {
+    (void)state;
+    check_draws("SADD s %d", "SRANDMEMBER s");
+    session_expect(session, "CONFIG SET set-max-intset-entries 0", "+OK\r\n");
+    session_expect(session, "CONFIG SET set-max-listpack-entries 1000", "+OK\r\n");
+    check_draws("SADD s %d", "SRANDMEMBER s");
+    session_expect(session, "CONFIG SET set-max-listpack-entries 0", "+OK\r\n");
+    check_draws("SADD s %d", "SRANDMEMBER s");
+}
+
+/* Each member that was popped is put back before the next one is. */
+static void check_pops(int size) {
+    char line[32];
+    fill("SADD s %d", size);
+    memset(counts, 0, sizeof counts);
+    for (int i = 0; i < size * UNIFORM_DRAWS; i++) {
+        const char *answer = session_ask(session, "SPOP s");
+        assert_int_equal(count_numbers(answer, size), 1);
+        snprintf(line, sizeof line, "SADD s %d", atoi(strchr(answer, '\n')));
+        session_expect(session, line, ":1\r\n");
+    }
+    assert_uniform(counts, (size_t)size, 1);
+}
+
+static void test_spop(void **state) {
+    (void)state;
+    check_pops(20);
+    check_pops(100);
+    session_expect(session, "CONFIG SET set-max-intset-entries 0", "+OK\r\n");
+    check_pops(20);
+    check_pops(100);
+    session_expect(session, "CONFIG SET set-max-listpack-entries 0", "+OK\r\n");
+    check_pops(20);
+    check_pops(1000);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_randomkey),
         TEST(test_hrandfield),
+        TEST(test_srandmember),
+        TEST(test_spop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

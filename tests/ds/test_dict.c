@@ -243,6 +243,31 @@ static void scan_of_a_quiet_dict_visits_each_once(void **state) {
     }
 }
 
+static void walks_visit_each_once(void **state) {
+    (void)state;
+    for (int size = 0; size < 200; size++) {
+        struct model *m = model_new(false);
+        struct seen *seen = calloc(1, sizeof *seen);
+        struct dict_walk walk = {0};
+        struct entry *out[9];
+        size_t count;
+        for (int i = 0; i < size; i++) {
+            model_insert(m, i);
+        }
+        while ((count = dict_walk(&m->dict, &walk, out, 1 + (size_t)size % 9)) > 0) {
+            for (size_t i = 0; i < count; i++) {
+                note_seen(seen, out[i]);
+            }
+        }
+        assert_int_equal(dict_walk(&m->dict, &walk, out, 9), 0);
+        for (int i = 0; i < size; i++) {
+            assert_int_equal(seen->count[i], 1);
+        }
+        free(seen);
+        model_free(m);
+    }
+}
+
 static void drains_to_nothing(void **state) {
     (void)state;
     for (int size = 1; size < KEYS; size = size * 2 + 1) {
@@ -384,6 +409,7 @@ int main(void) {
         cmocka_unit_test(replaces_in_a_slot),
         cmocka_unit_test(scan_keeps_its_promise),
         cmocka_unit_test(scan_of_a_quiet_dict_visits_each_once),
+        cmocka_unit_test(walks_visit_each_once),
         cmocka_unit_test(drains_to_nothing),
         cmocka_unit_test(random_entries_are_uniform),
         cmocka_unit_test(random_entries_of_long_chains_are_uniform),

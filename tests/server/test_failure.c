@@ -65,6 +65,9 @@ static void prepare(void) {
     ask("HSET pack a 1 b 2 c 3");
     ask("HSET table a 1 b 2 c 3 d 4 e 5 f 6 g 7 h 8 i 9 j 10");
     ask("HPEXPIRE table 1000000 FIELDS 2 a b");
+    ask("SADD integers 1 2 3 4 5 6 7 8 9 10 11 12");
+    ask("SADD pack-of-three a b c");
+    ask("SADD members m1 m2 m3 m4 m5 m6 m7 m8 m9 m10 m11 m12 m13 m14 m15 m16 %");
 }
 
 /* Where the request itself found no memory, the connection is closed, and nothing else happens. */
@@ -181,12 +184,36 @@ static void test_hashes(void **state) {
     assert_true(failures >= 3);
 }
 
+static void test_sets(void **state) {
+    (void)state;
+    static const char *const commands[] = {
+        "SADD pack-of-three %",
+        "SADD members %",
+        "SADD integers 5000000000",
+        "SADD integers %",
+        "SADD fresh % a",
+        "SMOVE members integers m1",
+        "SMOVE members fresh m1",
+        "SUNIONSTORE result members integers pack-of-three",
+        "SUNION members integers pack-of-three a b c d",
+        "SINTERSTORE result members members",
+        "SDIFFSTORE result members integers",
+        "COPY members other",
+        "COPY integers other",
+    };
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        try_all(commands[i]);
+    }
+    assert_true(failures >= 10);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_strings),
         TEST(test_keys),
         TEST(test_hashes),
+        TEST(test_sets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
