@@ -268,6 +268,10 @@ static inline const struct dict *planned_dict(const struct entry *entry) {
     return encoding == ENTRY_TABLE || encoding == ENTRY_ORDERED ? entry_pointer(entry) : NULL;
 }
 
+static inline bool is_packmap(const struct entry *entry) {
+    return entry_encoding(entry) == ENTRY_PACK && entry_type(entry) != ENTRY_LIST;
+}
+
 /* The key's entry is there by now: hashes the element and asks for what the entry's word points
  * to. */
 static inline void plan_value(struct batch *batch, size_t index, uint64_t seed) {
@@ -296,7 +300,7 @@ static inline void plan_index(struct batch *batch, size_t index) {
     const struct dict *dict = planned_dict(entry);
     if (dict != NULL) {
         dict_prefetch_bucket(dict, request->element_hash);
-    } else if (entry_encoding(entry) == ENTRY_PACK && entry_type(entry) != ENTRY_LIST) {
+    } else if (is_packmap(entry)) {
         packmap_prefetch_index(entry_pointer(entry));
     }
 }
@@ -305,9 +309,15 @@ static inline void plan_index(struct batch *batch, size_t index) {
 static inline void plan_element(struct batch *batch, size_t index) {
     struct request *request = &batch->requests[index];
     const struct entry *entry = planned_collection(request);
-    const struct dict *dict = entry != NULL ? planned_dict(entry) : NULL;
+    if (entry == NULL) {
+        return;
+    }
+    const struct dict *dict = planned_dict(entry);
     if (dict != NULL) {
         dict_prefetch_entry(dict, request->element_hash);
+    } else if (is_packmap(entry)) {
+        uint32_t slice = request->first_slice + (uint32_t)request->command->element;
+        packmap_prefetch_record(entry_pointer(entry), batch->slices[slice], request->element_hash);
     }
 }
 

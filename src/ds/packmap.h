@@ -7,10 +7,11 @@
  * double. The owner holds a pointer that changes with every edit.
  *
  * Costs. Memory: an item of up to 95 bytes takes one byte more than its content, an integer 1 to 9
- * bytes in all, a double 9; the header 4 bytes. From 17 records on a record takes one byte more
- * and the header 8, and a find compares hashes of all the records 16 at a time and looks at few: 10
- * to 60 ns among 512. Fewer records are walked. Reaching an index adds up sizes, 16 at a time.
- * An edit moves what is behind it. How it lies in memory stands in packmap.c.
+ * bytes in all, a double 9; the header 4 bytes. From 17 records on a record takes one byte more, or
+ * two if it has several items, and the header 8; then a find compares hashes of all the records, 16
+ * at a time, and looks at the one: 10 to 40 ns among 512. Fewer records are walked. Reaching an
+ * index adds up sizes, 16 at a time. An edit moves what is behind it. How it lies in memory stands
+ * in packmap_int.h.
  *
  * Hashes are of this process (base/hash.h): a map's bytes mean nothing to another. */
 #ifndef LARDER_DS_PACKMAP_H
@@ -120,13 +121,14 @@ struct packmap *packmap_replace(struct packmap *map, packmap_at *at, unsigned wh
 /* Removes up to `count` records from *at on; *at becomes what follows them, or 0. */
 struct packmap *packmap_remove(struct packmap *map, packmap_at *at, size_t count);
 
-/* Asks the memory for what a find will read first, in two steps some ten requests apart: the
- * header, whose line nobody has asked for yet; then, when it is there, hashes and sizes. Both are
- * hints and do not wait. */
+/* Asks the memory for what a find will read, in three steps some requests apart: the header, whose
+ * line nobody has asked for yet; then, when it is there, the hashes; then the record itself
+ * (false if there is none). They are hints and do not wait. */
 static inline void packmap_prefetch(const struct packmap *map) {
     __builtin_prefetch(map);
 }
 void packmap_prefetch_index(const struct packmap *map);
+bool packmap_prefetch_record(const struct packmap *map, struct bytes key, uint64_t hash);
 
 /* Whether these `size` bytes are a well-formed map, but for the uniqueness of its keys: for tests,
  * and good for bytes of any origin. */

@@ -140,15 +140,17 @@ struct bytes packmap_bare_key(const struct packmap_item *key, uint8_t *raw, bool
     return bytes_of(raw, width);
 }
 
-uint8_t packmap_tag_of(const struct packmap_item *key) {
+void packmap_key_of(const struct packmap_item *item, struct packmap_key *key) {
     char scratch[NUM_I64_SIZE];
-    int64_t integer;
-    struct bytes text = key->text;
-    bool is_integer = item_integer(key, &integer);
-    if (key->kind == PACKMAP_INTEGER) {
-        text = bytes_of(scratch, num_format_i64(scratch, integer));
+    struct bytes text = item->text;
+    bool is_integer;
+    key->bare = packmap_bare_key(item, key->raw, &is_integer);
+    if (item->kind == PACKMAP_INTEGER) {
+        text = bytes_of(scratch, num_format_i64(scratch, item->integer));
     }
-    return packmap_tag(hash_bytes(hash_seed(), text.at, text.size), is_integer);
+    uint64_t hash = hash_bytes(hash_seed(), text.at, text.size);
+    key->tag = packmap_tag(hash, is_integer);
+    key->check = packmap_check(hash);
 }
 
 static uint8_t *put_bytes(uint8_t *at, const void *from, size_t size) {
@@ -186,29 +188,88 @@ static struct packmap *widen(struct packmap *map, enum packmap_form form) {
     size_t end = map_end(map);
     unsigned old_form = map->form;
     unsigned old_width = map_size_width(map);
+    size_t behind = count * (map_index_width(map) - old_width);
     map = resize(map, map->size + count * ((1u << form >> 1) - old_width));
     map->form = form;
     uint8_t *sizes = map_to_write(map, end);
-    memmove(sizes + count * map_size_width(map), sizes + count * old_width, count);
+    memmove(sizes + count * map_size_width(map), sizes + count * old_width, behind);
     for (size_t i = count; i > 0; i--) {
         size_put(sizes, form, i - 1, size_in(sizes, old_form, i - 1));
     }
     return map;
 }
 
+/* The arrays of the index, in the order in which they stand: how wide each one's elements are. */
+#define ARRAYS 3
+struct arrays {
+    unsigned widths[ARRAYS];
+};
+
+static struct arrays arrays_of(const struct packmap *map) {
+    return (struct arrays){{map_size_width(map), map_has_checks(map), 1}};
+}
+
+static inline void move(uint8_t *to, const uint8_t *from, size_t size) {
+    if (size > 0 && to != from) {
+        memmove(to, from, size);
+    }
+}
+
+/* The index at `from` moves to `to`, behind it, with a gap for one record at `index`. */
+static void open_index(const struct packmap *map, uint8_t *to, const uint8_t *from, size_t count,
+                       size_t index) {
+    struct arrays arrays = arrays_of(map);
+    unsigned before = map_index_width(map);
+    for (unsigned i = ARRAYS; i > 0; i--) {
+        unsigned width = arrays.widths[i - 1];
+        before -= width;
+        uint8_t *array = to + (count + 1) * before;
+        const uint8_t *old = from + count * before;
+        move(array + (index + 1) * width, old + index * width, (count - index) * width);
+        move(array, old, index * width);
+    }
+}
+
+/* The index at `from` moves to `to`, before it, without `removed` records from `index` on. */
+static void close_index(const struct packmap *map, uint8_t *to, const uint8_t *from, size_t count,
+                        size_t index, size_t removed) {
+    struct arrays arrays = arrays_of(map);
+    unsigned before = 0;
+    size_t after = index + removed;
+    for (unsigned i = 0; i < ARRAYS; i++) {
+        unsigned width = arrays.widths[i];
+        uint8_t *array = to + (count - removed) * before;
+        const uint8_t *old = from + count * before;
+        move(array, old, index * width);
+        move(array + index * width, old + after * width, (count - after) * width);
+        before += width;
+    }
+}
+
+/* Writes what the index says of a record. */
+static void put_in_index(struct packmap *map, size_t index, size_t size,
+                         const struct packmap_key *key) {
+    uint8_t *sizes = map_to_write(map, map_end(map));
+    size_t count = map_count(map);
+    uint8_t *tags = map_to_write(map, map->size - count);
+    size_put(sizes, map->form, index, (uint32_t)size);
+    tags[index] = key->tag;
+    if (map_has_checks(map)) {
+        *(tags + index - count) = key->check;
+    }
+}
+
 /* A record of a plain map: its key is an item like the others, and there are these behind it. */
 struct plain_record {
-    struct packmap_item key;
-    struct bytes bare;
-    uint8_t raw[BARE_INTEGER_MAX];
-    bool is_integer;
+    struct packmap_item item;
+    struct packmap_key key;
     const uint8_t *rest;
     size_t rest_size;
 };
 
 static void read_plain(const struct packmap *map, packmap_at at, struct plain_record *record) {
-    packmap_get(map, at, 0, &record->key);
-    record->bare = packmap_bare_key(&record->key, record->raw, &record->is_integer);
+    packmap_get(map, at, 0, &record->item);
+    packmap_key_of(&record->item, &record->key);
     const uint8_t *key = map_at(map, at_offset(at));
     record->rest = key + item_size(key);
     record->rest_size = record_size(map, at) - item_size(key);
@@ -221,27 +282,23 @@ static struct packmap *become_indexed(struct packmap *plain) {
     size_t largest = 0;
     for (packmap_at at = packmap_first(plain); at != 0; at = packmap_next(plain, at)) {
         read_plain(plain, at, &record);
-        size_t size = record.rest_size + record.bare.size;
+        size_t size = record.rest_size + record.key.bare.size;
         records += size;
         largest = size > largest ? size : largest;
     }
-    uint32_t count = plain->few;
-    enum packmap_form form = form_for(largest);
-    size_t size = INDEXED_START + records + count * ((1u << form >> 1) + 1);
+    struct packmap shape = {.form = form_for(largest), .width = plain->width};
+    size_t size = INDEXED_START + records + plain->few * map_index_width(&shape);
     check(size <= SIZE_HELD_MAX);
     struct packmap *map = mem_alloc(MEM_DATA, size);
-    *map = (struct packmap){
-        .size = (uint32_t)size & SIZE_HELD_MAX, .form = form, .width = plain->width};
-    set_count(map, count);
+    *map = shape;
+    map->size = (uint32_t)size & SIZE_HELD_MAX;
+    set_count(map, plain->few);
     uint8_t *to = map_to_write(map, INDEXED_START);
-    uint8_t *sizes = map_to_write(map, map_end(map));
-    uint8_t *tags = map_to_write(map, size - count);
     for (packmap_at at = packmap_first(plain); at != 0; at = packmap_next(plain, at)) {
         read_plain(plain, at, &record);
-        size_put(sizes, form, packmap_index(at), (uint32_t)(record.rest_size + record.bare.size));
-        tags[packmap_index(at)] = packmap_tag_of(&record.key);
+        put_in_index(map, packmap_index(at), record.rest_size + record.key.bare.size, &record.key);
         to = put_bytes(to, record.rest, record.rest_size);
-        to = put_bytes(to, record.bare.at, record.bare.size);
+        to = put_bytes(to, record.key.bare.at, record.key.bare.size);
     }
     packmap_free(plain);
     return map;
@@ -274,27 +331,17 @@ static struct packmap *become_plain(struct packmap *indexed) {
 
 /* ---- edits ---- */
 
-/* Room for one record more at `index`, which begins at `offset`, with its size and tag. */
-static struct packmap *open_record(struct packmap *map, size_t index, size_t offset, size_t size,
-                                   uint8_t tag) {
+/* Room for one record more at `index`, which begins at `offset`, and in the index. */
+static struct packmap *open_record(struct packmap *map, size_t index, size_t offset, size_t size) {
     size_t count = map_count(map);
     size_t end = map_end(map);
-    unsigned width = map_size_width(map);
-    map = resize(map, map->size + size + (map->form == PACKMAP_PLAIN ? 0 : width + 1));
-    uint8_t *old_sizes = map_to_write(map, end);
-    if (map->form != PACKMAP_PLAIN) {
-        uint8_t *sizes = old_sizes + size;
-        uint8_t *old_tags = old_sizes + count * width;
-        uint8_t *tags = sizes + (count + 1) * width;
-        memmove(tags + index + 1, old_tags + index, count - index);
-        memmove(tags, old_tags, index);
-        memmove(sizes + (index + 1) * width, old_sizes + index * width, (count - index) * width);
-        memmove(sizes, old_sizes, index * width);
-        tags[index] = tag;
-        size_put(sizes, map->form, index, (uint32_t)size);
+    bool is_indexed = map->form != PACKMAP_PLAIN;
+    map = resize(map, map->size + size + (is_indexed ? map_index_width(map) : 0));
+    if (is_indexed) {
+        open_index(map, map_to_write(map, end + size), map_at(map, end), count, index);
     }
     uint8_t *record = map_to_write(map, offset);
-    memmove(record + size, record, end - offset);
+    move(record + size, record, end - offset);
     set_count(map, (uint32_t)count + 1);
     return map;
 }
@@ -307,7 +354,7 @@ static struct packmap *insert_plain(struct packmap *map, size_t index, size_t of
         shapes[i] = packmap_shape_of(&items[i]);
         size += shape_size(&shapes[i]);
     }
-    map = open_record(map, index, offset, size, 0);
+    map = open_record(map, index, offset, size);
     uint8_t *to = map_to_write(map, offset);
     for (unsigned i = 0; i < map->width; i++) {
         to = put_shape(to, &shapes[i]);
@@ -317,11 +364,10 @@ static struct packmap *insert_plain(struct packmap *map, size_t index, size_t of
 
 static struct packmap *insert_indexed(struct packmap *map, size_t index, size_t offset,
                                       const struct packmap_item *items) {
-    uint8_t raw[BARE_INTEGER_MAX];
-    bool is_integer;
-    struct bytes bare = packmap_bare_key(&items[0], raw, &is_integer);
+    struct packmap_key key;
+    packmap_key_of(&items[0], &key);
     struct packmap_shape shapes[PACKMAP_WIDTH_MAX];
-    size_t size = bare.size;
+    size_t size = key.bare.size;
     for (unsigned i = 1; i < map->width; i++) {
         shapes[i] = packmap_shape_of(&items[i]);
         size += shape_size(&shapes[i]);
@@ -329,12 +375,13 @@ static struct packmap *insert_indexed(struct packmap *map, size_t index, size_t 
     if (form_for(size) > map->form) {
         map = widen(map, form_for(size));
     }
-    map = open_record(map, index, offset, size, packmap_tag_of(&items[0]));
+    map = open_record(map, index, offset, size);
+    put_in_index(map, index, size, &key);
     uint8_t *to = map_to_write(map, offset);
     for (unsigned i = 1; i < map->width; i++) {
         to = put_shape(to, &shapes[i]);
     }
-    put_bytes(to, bare.at, bare.size);
+    put_bytes(to, key.bare.at, key.bare.size);
     return map;
 }
 
@@ -381,7 +428,7 @@ struct packmap *packmap_replace(struct packmap *map, packmap_at *at, unsigned wh
             map = resize(map, total);
         }
         uint8_t *to = map_to_write(map, offset);
-        memmove(to + size, to + old_size, behind);
+        move(to + size, to + old_size, behind);
         if (size < old_size) {
             map = resize(map, total);
         }
@@ -404,19 +451,11 @@ struct packmap *packmap_remove(struct packmap *map, packmap_at *at, size_t count
     size_t size = (behind == 0 ? end : at_offset(behind)) - offset;
     size_t total = map->size - size;
     uint8_t *record = map_to_write(map, offset);
-    memmove(record, record + size, end - offset - size);
+    move(record, record + size, end - offset - size);
     if (map->form != PACKMAP_PLAIN) {
-        unsigned width = map_size_width(map);
-        total -= removed * (width + 1);
-        uint8_t *old_sizes = map_to_write(map, end);
-        uint8_t *old_tags = old_sizes + old_count * width;
-        uint8_t *sizes = old_sizes - size;
-        uint8_t *tags = sizes + (old_count - removed) * width;
-        size_t after = index + removed;
-        memmove(sizes, old_sizes, index * width);
-        memmove(sizes + index * width, old_sizes + after * width, (old_count - after) * width);
-        memmove(tags, old_tags, index);
-        memmove(tags + index, old_tags + after, old_count - after);
+        total -= removed * map_index_width(map);
+        close_index(map, map_to_write(map, end - size), map_at(map, end), old_count, index,
+                    removed);
     }
     set_count(map, (uint32_t)(old_count - removed));
     map = resize(map, total);

@@ -140,6 +140,7 @@ static void assert_same(const struct packmap *map, const struct model *model) {
         assert_true(packmap_find(map, key) == at);
         uint64_t hash = hash_bytes(hash_seed(), key.at, key.size);
         assert_true(packmap_find_hashed(map, key, hash) == at);
+        packmap_prefetch_record(map, key, hash);
         at = packmap_next(map, at);
     }
     assert_int_equal(at, 0);
