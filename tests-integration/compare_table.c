@@ -25,6 +25,8 @@ static const struct difference differences[] = {
     {"object refcount *", ":2147483647", ":1",
      "small integers are shared wherever they come from, not only when a client sends them"},
     {"object refcount *", ":1", ":2", "nothing else refers to a value that a transaction has set"},
+    {"xautoclaim*", "*", "-ERR Insufficient memory*", "no memory is taken for what may be found"},
+    {"xread*[ ]+*", "*", "-ERR Invalid stream ID*", "+ is the last entry, since Redis 7.4"},
     {"memory usage *", ":[0-9]*", ":[0-9]*", "what a key takes is each server's own affair"},
     {"object encoding *", "*listpack*", "*quicklist*",
      "a list of one block is called a listpack, as from 7.2 on"},

@@ -91,6 +91,67 @@ static void nodes(void **state) {
     ask("CONFIG SET stream-node-max-entries 100");
 }
 
+static const char *const some_groups[] = {
+    "XADD j:0 %n f1 %V f2 %V",
+    "XADD j:0 %n f1 %V f2 %V",
+    "XADD j:1 %n f1 %i",
+    "XGROUP CREATE j:0 g1 0",
+    "XGROUP CREATE j:0 g2 $",
+    "XGROUP CREATE j:1 g1 0",
+    "XGROUP CREATE j:2 g1 0 MKSTREAM",
+    "SET s:0 %v",
+    "HSET h:0 f v",
+    NULL,
+};
+
+/* What the reference decides by the clock is only how long something has been pending: the idle
+ * times asked for are none, or longer than the test. */
+static const struct row group_rows[] = {
+    {20, COMPARE_EXACT, "XADD %j %n f1 %w f2 %w"},
+    {4, COMPARE_EXACT, "XDEL %j {%N}"},
+    {1, COMPARE_EXACT, "XTRIM %j MAXLEN %c"},
+    {12, COMPARE_EXACT, "XREADGROUP GROUP (g1|g2) (c1|c2|c3|c4) [COUNT %c] [NOACK] STREAMS %j >"},
+    {6, COMPARE_EXACT,
+     "XREADGROUP GROUP (g1|g2|g3) (c1|c2|c3) [COUNT %c] STREAMS %j %j (>|0|%N) "
+     "(>|%N)"},
+    {3, COMPARE_EXACT, "XREADGROUP <GROUP (g1|g2) (c1|c2) [COUNT %c] [NOACK]> STREAMS %j (%N|$)"},
+    {4, COMPARE_EXACT, "XREAD [COUNT %c] STREAMS %j %j (0|$|%N) (0|%N)"},
+    {8, COMPARE_EXACT, "XACK %j (g1|g2|g3) {%N}"},
+    {8, COMPARE_EXACT, "XPENDING %j (g1|g2|g3)"},
+    {6, COMPARE_SHAPE, "XPENDING %j (g1|g2) (-|%N) (+|%N) %c [(c1|c2|c9)]"},
+    {2, COMPARE_SHAPE, "XPENDING %j (g1|g2) IDLE (0|-1|1000000) (-|%N) (+|%N) %c [(c1|c2)]"},
+    {8, COMPARE_EXACT,
+     "XCLAIM %j (g1|g2|g3) (c1|c2|c5) (0|0|1000000|-1) {%N} <[FORCE] [JUSTID] "
+     "[IDLE %c] [RETRYCOUNT %c] [LASTID %N]>"},
+    {1, COMPARE_EXACT, "XCLAIM %j (g1|g2) (c1|c2) 0 {%N} TIME %i"},
+    {6, COMPARE_EXACT,
+     "XAUTOCLAIM %j (g1|g2|g3) (c1|c2|c6) (0|0|1000000) (-|0|%N) [COUNT %c] "
+     "[JUSTID]"},
+    {3, COMPARE_EXACT, "XGROUP CREATE %j (g1|g2|g3|\"\") (0|$|%N) [MKSTREAM] [ENTRIESREAD %c]"},
+    {3, COMPARE_EXACT, "XGROUP SETID %j (g1|g2|g3) (0|$|%N) [ENTRIESREAD %c]"},
+    {1, COMPARE_EXACT, "XGROUP DESTROY %j (g1|g2|g3)"},
+    {2, COMPARE_EXACT, "XGROUP CREATECONSUMER %j (g1|g2) (c1|c7)"},
+    {2, COMPARE_EXACT, "XGROUP DELCONSUMER %j (g1|g2) (c1|c2|c3|c7)"},
+    {8, COMPARE_EXACT, "XINFO GROUPS %j"},
+    {1, COMPARE_EXACT, "XSETID %j %n [ENTRIESADDED %c] [MAXDELETEDID %N]"},
+    {1, COMPARE_EXACT, "(DEL|UNLINK) %j"},
+    {2, COMPARE_EXACT, "COPY %j %j REPLACE"},
+    {1, COMPARE_EXACT, "RENAME %j %j"},
+    {1, COMPARE_EXACT, "(XACK|XPENDING) %s g1"},
+    {1, COMPARE_KIND, "XINFO (GROUPS|CONSUMERS|STREAM|FOO) (%j|%s) [g1]"},
+};
+
+static void groups(void **state) {
+    (void)state;
+    pair_compare(pair, &(struct family){FAMILY(group_rows, some_groups)});
+}
+
+static void wrong_words_for_groups(void **state) {
+    (void)state;
+    pair_compare(pair, &(struct family){FAMILY(group_rows, some_groups), .stray = 50, .spoiled = 50,
+                                        .answered = 1, .time_share = 50});
+}
+
 /* Ids at the ends of what there is, and in every form that they can be written in. */
 static const char *const id_lines[] = {
     "FLUSHALL",
@@ -212,6 +273,7 @@ static void long_streams(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries),      cmocka_unit_test(wrong_types_and_words),
+        cmocka_unit_test(groups),       cmocka_unit_test(wrong_words_for_groups),
         cmocka_unit_test(nodes),        cmocka_unit_test(ids),
         cmocka_unit_test(long_streams), cmocka_unit_test(ends_cleanly),
     };

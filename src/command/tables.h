@@ -28,6 +28,11 @@ const struct command_table *command_list_moves(void);     /* list_move.c: LMOVE,
 const struct command_table *command_sets(void);           /* set.c */
 const struct command_table *command_set_visits(void);     /* set_visit.c: SMEMBERS, SPOP ... */
 const struct command_table *command_set_algebra(void);    /* set_algebra.c: SINTER, SUNION ... */
+const struct command_table *command_stream_reads(void);   /* stream_read.c: XREAD, XREADGROUP */
+const struct command_table *command_stream_groups(void);  /* stream_group.c: XGROUP, XACK */
+const struct command_table *command_stream_claims(void);  /* stream_claim.c: XCLAIM ... */
+const struct command_table *command_stream_pending(void); /* stream_pending.c */
+const struct command_table *command_stream_info(void);    /* stream_info.c: XINFO */
 const struct command_table *command_connection(void);     /* connection.c: PING, AUTH, HELLO ... */
 const struct command_table *command_clients(void);        /* client.c: CLIENT */
 const struct command_table *command_tracking(void);       /* tracking.c: CLIENT TRACKING ... */

@@ -11,10 +11,11 @@ static const table_fn families[] = {
     command_generic,       command_expiry,       command_scan,           command_object,
     command_hashes,        command_hash_visits,  command_hash_expiry,    command_sets,
     command_set_visits,    command_set_algebra,  command_hyperloglogs,   command_streams,
-    command_stream_ranges, command_lists,        command_list_search,    command_list_moves,
-    command_connection,    command_clients,      command_pubsub,         command_tracking,
-    command_commands,      command_config,       command_server,         command_observe,
-    command_debug,         command_transactions,
+    command_stream_ranges, command_stream_info,  command_stream_pending, command_stream_claims,
+    command_stream_groups, command_stream_reads, command_lists,          command_list_search,
+    command_list_moves,    command_connection,   command_clients,        command_pubsub,
+    command_tracking,      command_commands,     command_config,         command_server,
+    command_observe,       command_debug,        command_transactions,
 };
 
 void families_register(struct commands *commands) {

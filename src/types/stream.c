@@ -345,5 +345,6 @@ bool stream_has_gap_after(const struct stream *stream, struct stream_id id) {
     if (stream->length == 0 || stream_id_is_zero(stream->max_deleted_id)) {
         return false;
     }
-    return !stream_id_less(stream->max_deleted_id, id);
+    return !stream_id_less(stream->max_deleted_id, stream_first_id(stream)) &&
+           !stream_id_less(stream->max_deleted_id, id);
 }

@@ -29,6 +29,7 @@ static struct stream_group *group_try_new(struct bytes name) {
     if (group != NULL) {
         id_index_init(&group->pending, sizeof(struct stream_pending));
         group->free_slot = STREAM_NOBODY;
+        group->delivered_from_ms = INT64_MAX;
     }
     return group;
 }
@@ -77,15 +78,20 @@ bool stream_group_delete(struct stream *stream, struct bytes name) {
     return true;
 }
 
-int64_t stream_group_lag(const struct stream *stream, const struct stream_group *group) {
+bool stream_group_lag(const struct stream *stream, const struct stream_group *group, int64_t *lag) {
+    *lag = 0;
     if (stream->entries_added == 0) {
-        return 0;
+        return true;
     }
     int64_t read = group->entries_read;
     if (read == STREAM_READ_UNKNOWN || stream_has_gap_after(stream, group->last_id)) {
         read = stream_count_until(stream, group->last_id);
+        if (read == -1) {
+            return false;
+        }
     }
-    return read == -1 ? -1 : (int64_t)stream->entries_added - read;
+    *lag = (int64_t)(stream->entries_added - (uint64_t)read);
+    return true;
 }
 
 void stream_group_advance(const struct stream *stream, struct stream_group *group,
@@ -165,13 +171,17 @@ struct stream_pending *stream_pending_find(const struct stream_group *group, str
 }
 
 struct stream_pending *stream_pending_give(struct stream_group *group, struct stream_id id,
-                                           struct stream_consumer *consumer) {
+                                           struct stream_consumer *consumer, int64_t delivered_ms) {
     uint32_t slot = consumer != NULL ? consumer->slot : STREAM_NOBODY;
     bool is_new;
     struct stream_pending *pending = id_index_insert(&group->pending, id, &is_new);
+    if (delivered_ms < group->delivered_from_ms) {
+        group->delivered_from_ms = delivered_ms;
+    }
     if (is_new) {
         *pending = (struct stream_pending){.id = id, .slot = slot};
     } else if (pending->slot == slot) {
+        pending->delivered_ms = delivered_ms;
         return pending;
     } else if (pending->slot == STREAM_NOBODY) {
         group->unowned--;
@@ -179,6 +189,7 @@ struct stream_pending *stream_pending_give(struct stream_group *group, struct st
         id_index_remove_id(&group->slots[pending->slot].consumer->pending, id);
     }
     pending->slot = slot;
+    pending->delivered_ms = delivered_ms;
     if (consumer != NULL) {
         id_index_insert(&consumer->pending, id, &is_new);
     } else {
@@ -255,6 +266,7 @@ struct stream_group *stream_group_try_copy(const struct stream_group *group) {
     copy->last_id = group->last_id;
     copy->entries_read = group->entries_read;
     copy->unowned = group->unowned;
+    copy->delivered_from_ms = group->delivered_from_ms;
     copy->slot_count = group->slot_count;
     copy->free_slot = group->free_slot;
     if (group->slot_count > 0) {
@@ -307,6 +319,7 @@ void stream_group_validate(const struct stream_group *group) {
         const struct stream_pending *pending = id_index_item(&group->pending, place);
         const struct stream_consumer *owner = stream_pending_owner(group, pending);
         unowned += owner == NULL;
+        check(pending->delivered_ms >= group->delivered_from_ms);
         check(owner == NULL || id_index_find(&owner->pending, pending->id) != NULL);
     }
     check(unowned == group->unowned);

@@ -11,11 +11,15 @@
  * the consumer, by its id alone: 56 bytes an entry. It names its consumer by a slot, so that a
  * consumer may move in memory.
  *
+ * What has been pending for longest is found by looking at all of it; that nothing has been for so
+ * long is known from delivered_from_ms, which each such search brings up to date.
+ *
  * Invariants (stream_group_validate checks them):
  * 1. An id is in a consumer's index exactly when it is in the group's with that consumer's slot.
  * 2. What nobody owns (XNACK) has the slot STREAM_NOBODY and is in no consumer's index; there are
  *    `unowned` of these.
- * 3. slots[consumer->slot] is the consumer; the other slots are a list that free_slot begins. */
+ * 3. Nothing that is pending was delivered before delivered_from_ms.
+ * 4. slots[consumer->slot] is the consumer; the other slots are a list that free_slot begins. */
 #ifndef LARDER_TYPES_STREAM_GROUP_H
 #define LARDER_TYPES_STREAM_GROUP_H
 
@@ -65,6 +69,7 @@ struct stream_group {
     uint32_t slot_count;
     uint32_t free_slot; /* STREAM_NOBODY: none */
     uint32_t unowned;
+    int64_t delivered_from_ms; /* nothing that is pending was delivered before */
 };
 
 /* NULL when there is none. */
@@ -78,8 +83,9 @@ struct stream_group *stream_group_try_add(struct stream *stream, struct bytes na
 /* Frees the group and all it knows; false when there is none. */
 bool stream_group_delete(struct stream *stream, struct bytes name);
 
-/* How many entries the group has not been handed; -1 when that cannot be told. */
-int64_t stream_group_lag(const struct stream *stream, const struct stream_group *group);
+/* How many entries the group has not been handed; false when that cannot be told. Negative when
+ * more have been read than there were, by what ENTRIESREAD has said. */
+bool stream_group_lag(const struct stream *stream, const struct stream_group *group, int64_t *lag);
 
 /* Notes that the entry after what was handed out so far is, too. */
 void stream_group_advance(const struct stream *stream, struct stream_group *group,
@@ -101,10 +107,10 @@ static inline struct stream_consumer *stream_pending_owner(const struct stream_g
 /* What is known of an id that is pending, or NULL. Valid until the next change. */
 struct stream_pending *stream_pending_find(const struct stream_group *group, struct stream_id id);
 
-/* Makes the id pending for the consumer (NULL: for nobody), whosoever it was. What is new has 0
- * deliveries and was delivered at 0. */
+/* Makes the id pending for the consumer (NULL: for nobody) since that time, whosoever it was. What
+ * is new has 0 deliveries. */
 struct stream_pending *stream_pending_give(struct stream_group *group, struct stream_id id,
-                                           struct stream_consumer *consumer);
+                                           struct stream_consumer *consumer, int64_t delivered_ms);
 
 /* It is not pending any more; false when it was not. */
 bool stream_pending_remove(struct stream_group *group, struct stream_id id);
