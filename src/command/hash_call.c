@@ -8,9 +8,8 @@ static void expire_fields(struct hash_call *on) {
         return;
     }
     bool done;
-    size_t expired = hash_expire_due(on->hash, on->call->now_ms, HASH_CALL_EXPIRE_MAX, &done);
-    if (expired > 0) {
-        on->call->keyspace->metrics.expired_subkeys += expired;
+    if (keyspace_expire_fields(on->call->keyspace, &on->key, on->hash, HASH_CALL_EXPIRE_MAX,
+                               &done) > 0) {
         hash_call_changed(on, "hexpired");
         hash_call_settle(on);
     }

@@ -42,13 +42,33 @@ static bool expire_keys(struct keyspace *keyspace, struct database *database, in
     return done;
 }
 
+struct expiring {
+    const struct store_hooks *hooks;
+    const struct key *key;
+};
+
+static void field_gone(void *context, struct bytes field) {
+    const struct expiring *expiring = context;
+    const struct store_hooks *hooks = expiring->hooks;
+    hooks->field_expired(hooks->fields_context, expiring->key, field);
+}
+
+size_t keyspace_expire_fields(struct keyspace *keyspace, const struct key *key, struct entry *hash,
+                              size_t max, bool *done) {
+    struct expiring expiring = {.hooks = &keyspace->hooks, .key = key};
+    const struct hash_gone gone = {.fn = field_gone, .context = &expiring};
+    size_t expired = hash_expire_due(hash, keyspace->clock->now_ms, max,
+                                     keyspace->hooks.field_expired != NULL ? &gone : NULL, done);
+    keyspace->metrics.expired_subkeys += expired;
+    return expired;
+}
+
 /* `hash` is in no index of field deadlines at the moment. */
 static void expire_hash(struct keyspace *keyspace, struct database *database, struct entry *hash) {
     struct key key = keyspace_key(keyspace, database, entry_key(hash));
     int64_t now_ms = keyspace->clock->now_ms;
     bool done;
-    size_t expired = hash_expire_due(hash, now_ms, EXPIRE_FIELDS, &done);
-    keyspace->metrics.expired_subkeys += expired;
+    size_t expired = keyspace_expire_fields(keyspace, &key, hash, EXPIRE_FIELDS, &done);
     if (hash_has_deadlines(hash)) {
         /* The next deadline may be told too early, but with all done it is not in the past. */
         int64_t next_ms = hash_next_deadline(hash);

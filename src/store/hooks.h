@@ -37,6 +37,10 @@ struct store_listener {
 
 struct store_hooks {
     struct store_listener *listeners; /* while NULL, a change costs this test */
+    /* A field of a hash is about to go because its deadline has come: one call for each, before
+     * the event "hexpired". NULL: nobody wants to know. */
+    void (*field_expired)(void *context, const struct key *key, struct bytes field);
+    void *fields_context;
     void *context;
     /* Something happened to a key that can be subscribed to. Called only for classes in
      * `classes`. */

@@ -199,6 +199,12 @@ struct entry *keyspace_set_deadline(struct keyspace *keyspace, struct key *key, 
 void keyspace_field_deadline_changed(struct keyspace *keyspace, struct key *key,
                                      struct entry *entry);
 
+/* Removes up to `max` expired fields of a hash, each of which the hook field_expired is told, and
+ * counts them. Returns how many; *done tells whether these were all. Filing the hash anew, removing
+ * it when it is empty, and the event are the caller's. */
+size_t keyspace_expire_fields(struct keyspace *keyspace, const struct key *key, struct entry *hash,
+                              size_t max, bool *done);
+
 /* Removes an entry to make room; tells everybody and frees it. */
 void keyspace_evict(struct keyspace *keyspace, struct database *database, struct entry *entry);
 

@@ -127,9 +127,10 @@ int64_t hash_next_deadline(const struct entry *hash) {
     return timed->earliest_ms == INT64_MAX ? ENTRY_NO_DEADLINE : timed->earliest_ms;
 }
 
-size_t hash_expire_due(struct entry *hash, int64_t now_ms, size_t max, bool *done) {
-    return is_table(hash) ? hash_table_expire_due(hash, now_ms, max, done)
-                          : hash_packed_expire_due(hash, now_ms, max, done);
+size_t hash_expire_due(struct entry *hash, int64_t now_ms, size_t max, const struct hash_gone *gone,
+                       bool *done) {
+    return is_table(hash) ? hash_table_expire_due(hash, now_ms, max, gone, done)
+                          : hash_packed_expire_due(hash, now_ms, max, gone, done);
 }
 
 uint64_t *hash_due_word(struct entry *hash) {

@@ -129,8 +129,16 @@ bool hash_has_deadlines(const struct entry *hash);
  * the index, see ds/due.h); ENTRY_NO_DEADLINE when there is none. */
 int64_t hash_next_deadline(const struct entry *hash);
 
-/* Removes up to `max` expired fields and returns how many; *done tells whether these were all. */
-size_t hash_expire_due(struct entry *hash, int64_t now_ms, size_t max, bool *done);
+/* Who is told of each field that expires, while its name is still there. */
+struct hash_gone {
+    void (*fn)(void *context, struct bytes field);
+    void *context;
+};
+
+/* Removes up to `max` expired fields and returns how many; *done tells whether these were all.
+ * `gone` may be NULL. */
+size_t hash_expire_due(struct entry *hash, int64_t now_ms, size_t max, const struct hash_gone *gone,
+                       bool *done);
 
 /* A word for the owner's index of hashes by their next deadline; 0 at first and in copies. NULL
  * while no field has ever had a deadline. The address changes with the hash's encoding, the

@@ -72,7 +72,8 @@ bool hash_packed_delete(struct entry *hash, struct element_name field, int64_t n
 /* A deadline of 0 takes it away: -ENODATA when there was none. */
 int hash_packed_set_deadline(struct entry *hash, struct element_name field, int64_t deadline_ms,
                              int64_t now_ms);
-size_t hash_packed_expire_due(struct entry *hash, int64_t now_ms, size_t max, bool *done);
+size_t hash_packed_expire_due(struct entry *hash, int64_t now_ms, size_t max,
+                              const struct hash_gone *gone, bool *done);
 void hash_packed_visit(const struct entry *hash, int64_t now_ms, hash_visit_fn visit,
                        void *context);
 size_t hash_packed_random(const struct entry *hash, int64_t now_ms, struct random *random,
@@ -96,7 +97,8 @@ bool hash_table_delete(struct entry *hash, struct element_name field, int64_t no
 int hash_table_set_deadline(struct entry *hash, struct element_name field, int64_t deadline_ms,
                             int64_t now_ms);
 int64_t hash_table_next_deadline(const struct entry *hash);
-size_t hash_table_expire_due(struct entry *hash, int64_t now_ms, size_t max, bool *done);
+size_t hash_table_expire_due(struct entry *hash, int64_t now_ms, size_t max,
+                             const struct hash_gone *gone, bool *done);
 uint64_t hash_table_scan(const struct entry *hash, uint64_t cursor, int64_t now_ms,
                          hash_visit_fn visit, void *context);
 size_t hash_table_random(const struct entry *hash, int64_t now_ms, struct random *random,

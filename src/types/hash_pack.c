@@ -265,7 +265,8 @@ int hash_packed_set_deadline(struct entry *hash, struct element_name field, int6
     return 0;
 }
 
-size_t hash_packed_expire_due(struct entry *hash, int64_t now_ms, size_t max, bool *done) {
+size_t hash_packed_expire_due(struct entry *hash, int64_t now_ms, size_t max,
+                              const struct hash_gone *gone, bool *done) {
     struct packed packed = packed_of(hash);
     *done = true;
     if (!may_have_expired(&packed, now_ms)) {
@@ -277,6 +278,10 @@ size_t hash_packed_expire_due(struct entry *hash, int64_t now_ms, size_t max, bo
         if (field_deadline(&packed, at) > now_ms) {
             at = next_field(&packed, at);
         } else if (removed < max) {
+            char scratch[NUM_I64_SIZE];
+            if (gone != NULL) {
+                gone->fn(gone->context, packmap_text(packed.map, at, FIELD, scratch));
+            }
             remove_field(&packed, &at);
             removed++;
         } else {

@@ -320,7 +320,8 @@ int64_t hash_table_next_deadline(const struct entry *hash) {
     return earliest_ms > table->clean_ms ? earliest_ms : table->clean_ms + 1;
 }
 
-size_t hash_table_expire_due(struct entry *hash, int64_t now_ms, size_t max, bool *done) {
+size_t hash_table_expire_due(struct entry *hash, int64_t now_ms, size_t max,
+                             const struct hash_gone *gone, bool *done) {
     struct hash_table *table = hash_table_of(hash);
     *done = true;
     if (table->due == NULL || now_ms <= table->clean_ms) {
@@ -338,6 +339,9 @@ size_t hash_table_expire_due(struct entry *hash, int64_t now_ms, size_t max, boo
         size_t count = due_take(table->due, now_ms, items, portion, work, done);
         for (size_t i = 0; i < count; i++) {
             struct entry *e = items[i];
+            if (gone != NULL) {
+                gone->fn(gone->context, entry_key(e));
+            }
             uint64_t key_hash = dict_hash(&table->dict, entry_key(e));
             dict_remove(&table->dict, key_hash, dict_find_entry(&table->dict, key_hash, e));
             element_free(e);

@@ -50,6 +50,11 @@ static void on_event(void *context, int database, enum keyspace_class event_clas
     log_append(context, "e%d:%s:%.*s ", database, event, (int)key.size, key.at);
 }
 
+static void on_field_expired(void *context, const struct key *key, struct bytes field) {
+    log_append(context, "h%d:%.*s:%.*s ", key->database->id, (int)key->name.size, key->name.at,
+               (int)field.size, field.at);
+}
+
 static void on_flushing(void *context, int database) {
     log_append(context, "f%d ", database);
 }
@@ -73,8 +78,11 @@ static int set_up(void **state) {
     fixture->metrics = metrics_new();
     keyspace_init(&fixture->keyspace, &fixture->clock, fixture->options, fixture->metrics);
     fixture->keyspace.hash_options.pack_entries_max = 8;
-    fixture->keyspace.hooks =
-        (struct store_hooks){.context = fixture, .event = on_event, .classes = ~0u};
+    fixture->keyspace.hooks = (struct store_hooks){.context = fixture,
+                                                   .event = on_event,
+                                                   .classes = ~0u,
+                                                   .field_expired = on_field_expired,
+                                                   .fields_context = fixture};
     fixture->listener = (struct store_listener){.context = fixture,
                                                 .modified = on_modified,
                                                 .flushing = on_flushing,
@@ -406,17 +414,17 @@ static void test_field_expiry(void **state) {
         fixture->log[0] = '\0';
         pass_time(fixture, 900);
         run_expiry(fixture);
-        assert_log(fixture, "e0:hexpired:h m0:h ");
+        assert_log(fixture, "h0:h:1 e0:hexpired:h m0:h ");
         assert_int_equal(keyspace->metrics.expired_subkeys, 1);
         assert_int_equal(fields->size, 1);
         pass_time(fixture, 300);
         run_expiry(fixture);
         assert_int_equal(fields->size, 0);
         if (count == 2) {
-            assert_log(fixture, "e0:hexpired:h m0:h e0:del:h ");
+            assert_log(fixture, "h0:h:0 e0:hexpired:h m0:h e0:del:h ");
             assert_null(get(fixture, 0, "h"));
         } else {
-            assert_log(fixture, "e0:hexpired:h m0:h ");
+            assert_log(fixture, "h0:h:0 e0:hexpired:h m0:h ");
             assert_int_equal(hash_length(get(fixture, 0, "h"), fixture->clock.now_ms), 18);
         }
         keyspace->metrics.expired_subkeys = 0;

@@ -235,7 +235,7 @@ static void check_deadlines(const struct hash_options *limits, const char *encod
                      ENTRY_NO_DEADLINE);
     assert_int_equal(hash_length(hash, NOW + 100), 3);
     bool done;
-    assert_int_equal(hash_expire_due(hash, NOW + 100, 10, &done), 0);
+    assert_int_equal(hash_expire_due(hash, NOW + 100, 10, NULL, &done), 0);
     assert_true(done);
 
     /* A deadline far out is held as the latest there can be; removal is exact and sliced. */
@@ -244,11 +244,11 @@ static void check_deadlines(const struct hash_options *limits, const char *encod
                      ENTRY_DEADLINE_MAX);
     hash_set_deadline(hash, element_name_of(bytes_text("a")), NOW + 200, NOW + 100);
     hash_set_deadline(hash, element_name_of(bytes_text("b")), NOW + 201, NOW + 100);
-    assert_int_equal(hash_expire_due(hash, NOW + 199, 10, &done), 0);
+    assert_int_equal(hash_expire_due(hash, NOW + 199, 10, NULL, &done), 0);
     assert_true(done);
-    assert_int_equal(hash_expire_due(hash, NOW + 200, 10, &done), 1);
+    assert_int_equal(hash_expire_due(hash, NOW + 200, 10, NULL, &done), 1);
     assert_int_equal(hash_length(hash, NOW + 200), 2);
-    assert_int_equal(hash_expire_due(hash, NOW + 300, 10, &done), 1);
+    assert_int_equal(hash_expire_due(hash, NOW + 300, 10, NULL, &done), 1);
     assert_int_equal(hash_length(hash, NOW + 300), 1);
     assert_int_equal(hash_persist(hash, element_name_of(bytes_text("c")), NOW + 300), 0);
     assert_int_equal(hash_persist(hash, element_name_of(bytes_text("c")), NOW + 300), -ENODATA);

@@ -35,6 +35,7 @@ struct model {
     struct model_field fields[NAMES_MAX];
     size_t names;
     int64_t now_ms;
+    size_t told; /* fields of which it was told that they expire */
 };
 
 /* From this number on names are so long that making room for them may fail. */
@@ -224,6 +225,17 @@ static void random_set(struct random *random, struct entry *hash, const struct h
     model_set(model, i, write.value, write.deadline_ms);
 }
 
+/* What is told to expire is a field whose time has come. */
+static void on_gone(void *context, struct bytes name) {
+    struct model *model = context;
+    size_t i = number_of(name);
+    char room[NAME_SIZE];
+    assert_true(bytes_equal(name_of(i, room), name));
+    assert_true(model->fields[i].exists && !model_live(model, i));
+    model->told++;
+}
+
+/* One random change of both, or a look. */
 static void random_step(struct random *random, struct entry *hash,
                         const struct hash_options *limits, struct model *model, size_t big) {
     size_t i = random_below(random, model->names);
@@ -255,7 +267,11 @@ static void random_step(struct random *random, struct entry *hash,
         model->now_ms += (int64_t)random_below(random, 60);
         bool done;
         size_t max = 1 + random_below(random, 5);
-        assert_true(hash_expire_due(hash, model->now_ms, max, &done) <= max);
+        size_t told = model->told;
+        const struct hash_gone gone = {.fn = on_gone, .context = model};
+        size_t removed = hash_expire_due(hash, model->now_ms, max, &gone, &done);
+        assert_true(removed <= max);
+        assert_int_equal(model->told - told, removed);
         break;
     }
     default:
@@ -290,7 +306,7 @@ static void run_random(uint64_t seed, const struct hash_options *limits, size_t 
     bool done = false;
     for (unsigned i = 0; !done; i++) {
         assert_true(i < 100000);
-        hash_expire_due(hash, model->now_ms, 3, &done);
+        hash_expire_due(hash, model->now_ms, 3, NULL, &done);
     }
     assert_same(hash, model);
     assert_false(hash_has_deadlines(hash));
@@ -343,7 +359,7 @@ static void check_copy(const struct hash_options *limits) {
     assert_same(copy, model);
     bool done;
     model->now_ms += DEADLINES_FAR + 1;
-    hash_expire_due(copy, model->now_ms, 1000, &done);
+    hash_expire_due(copy, model->now_ms, 1000, NULL, &done);
     assert_true(done);
     assert_same(copy, model);
     free_hash(copy);
@@ -380,7 +396,7 @@ static void test_scan_while_it_changes(void **state) {
             if (steps == 3) {
                 model->now_ms = NOW + 50;
                 bool done;
-                hash_expire_due(hash, model->now_ms, names / 6, &done);
+                hash_expire_due(hash, model->now_ms, names / 6, NULL, &done);
             }
             if (next < names) {
                 assert_true(hash_delete(hash, element_name_of(name_of(next, room)), model->now_ms));
