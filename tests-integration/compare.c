@@ -424,6 +424,7 @@ static void add_looks(struct pair *pair, const char *keys, size_t size) {
         {COMPARE_EXACT, "LRANGE", "0 -1"},
         {COMPARE_SET, "SMEMBERS", ""},
         {COMPARE_EXACT, "XINFO GROUPS", ""},
+        {COMPARE_EXACT, "ZRANGE", "0 -1 WITHSCORES"},
     };
     size_t place = strcspn(keys, "\r") + 2;
     while (place < size) {

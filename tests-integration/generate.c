@@ -239,7 +239,9 @@ static void add_key(struct generator *generator, char kind, struct words *words)
         }
     }
     if (!add_odd_key(generator, kind, words)) {
-        unsigned count = kind == 's' ? 8 : kind == 'h' || kind == 'l' || kind == 'S' ? 5 : 2;
+        unsigned count = kind == 's'                                                ? 8
+                         : kind == 'h' || kind == 'l' || kind == 'S' || kind == 'z' ? 5
+                                                                                    : 2;
         add_formatted(words, "%c:%d", kind, (int)generate_below(generator, count));
     }
 }
@@ -475,7 +477,40 @@ static void add_known_id(struct generator *generator, struct words *words) {
     words_add_text(words, text);
 }
 
-/* What is of sets, streams and databases; false for other letters. */
+/* Mostly small and whole, so that some are alike, or with digits to print. */
+static void add_score(struct generator *generator, char kind, struct words *words) {
+    const char *open = kind == 'Q' && generate_chance(generator, 25) ? "(" : "";
+    unsigned choice = (unsigned)generate_below(generator, 100);
+    if (choice < 50) {
+        add_formatted(words, "%s%d", open, (int)generate_below(generator, 41) - 20);
+    } else if (choice < 70) {
+        add_formatted(words, "%s%.*f", open, (int)generate_below(generator, 6),
+                      (double)(int64_t)generate_number(generator) / 1e17);
+    } else if (choice < 80) {
+        uint64_t bits = generate_number(generator);
+        double score;
+        memcpy(&score, &bits, sizeof score);
+        add_formatted(words, "%s%.17g", open, score == score ? score : 0);
+    } else if (choice < 90 && kind == 'Q') {
+        static const char *const ends[] = {"-inf", "+inf", "inf", "(-inf", "(+inf", "-inf"};
+        words_add_text(words, one_of(generator, ends, LENGTH(ends)));
+    } else {
+        add_formatted(words, "%s%s", open, one_of(generator, floats, LENGTH(floats)));
+    }
+}
+
+static void add_name_border(struct generator *generator, struct words *words) {
+    static const char *const ends[] = {"-",  "+",  "-",    "+",  "[", "(",
+                                       "[f", "(g", "[zzz", "-x", "f1"};
+    if (generate_chance(generator, 40)) {
+        words_add_text(words, one_of(generator, ends, LENGTH(ends)));
+    } else {
+        add_formatted(words, "%c%s", generate_chance(generator, 50) ? '[' : '(',
+                      one_of(generator, fields, LENGTH(fields)));
+    }
+}
+
+/* What is of sets, sorted sets, streams and databases; false for other letters. */
 static bool add_of_others(struct generator *generator, char kind, struct words *words) {
     switch (kind) {
     case 'j':
@@ -486,6 +521,13 @@ static bool add_of_others(struct generator *generator, char kind, struct words *
         return true;
     case 'N':
         add_known_id(generator, words);
+        return true;
+    case 'q':
+    case 'Q':
+        add_score(generator, kind, words);
+        return true;
+    case 'L':
+        add_name_border(generator, words);
         return true;
     case 'u':
         add_database(generator, words);
@@ -502,6 +544,8 @@ static void add_random(struct generator *generator, char kind, struct words *wor
     case 't':
     case 'l':
     case 'k':
+    case 'z':
+    case 'Z':
         add_key(generator, kind, words);
         break;
     case 'F':

@@ -24,6 +24,8 @@
  *   %I        an integer for BITFIELD                    %g        something wrong
  *   %j        a key for a stream                         %n        an id beyond all before it
  *   %N        the id of an entry that may be there
+ *   %z %Z     a key for a sorted set, for a large one    %q %Q     a score, a border of scores
+ *   %L        a border of names
  *
  * A deadline is far away and differs from all others of its round by more than the two servers'
  * clocks can, so that what is later for one is later for the other. No offset is so large that a

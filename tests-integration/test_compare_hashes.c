@@ -1,15 +1,9 @@
 /* Hashes as the reference has them, compact ones and tables; and walks through hashes and the
  * keyspace with cursors, which must find the same on both servers. */
 #include "compare.h"
-#include "wire.h"
+#include "compare_walk.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-/* Enough for the largest table of these tests, at a few elements a step. */
-#define STEPS_MAX 100000
 
 static struct pair *pair;
 
@@ -124,88 +118,6 @@ static void limits_of_compact_hashes(void **state) {
     pair_ask(pair, COMPARE_EXACT, "OBJECT ENCODING again");
 }
 
-static int by_text(const void *one, const void *other) {
-    return strcmp(*(char *const *)one, *(char *const *)other);
-}
-
-/* What a walk with a cursor finds. */
-struct found {
-    char **at; /* canonical texts, of elements or of pairs */
-    size_t count;
-};
-
-/* Adds the elements of an array of bulk strings; `group` of them are one. */
-static void add_found(struct found *found, const char *array, size_t size, size_t group) {
-    size_t place = strcspn(array, "\r") + 2;
-    while (place < size) {
-        size_t whole = 0;
-        for (size_t i = 0; i < group; i++) {
-            whole += reply_size(array + place + whole, size - place - whole);
-        }
-        char *text = malloc(whole + 1);
-        /* Keys with NUL bytes need not be told apart by strcmp here: none are used. */
-        memcpy(text, array + place, whole);
-        text[whole] = 0;
-        found->at = realloc(found->at, (found->count + 1) * sizeof *found->at);
-        found->at[found->count++] = text;
-        place += whole;
-    }
-}
-
-/* Walks to the end: `head` is the command up to the cursor, `tail` what follows. Elements that
- * come more than once count once. */
-static struct found walk(int side, const char *head, const char *tail, size_t group) {
-    struct found found = {0};
-    int fd = wire_connect(pair_server(pair, side));
-    char cursor[32] = "0";
-    int steps = 0;
-    do {
-        char line[256];
-        size_t size;
-        snprintf(line, sizeof line, "%s %s%s\r\n", head, cursor, tail);
-        wire_send_text(fd, line);
-        char *raw = wire_read_raw(fd, &size);
-        if (strncmp(raw, "*2\r\n$", 5) != 0 || ++steps > STEPS_MAX) {
-            harness_fail("%s answers %.200s", line, raw);
-        }
-        const char *place = strchr(raw + 5, '\n') + 1;
-        snprintf(cursor, sizeof cursor, "%.*s", (int)strcspn(place, "\r"), place);
-        place += strcspn(place, "\r") + 2;
-        add_found(&found, place, size - (size_t)(place - raw), group);
-        free(raw);
-    } while (strcmp(cursor, "0") != 0);
-    close(fd);
-    if (found.count > 0) {
-        qsort(found.at, found.count, sizeof *found.at, by_text);
-    }
-    size_t kept = 0;
-    for (size_t i = 0; i < found.count; i++) {
-        if (kept > 0 && strcmp(found.at[kept - 1], found.at[i]) == 0) {
-            free(found.at[i]);
-        } else {
-            found.at[kept++] = found.at[i];
-        }
-    }
-    found.count = kept;
-    return found;
-}
-
-static void compare_walks(const char *head, const char *tail, size_t group) {
-    char note[256];
-    snprintf(note, sizeof note, "%s 0%s", head, tail);
-    harness_note(note);
-    struct found ours = walk(0, head, tail, group);
-    struct found theirs = walk(1, head, tail, group);
-    assert_int_equal(ours.count, theirs.count);
-    for (size_t i = 0; i < ours.count; i++) {
-        assert_string_equal(ours.at[i], theirs.at[i]);
-        free(ours.at[i]);
-        free(theirs.at[i]);
-    }
-    free(ours.at);
-    free(theirs.at);
-}
-
 static void fill(int keys, int fields) {
     char line[256];
     pair_connect(pair, 2);
@@ -239,13 +151,13 @@ static void walks(void **state) {
     for (size_t size = 0; size < sizeof sizes / sizeof *sizes; size++) {
         fill(sizes[size], sizes[size]);
         for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
-            compare_walks("SCAN", tails[i], 1);
-            compare_walks("HSCAN table", tails[i], 2);
-            compare_walks("SSCAN set", tails[i], 1);
-            compare_walks("SSCAN integers", tails[i], 1);
+            pair_compare_walks(pair, "SCAN", tails[i], 1);
+            pair_compare_walks(pair, "HSCAN table", tails[i], 2);
+            pair_compare_walks(pair, "SSCAN set", tails[i], 1);
+            pair_compare_walks(pair, "SSCAN integers", tails[i], 1);
         }
         for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-            compare_walks("SCAN", types[i], 1);
+            pair_compare_walks(pair, "SCAN", types[i], 1);
         }
     }
     static const char *const lines[] = {"SCAN x",

@@ -1,9 +1,10 @@
 /* num: numbers to text and back.
  *
  * Integers are on the path of every request (lengths, INCR, deadlines), so they are done by hand.
- * Floating point goes through the C library, which rounds correctly, after a short cut for what is
- * common: whole numbers, and decimals short enough that one exact division gives the nearest
- * double (Clinger 1990). The process must leave LC_NUMERIC at "C". */
+ * Floating point goes through the C library, which rounds correctly, after short cuts for what is
+ * common: reading decimals short enough that one exact division gives the nearest double (Clinger
+ * 1990); writing whole numbers, and others of everyday size in 128-bit integers. The process must
+ * leave LC_NUMERIC at "C". */
 #include "base/num.h"
 
 #include <errno.h>
@@ -11,11 +12,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/check.h"
+
 /* Digits of the largest unsigned 64-bit integer. */
 #define U64_DIGITS 20
 
 /* Integers below this print alike with %.17g and as integers: 17 digits at most. */
 #define PLAIN_INTEGER_END 1e17
+
+/* Digits of a double, as %.17g has them; below FIXED_LEAST it writes an exponent. */
+#define SIGNIFICANT 17
+#define FIXED_LEAST 1e-4
 
 /* Long doubles below this fit an int64_t with room to spare. */
 #define LONG_INTEGER_END 9e18L
@@ -198,6 +205,22 @@ bool num_parse_double(struct bytes text, double *out) {
     return true;
 }
 
+bool num_parse_double_leniently(struct bytes text, double *out) {
+    char copy[NUM_FLOAT_SIZE];
+    if (text.size >= NUM_FLOAT_SIZE) {
+        return false;
+    }
+    memcpy(copy, text.at, text.size);
+    copy[text.size] = '\0';
+    char *end;
+    double value = strtod(copy, &end);
+    if (*end != '\0' || isnan(value)) {
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
 bool num_parse_long_double(struct bytes text, long double *out) {
     int64_t integer;
     if (num_parse_i64(text, &integer)) {
@@ -225,6 +248,77 @@ static size_t put_text(char *out, const char *text) {
     return size;
 }
 
+/* What %.17g gives for a number from FIXED_LEAST to PLAIN_INTEGER_END that is not whole: digits
+ * without exponent. The number is mantissa * 2^-shift; its 17 digits are that times a power of ten,
+ * rounded, all in integers of 128 bits, so that the result is exact. */
+static size_t format_fixed(char *out, double value) {
+    static const uint64_t tens[] = {
+        1,
+        10,
+        100,
+        1000,
+        10000,
+        100000,
+        1000000,
+        10000000,
+        100000000,
+        1000000000,
+        10000000000,
+        100000000000,
+        1000000000000,
+        10000000000000,
+        100000000000000,
+        1000000000000000,
+        10000000000000000,
+        100000000000000000,
+        1000000000000000000,
+    };
+    static const int tens_last = sizeof tens / sizeof *tens - 1;
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    unsigned shift = 1075 - (unsigned)(bits >> 52);
+    uint64_t mantissa = (bits & ((1ULL << 52) - 1)) | 1ULL << 52;
+    /* The power of ten of the first digit: the logarithm by the power of two, which may be one too
+     * small. 1233 / 4096 is just below log10(2). */
+    int power = ((52 - (int)shift) * 1233) >> 12;
+    uint64_t digits;
+    for (;; power++) {
+        int scale = SIGNIFICANT - 1 - power;
+        unsigned __int128 product = mantissa;
+        if (scale > tens_last) {
+            product *= tens[scale - tens_last];
+            scale = tens_last;
+        }
+        product *= tens[scale];
+        unsigned __int128 rest = product & (((unsigned __int128)1 << shift) - 1);
+        unsigned __int128 half = (unsigned __int128)1 << (shift - 1);
+        digits = (uint64_t)(product >> shift);
+        digits += rest > half || (rest == half && (digits & 1) != 0);
+        if (digits < tens[SIGNIFICANT]) {
+            break;
+        }
+    }
+    char text[SIGNIFICANT];
+    num_format_u64(text, digits);
+    int count = SIGNIFICANT;
+    while (text[count - 1] == '0') {
+        count--;
+    }
+    char *at = out;
+    if (power < 0) {
+        memcpy(at, "0.000", 5);
+        at += 1 - power;
+        memcpy(at, text, (size_t)count);
+        return (size_t)(at + count - out);
+    }
+    int whole = power + 1;
+    memcpy(at, text, (size_t)whole);
+    at += whole;
+    *at++ = '.';
+    memcpy(at, text + whole, (size_t)(count - whole));
+    return (size_t)(at + count - whole - out);
+}
+
 size_t num_format_double(char *out, double value) {
     if (value > -PLAIN_INTEGER_END && value < PLAIN_INTEGER_END) {
         int64_t integer = (int64_t)value;
@@ -234,6 +328,11 @@ size_t num_format_double(char *out, double value) {
     }
     if (isnan(value)) {
         return put_text(out, "nan");
+    }
+    double size = fabs(value);
+    if (LIKELY(size >= FIXED_LEAST && size < PLAIN_INTEGER_END)) {
+        out[0] = '-';
+        return (value < 0) + format_fixed(out + (value < 0), size);
     }
     return (size_t)snprintf(out, NUM_FLOAT_SIZE, "%.17g", value);
 }

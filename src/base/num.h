@@ -32,6 +32,10 @@ size_t num_digits_i64(int64_t value);
  * NUM_FLOAT_SIZE bytes and more. */
 bool num_parse_double(struct bytes text, double *out);
 bool num_parse_long_double(struct bytes text, long double *out);
+/* As the borders of a range of scores are read: all that strtod takes, so that nothing at all is 0,
+ * leading space is skipped, what is too large is infinite, and a NUL ends it. Refused: trailing
+ * bytes, NaN, and texts of NUM_FLOAT_SIZE bytes and more. */
+bool num_parse_double_leniently(struct bytes text, double *out);
 
 /* What printf's %.17g gives, the form of scores in Redis 7.0: "3.1400000000000001", "0.5", "3000",
  * "1e+17", "-0", "inf", "-inf", "nan". `out` has room for NUM_FLOAT_SIZE. Returns the length; the

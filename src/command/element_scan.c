@@ -34,7 +34,7 @@ bool element_scan_cursor(struct call *call, struct element_scan *scan) {
     return false;
 }
 
-bool element_scan_options(struct call *call, struct element_scan *scan, bool may_omit) {
+bool element_scan_options(struct call *call, struct element_scan *scan, const char *omits) {
     for (int i = 3; i < call->argc; i++) {
         bool has_next = i + 1 < call->argc;
         if (call_arg_is(call, i, "count") && has_next) {
@@ -48,7 +48,7 @@ bool element_scan_options(struct call *call, struct element_scan *scan, bool may
         } else if (call_arg_is(call, i, "match") && has_next) {
             i++;
             scan->pattern = glob_matches_all(call->args[i]) ? NULL : &call->args[i];
-        } else if (may_omit && call_arg_is(call, i, "novalues")) {
+        } else if (omits != NULL && call_arg_is(call, i, omits)) {
             scan->no_values = true;
         } else {
             reply_syntax_error(call->reply);

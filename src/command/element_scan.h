@@ -17,7 +17,7 @@ struct element_scan {
     uint64_t cursor;             /* where to begin */
     int64_t count;               /* elements asked for */
     const struct bytes *pattern; /* NULL: all match */
-    bool no_values;              /* NOVALUES was given */
+    bool no_values;              /* the option that omits them was given */
     bool is_replying;            /* the second time */
     int64_t seen;                /* elements, matching or not */
     int64_t matching;
@@ -26,9 +26,9 @@ struct element_scan {
 /* Reads argument 2. False when it is no cursor: the error has been replied. */
 bool element_scan_cursor(struct call *call, struct element_scan *scan);
 
-/* Reads the arguments behind; NOVALUES is one of them if `may_omit`. False when the error has been
- * replied. */
-bool element_scan_options(struct call *call, struct element_scan *scan, bool may_omit);
+/* Reads the arguments behind; `omits` is the option with which only names are replied (NOVALUES),
+ * or NULL. False when the error has been replied. */
+bool element_scan_options(struct call *call, struct element_scan *scan, const char *omits);
 
 /* What `portion` asks for each element: whether to reply it now. */
 bool element_scan_meets(struct element_scan *scan, struct bytes name);

@@ -165,7 +165,7 @@ static void hscan(struct call *call) {
     }
     if (on.hash == NULL) {
         element_scan_reply_none(call);
-    } else if (element_scan_options(call, &scanning.scan, true)) {
+    } else if (element_scan_options(call, &scanning.scan, "novalues")) {
         scanning.hash = on.hash;
         scanning.replying = (struct replying){
             .reply = call->reply, .parts = scanning.scan.no_values ? PART_FIELD : PARTS_BOTH};

@@ -187,7 +187,7 @@ static void sscan(struct call *call) {
     }
     if (on.set == NULL) {
         element_scan_reply_none(call);
-    } else if (element_scan_options(call, &scanning.scan, false)) {
+    } else if (element_scan_options(call, &scanning.scan, NULL)) {
         scanning.set = on.set;
         element_scan_reply(&scanning.scan, 1, scan_portion, &scanning);
     }

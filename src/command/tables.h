@@ -33,6 +33,10 @@ const struct command_table *command_stream_groups(void);  /* stream_group.c: XGR
 const struct command_table *command_stream_claims(void);  /* stream_claim.c: XCLAIM ... */
 const struct command_table *command_stream_pending(void); /* stream_pending.c */
 const struct command_table *command_stream_info(void);    /* stream_info.c: XINFO */
+const struct command_table *command_zsets(void);          /* zset.c */
+const struct command_table *command_zset_ranges(void);    /* zset_range.c: ZRANGE ... */
+const struct command_table *command_zset_pops(void);      /* zset_pop.c: ZPOPMIN, ZSCAN ... */
+const struct command_table *command_zset_combining(void); /* zset_combine.c: ZUNION ... */
 const struct command_table *command_connection(void);     /* connection.c: PING, AUTH, HELLO ... */
 const struct command_table *command_clients(void);        /* client.c: CLIENT */
 const struct command_table *command_tracking(void);       /* tracking.c: CLIENT TRACKING ... */

@@ -15,7 +15,8 @@ static const table_fn families[] = {
     command_stream_groups, command_stream_reads, command_lists,          command_list_search,
     command_list_moves,    command_connection,   command_clients,        command_pubsub,
     command_tracking,      command_commands,     command_config,         command_server,
-    command_observe,       command_debug,        command_transactions,
+    command_observe,       command_debug,        command_transactions,   command_zsets,
+    command_zset_ranges,   command_zset_pops,    command_zset_combining,
 };
 
 void families_register(struct commands *commands) {

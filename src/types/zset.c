@@ -48,7 +48,7 @@ size_t zset_length(const struct entry *zset) {
                             : packmap_count(entry_pointer(zset));
 }
 
-bool zset_score(const struct entry *zset, struct bytes name, double *score) {
+bool zset_score(const struct entry *zset, struct element_name name, double *score) {
     return is_ordered(zset) ? zset_ordered_score(zset, name, score)
                             : zset_packed_score(zset, name, score);
 }
@@ -88,11 +88,11 @@ enum zset_outcome zset_set(struct entry *zset, const struct zset_options *limits
     return zset_ordered_set(zset, write, score);
 }
 
-bool zset_remove(struct entry *zset, struct bytes name) {
+bool zset_remove(struct entry *zset, struct element_name name) {
     return is_ordered(zset) ? zset_ordered_remove(zset, name) : zset_packed_remove(zset, name);
 }
 
-bool zset_rank(const struct entry *zset, struct bytes name, size_t *rank, double *score) {
+bool zset_rank(const struct entry *zset, struct element_name name, size_t *rank, double *score) {
     return is_ordered(zset) ? zset_ordered_rank(zset, name, rank, score)
                             : zset_packed_rank(zset, name, rank, score);
 }
@@ -150,6 +150,45 @@ void zset_remove_span(struct entry *zset, struct zset_span span) {
         zset_ordered_remove_span(zset, span);
     } else {
         zset_packed_remove_span(zset, span);
+    }
+}
+
+void zset_walk_begin(struct zset_walk *walk, const struct entry *zset) {
+    *walk = (struct zset_walk){.zset = zset};
+    if (is_ordered(zset)) {
+        walk->ordered = ordered_seek(&zset_ordered_of(zset)->index, 0);
+    } else {
+        walk->packed = packmap_first(entry_pointer(zset));
+    }
+}
+
+bool zset_walk_next(struct zset_walk *walk, struct zset_batch *batch) {
+    if (is_ordered(walk->zset)) {
+        zset_ordered_walk_next(walk, batch);
+    } else {
+        zset_packed_walk_next(walk, batch);
+    }
+    return batch->count > 0;
+}
+
+void zset_batch_hash(struct zset_batch *batch) {
+    uint64_t seed = hash_seed();
+    for (size_t i = 0; i < batch->count; i++) {
+        batch->hashes[i] = hash_bytes(seed, batch->names[i].at, batch->names[i].size);
+    }
+}
+
+void zset_batch_prefetch(const struct zset_batch *batch, const struct entry *collection) {
+    enum entry_encoding encoding = entry_encoding(collection);
+    if (encoding != ENTRY_ORDERED && encoding != ENTRY_TABLE) {
+        return;
+    }
+    const struct dict *dict = entry_pointer(collection); /* see ds/element_name.h */
+    for (size_t i = 0; i < batch->count; i++) {
+        dict_prefetch_bucket(dict, batch->hashes[i]);
+    }
+    for (size_t i = 0; i < batch->count; i++) {
+        dict_prefetch_entry(dict, batch->hashes[i]);
     }
 }
 
@@ -227,10 +266,37 @@ void zset_random_distinct(const struct entry *zset, struct random *random, size_
 int zset_copy(const struct entry *zset, struct entry_shape *copy) {
     *copy = (struct entry_shape){.type = ENTRY_SORTED_SET};
     if (is_ordered(zset)) {
-        return zset_ordered_copy(zset, copy);
+        return zset_ordered_copy(zset, (struct zset_span){0, zset_length(zset)}, copy);
     }
     copy->encoding = ENTRY_PACK;
     copy->word = (uintptr_t)packmap_copy(entry_pointer(zset));
+    return 0;
+}
+
+static void note_longest(void *context, const struct zset_member *member) {
+    size_t *longest = context;
+    *longest = member->name.size > *longest ? member->name.size : *longest;
+}
+
+static void append(void *context, const struct zset_member *member) {
+    struct packmap **map = context;
+    *map = zset_packed_append(*map, member->name, member->score);
+}
+
+int zset_copy_span(const struct entry *zset, struct zset_span span,
+                   const struct zset_options *limits, struct entry_shape *copy) {
+    *copy = (struct entry_shape){.type = ENTRY_SORTED_SET};
+    size_t longest = 0;
+    if (zset_packed_fits(limits, span.count, 0)) {
+        zset_visit(zset, span, false, note_longest, &longest);
+    }
+    if (!zset_packed_fits(limits, span.count, longest)) {
+        return zset_ordered_copy(zset, span, copy);
+    }
+    struct packmap *map = packmap_new(2);
+    zset_visit(zset, span, false, append, &map);
+    copy->encoding = ENTRY_PACK;
+    copy->word = (uintptr_t)map;
     return 0;
 }
 

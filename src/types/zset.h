@@ -26,10 +26,14 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "base/num.h"
 #include "base/option.h"
 #include "base/random.h"
 #include "base/sparse.h"
+#include "ds/element_name.h"
 #include "ds/entry.h"
+#include "ds/ordered.h"
+#include "ds/packmap.h"
 
 /* When a pack becomes ordered. */
 #define ZSET_OPTIONS(X)                                                                            \
@@ -62,7 +66,7 @@ typedef void (*zset_visit_fn)(void *context, const struct zset_member *member);
 size_t zset_length(const struct entry *zset);
 
 /* False when absent. */
-bool zset_score(const struct entry *zset, struct bytes name, double *score);
+bool zset_score(const struct entry *zset, struct element_name name, double *score);
 
 /* What to set, and when. */
 enum zset_write_flag {
@@ -73,7 +77,7 @@ enum zset_write_flag {
     ZSET_ADD = 16, /* the score is added to the member's, 0 if it is new */
 };
 struct zset_write {
-    struct bytes name;
+    struct element_name name;
     double score;
     unsigned flags; /* enum zset_write_flag */
 };
@@ -93,10 +97,10 @@ enum zset_outcome zset_set(struct entry *zset, const struct zset_options *limits
                            const struct zset_write *write, double *score);
 
 /* Removes a member; false when absent. */
-bool zset_remove(struct entry *zset, struct bytes name);
+bool zset_remove(struct entry *zset, struct element_name name);
 
 /* A member's rank and score; false when absent. */
-bool zset_rank(const struct entry *zset, struct bytes name, size_t *rank, double *score);
+bool zset_rank(const struct entry *zset, struct element_name name, size_t *rank, double *score);
 
 struct zset_span {
     size_t first; /* rank */
@@ -132,6 +136,29 @@ void zset_visit(const struct entry *zset, struct zset_span span, bool reverse, z
 /* Removes the members of a span within the length. */
 void zset_remove_span(struct entry *zset, struct zset_span span);
 
+/* A walk over a sorted set that does not change meanwhile, some members at a time, in order. What
+ * will be looked at next is asked for ahead. */
+#define ZSET_BATCH 16
+struct zset_batch {
+    size_t count;
+    struct bytes names[ZSET_BATCH]; /* valid as long as the batch */
+    double scores[ZSET_BATCH];
+    uint64_t hashes[ZSET_BATCH]; /* set by zset_batch_hash */
+    char scratch[ZSET_BATCH][NUM_I64_SIZE];
+};
+struct zset_walk {
+    const struct entry *zset;
+    packmap_at packed;
+    struct ordered_at ordered;
+};
+void zset_walk_begin(struct zset_walk *walk, const struct entry *zset);
+/* The next members; false when there are no more. */
+bool zset_walk_next(struct zset_walk *walk, struct zset_batch *batch);
+void zset_batch_hash(struct zset_batch *batch);
+/* Asks for what looking for the members of a batch that is hashed will read, in a sorted set or in
+ * any other collection. */
+void zset_batch_prefetch(const struct zset_batch *batch, const struct entry *collection);
+
 /* Visits a portion, in no order: start with cursor 0, go on with what is returned, stop when that
  * is 0. What is in the sorted set from the first to the last call is visited at least once,
  * whatever changes in between. A pack is one portion. */
@@ -147,6 +174,10 @@ void zset_random_distinct(const struct entry *zset, struct random *random, size_
 
 /* A copy of the value. 0, or -ENOMEM. */
 int zset_copy(const struct entry *zset, struct entry_shape *copy);
+
+/* A new value of the members of a span; its encoding is what its content demands. 0, or -ENOMEM. */
+int zset_copy_span(const struct entry *zset, struct zset_span span,
+                   const struct zset_options *limits, struct entry_shape *copy);
 
 /* How many steps it takes to free the value: 1 for a pack, else the number of members. */
 size_t zset_free_cost(const struct entry *zset);

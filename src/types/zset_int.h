@@ -63,36 +63,46 @@ static inline bool zset_precedes(double a_score, struct bytes a, double b_score,
     return a_score < b_score || (a_score == b_score && bytes_compare(a, b) < 0);
 }
 
-bool zset_packed_score(const struct entry *zset, struct bytes name, double *score);
+bool zset_packed_score(const struct entry *zset, struct element_name name, double *score);
 /* -E2BIG when the sorted set has to become ordered for it; 0 with *outcome otherwise. */
 int zset_packed_set(struct entry *zset, const struct zset_options *limits,
                     const struct zset_write *write, double *score, enum zset_outcome *outcome);
-bool zset_packed_remove(struct entry *zset, struct bytes name);
-bool zset_packed_rank(const struct entry *zset, struct bytes name, size_t *rank, double *score);
+bool zset_packed_remove(struct entry *zset, struct element_name name);
+bool zset_packed_rank(const struct entry *zset, struct element_name name, size_t *rank,
+                      double *score);
 size_t zset_packed_count_before(const struct entry *zset, const struct zset_border *border);
 void zset_packed_visit(const struct entry *zset, struct zset_span span, bool reverse,
                        zset_visit_fn visit, void *context);
 void zset_packed_remove_span(struct entry *zset, struct zset_span span);
+void zset_packed_walk_next(struct zset_walk *walk, struct zset_batch *batch);
+/* Whether so many members, the longest of which has so many bytes, are kept in a pack. */
+bool zset_packed_fits(const struct zset_options *limits, size_t count, size_t longest);
+struct packmap *zset_packed_append(struct packmap *map, struct bytes name, double score);
 void zset_packed_validate(const struct entry *zset);
 
 /* Makes a packed sorted set ordered. 0, or -ENOMEM with nothing changed. */
 int zset_become_ordered(struct entry *zset);
 
 struct zset_ordered *zset_ordered_new(void);
+/* NULL when there is no memory. */
+struct entry *zset_element_new(struct bytes name, double score);
 /* Frees it whole; entries that are in the dict too. */
 void zset_ordered_discard(struct zset_ordered *ordered);
-bool zset_ordered_score(const struct entry *zset, struct bytes name, double *score);
+bool zset_ordered_score(const struct entry *zset, struct element_name name, double *score);
 enum zset_outcome zset_ordered_set(struct entry *zset, const struct zset_write *write,
                                    double *score);
-bool zset_ordered_remove(struct entry *zset, struct bytes name);
-bool zset_ordered_rank(const struct entry *zset, struct bytes name, size_t *rank, double *score);
+bool zset_ordered_remove(struct entry *zset, struct element_name name);
+bool zset_ordered_rank(const struct entry *zset, struct element_name name, size_t *rank,
+                       double *score);
 size_t zset_ordered_count_before(const struct entry *zset, const struct zset_border *border);
 void zset_ordered_visit(const struct entry *zset, struct zset_span span, bool reverse,
                         zset_visit_fn visit, void *context);
 void zset_ordered_remove_span(struct entry *zset, struct zset_span span);
+void zset_ordered_walk_next(struct zset_walk *walk, struct zset_batch *batch);
 uint64_t zset_ordered_scan(const struct entry *zset, uint64_t cursor, zset_visit_fn visit,
                            void *context);
-int zset_ordered_copy(const struct entry *zset, struct entry_shape *copy);
+/* Makes an ordered one of a span of one of either encoding. 0, or -ENOMEM. */
+int zset_ordered_copy(const struct entry *zset, struct zset_span span, struct entry_shape *copy);
 bool zset_ordered_free_some(struct entry *zset, size_t max);
 void zset_ordered_settle(struct entry *zset, uint32_t *cursor, struct sparse_tally *tally);
 size_t zset_ordered_footprint(const struct entry *zset, size_t samples);

@@ -60,15 +60,16 @@ struct place {
     struct entry *element;
 };
 
-static inline struct place find(const struct zset_ordered *ordered, struct bytes name) {
-    struct place place = {.hash = dict_hash(&ordered->dict, name)};
-    place.slot = dict_find(&ordered->dict, place.hash, name.at, name.size);
+static inline struct place find(const struct zset_ordered *ordered,
+                                const struct element_name *name) {
+    struct place place = {.hash = element_name_hash(name)};
+    place.slot = dict_find(&ordered->dict, place.hash, name->text.at, name->text.size);
     place.element = place.slot != NULL ? dict_slot_entry(*place.slot) : NULL;
     return place;
 }
 
-bool zset_ordered_score(const struct entry *zset, struct bytes name, double *score) {
-    struct place place = find(zset_ordered_of(zset), name);
+bool zset_ordered_score(const struct entry *zset, struct element_name name, double *score) {
+    struct place place = find(zset_ordered_of(zset), &name);
     if (place.element == NULL) {
         return false;
     }
@@ -76,7 +77,7 @@ bool zset_ordered_score(const struct entry *zset, struct bytes name, double *sco
     return true;
 }
 
-static struct entry *element_new(struct bytes name, double score) {
+struct entry *zset_element_new(struct bytes name, double score) {
     struct entry_shape shape = {.type = ENTRY_ELEMENT, .encoding = ENTRY_SCORE};
     memcpy(&shape.word, &score, sizeof score);
     return entry_try_new(name, &shape);
@@ -86,14 +87,14 @@ enum zset_outcome zset_ordered_set(struct entry *zset, const struct zset_write *
                                    double *score) {
     struct zset_ordered *ordered = zset_ordered_of(zset);
     ordered_prefetch(&ordered->index);
-    struct place place = find(ordered, write->name);
+    struct place place = find(ordered, &write->name);
     double now = place.element != NULL ? entry_score(place.element) : 0;
     enum zset_outcome outcome = zset_decide(write, place.element != NULL ? &now : NULL, score);
     if (outcome == ZSET_CHANGED) {
         ordered_move(&ordered->index, now, place.element, *score);
         memcpy(entry_word(place.element), score, sizeof *score);
     } else if (outcome == ZSET_ADDED) {
-        struct entry *element = element_new(write->name, *score);
+        struct entry *element = zset_element_new(write->name.text, *score);
         if (element == NULL) {
             return ZSET_NO_MEMORY;
         }
@@ -103,10 +104,10 @@ enum zset_outcome zset_ordered_set(struct entry *zset, const struct zset_write *
     return outcome;
 }
 
-bool zset_ordered_remove(struct entry *zset, struct bytes name) {
+bool zset_ordered_remove(struct entry *zset, struct element_name name) {
     struct zset_ordered *ordered = zset_ordered_of(zset);
     ordered_prefetch(&ordered->index);
-    struct place place = find(ordered, name);
+    struct place place = find(ordered, &name);
     if (place.element == NULL) {
         return false;
     }
@@ -116,10 +117,11 @@ bool zset_ordered_remove(struct entry *zset, struct bytes name) {
     return true;
 }
 
-bool zset_ordered_rank(const struct entry *zset, struct bytes name, size_t *rank, double *score) {
+bool zset_ordered_rank(const struct entry *zset, struct element_name name, size_t *rank,
+                       double *score) {
     const struct zset_ordered *ordered = zset_ordered_of(zset);
     ordered_prefetch(&ordered->index);
-    struct place place = find(ordered, name);
+    struct place place = find(ordered, &name);
     if (place.element == NULL) {
         return false;
     }
@@ -207,6 +209,32 @@ void zset_ordered_remove_span(struct entry *zset, struct zset_span span) {
     }
 }
 
+/* A batch ends with its leaf. The next batch's entries are asked for meanwhile. */
+void zset_ordered_walk_next(struct zset_walk *walk, struct zset_batch *batch) {
+    const struct ordered_leaf *leaf = walk->ordered.leaf;
+    batch->count = 0;
+    if (leaf == NULL) {
+        return;
+    }
+    const struct ordered_item *items = leaf->items + walk->ordered.index;
+    size_t rest = leaf->count - walk->ordered.index;
+    size_t count = rest < ZSET_BATCH ? rest : ZSET_BATCH;
+    struct ordered_at next = {leaf, walk->ordered.index + (unsigned)count};
+    if (count == rest) {
+        next = (struct ordered_at){leaf->after, 0};
+    }
+    size_t ahead = next.leaf != NULL ? next.leaf->count - next.index : 0;
+    for (size_t i = 0; i < ZSET_BATCH && i < ahead; i++) {
+        __builtin_prefetch(next.leaf->items[next.index + i].entry);
+    }
+    for (size_t i = 0; i < count; i++) {
+        batch->names[i] = entry_key(items[i].entry);
+        batch->scores[i] = items[i].score;
+    }
+    batch->count = count;
+    walk->ordered = next;
+}
+
 struct scanning {
     zset_visit_fn visit;
     void *context;
@@ -235,7 +263,7 @@ static void fill(void *context, const struct zset_member *member) {
     if (filling->failed) {
         return;
     }
-    struct entry *element = element_new(member->name, member->score);
+    struct entry *element = zset_element_new(member->name, member->score);
     if (element == NULL) {
         filling->failed = true;
         return;
@@ -246,9 +274,9 @@ static void fill(void *context, const struct zset_member *member) {
 }
 
 /* NULL when there is no memory. */
-static struct zset_ordered *ordered_from(const struct entry *zset) {
+static struct zset_ordered *ordered_from(const struct entry *zset, struct zset_span span) {
     struct filling filling = {.ordered = zset_ordered_new()};
-    zset_visit(zset, (struct zset_span){0, zset_length(zset)}, false, fill, &filling);
+    zset_visit(zset, span, false, fill, &filling);
     if (filling.failed) {
         zset_ordered_discard(filling.ordered);
         return NULL;
@@ -257,7 +285,7 @@ static struct zset_ordered *ordered_from(const struct entry *zset) {
 }
 
 int zset_become_ordered(struct entry *zset) {
-    struct zset_ordered *ordered = ordered_from(zset);
+    struct zset_ordered *ordered = ordered_from(zset, (struct zset_span){0, zset_length(zset)});
     if (ordered == NULL) {
         return -ENOMEM;
     }
@@ -266,8 +294,8 @@ int zset_become_ordered(struct entry *zset) {
     return 0;
 }
 
-int zset_ordered_copy(const struct entry *zset, struct entry_shape *copy) {
-    struct zset_ordered *ordered = ordered_from(zset);
+int zset_ordered_copy(const struct entry *zset, struct zset_span span, struct entry_shape *copy) {
+    struct zset_ordered *ordered = ordered_from(zset, span);
     if (ordered == NULL) {
         return -ENOMEM;
     }

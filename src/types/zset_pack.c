@@ -1,5 +1,6 @@
 /* zset_pack: a small sorted set as a packmap of member and score whose records are kept in order.
- * Places are found by halving: reaching a record by its index adds up a few sizes. */
+ * Places are found by halving: reaching a record by its index adds up a few sizes. A score of minus
+ * zero becomes zero here, as in Redis. */
 #include "types/zset_int.h"
 
 #include <errno.h>
@@ -11,16 +12,21 @@
 #define NAME  0
 #define SCORE 1
 
-/* What a score takes in a packmap, at most. */
-#define SCORE_SIZE 9
+/* What a score takes in a packmap, at most; what a record takes besides the name. */
+#define SCORE_SIZE      9
+#define RECORD_OVERHEAD 32
 
 static struct packmap *map_of(const struct entry *zset) {
     return entry_pointer(zset);
 }
 
-bool zset_packed_score(const struct entry *zset, struct bytes name, double *score) {
+static packmap_at find(const struct packmap *map, const struct element_name *name) {
+    return packmap_find_hashed(map, name->text, element_name_hash(name));
+}
+
+bool zset_packed_score(const struct entry *zset, struct element_name name, double *score) {
     const struct packmap *map = map_of(zset);
-    packmap_at at = packmap_find(map, name);
+    packmap_at at = find(map, &name);
     if (at == 0) {
         return false;
     }
@@ -48,11 +54,16 @@ static size_t place_of(const struct packmap *map, double score, struct bytes nam
     return low;
 }
 
+struct packmap *zset_packed_append(struct packmap *map, struct bytes name, double score) {
+    struct packmap_item items[2] = {packmap_of_text(name), packmap_of_double(score + 0.0)};
+    return packmap_append(map, items);
+}
+
 static struct packmap *insert(struct packmap *map, size_t place, struct bytes name, double score) {
-    struct packmap_item items[2] = {packmap_of_text(name), packmap_of_double(score)};
     if (place == packmap_count(map)) {
-        return packmap_append(map, items);
+        return zset_packed_append(map, name, score);
     }
+    struct packmap_item items[2] = {packmap_of_text(name), packmap_of_double(score + 0.0)};
     packmap_at at = packmap_seek(map, (int64_t)place);
     return packmap_insert(map, &at, items);
 }
@@ -61,7 +72,7 @@ static struct packmap *change(struct packmap *map, packmap_at at, struct bytes n
     size_t index = packmap_index(at);
     size_t place = place_of(map, score, name, index);
     if (place == index) {
-        struct packmap_item item = packmap_of_double(score);
+        struct packmap_item item = packmap_of_double(score + 0.0);
         return packmap_replace(map, &at, SCORE, &item);
     }
     map = packmap_remove(map, &at, 1);
@@ -71,28 +82,28 @@ static struct packmap *change(struct packmap *map, packmap_at at, struct bytes n
 int zset_packed_set(struct entry *zset, const struct zset_options *limits,
                     const struct zset_write *write, double *score, enum zset_outcome *outcome) {
     struct packmap *map = map_of(zset);
-    packmap_at at = packmap_find(map, write->name);
+    packmap_at at = find(map, &write->name);
     double now = at != 0 ? packmap_number(map, at, SCORE) : 0;
     double wanted;
     *outcome = zset_decide(write, at != 0 ? &now : NULL, &wanted);
     if (*outcome == ZSET_CHANGED) {
-        entry_set_pointer(zset, change(map, at, write->name, wanted));
+        entry_set_pointer(zset, change(map, at, write->name.text, wanted));
     } else if (*outcome == ZSET_ADDED) {
         if (packmap_count(map) >= (uint64_t)limits->pack_entries_max ||
-            write->name.size > (uint64_t)limits->pack_value_max ||
-            !packmap_fits(map, write->name.size + SCORE_SIZE)) {
+            write->name.text.size > (uint64_t)limits->pack_value_max ||
+            !packmap_fits(map, write->name.text.size + SCORE_SIZE)) {
             return -E2BIG;
         }
-        size_t place = place_of(map, wanted, write->name, SIZE_MAX);
-        entry_set_pointer(zset, insert(map, place, write->name, wanted));
+        size_t place = place_of(map, wanted, write->name.text, SIZE_MAX);
+        entry_set_pointer(zset, insert(map, place, write->name.text, wanted));
     }
     *score = wanted;
     return 0;
 }
 
-bool zset_packed_remove(struct entry *zset, struct bytes name) {
+bool zset_packed_remove(struct entry *zset, struct element_name name) {
     struct packmap *map = map_of(zset);
-    packmap_at at = packmap_find(map, name);
+    packmap_at at = find(map, &name);
     if (at == 0) {
         return false;
     }
@@ -100,9 +111,10 @@ bool zset_packed_remove(struct entry *zset, struct bytes name) {
     return true;
 }
 
-bool zset_packed_rank(const struct entry *zset, struct bytes name, size_t *rank, double *score) {
+bool zset_packed_rank(const struct entry *zset, struct element_name name, size_t *rank,
+                      double *score) {
     const struct packmap *map = map_of(zset);
-    packmap_at at = packmap_find(map, name);
+    packmap_at at = find(map, &name);
     if (at == 0) {
         return false;
     }
@@ -154,6 +166,24 @@ void zset_packed_remove_span(struct entry *zset, struct zset_span span) {
         packmap_at at = packmap_seek(map_of(zset), (int64_t)span.first);
         entry_set_pointer(zset, packmap_remove(map_of(zset), &at, span.count));
     }
+}
+
+void zset_packed_walk_next(struct zset_walk *walk, struct zset_batch *batch) {
+    const struct packmap *map = map_of(walk->zset);
+    size_t i = 0;
+    for (; i < ZSET_BATCH && walk->packed != 0; i++) {
+        batch->names[i] = packmap_text(map, walk->packed, NAME, batch->scratch[i]);
+        batch->scores[i] = packmap_number(map, walk->packed, SCORE);
+        walk->packed = packmap_next(map, walk->packed);
+    }
+    batch->count = i;
+}
+
+/* Content that a pack may have for sure, so that its size need not be added up. */
+bool zset_packed_fits(const struct zset_options *limits, size_t count, size_t longest) {
+    return count <= (uint64_t)limits->pack_entries_max &&
+           longest <= (uint64_t)limits->pack_value_max &&
+           (longest + RECORD_OVERHEAD) * count <= PACKMAP_SIZE_MAX / 2;
 }
 
 void zset_packed_validate(const struct entry *zset) {

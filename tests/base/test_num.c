@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "base/random.h"
+
 static bool parses_i64(const char *text, int64_t expected) {
     int64_t value = 77;
     return num_parse_i64(bytes_text(text), &value) && value == expected;
@@ -221,6 +223,66 @@ static void test_format_double(void **state) {
     }
 }
 
+static void assert_as_printf(double value) {
+    char expected[64];
+    snprintf(expected, sizeof expected, "%.17g", value);
+    assert_string_equal(double_text(value), expected);
+}
+
+/* Numbers of every size, decimals of few digits, neighbours of powers of ten and of two, and such
+ * that end in the middle between two texts. */
+static void test_format_double_as_printf(void **state) {
+    (void)state;
+    struct random random;
+    random_init(&random, 9);
+    for (int i = 0; i < 200000; i++) {
+        uint64_t bits = random_next(&random);
+        double value;
+        memcpy(&value, &bits, sizeof value);
+        if (!isnan(value)) {
+            assert_as_printf(value);
+        }
+        value = ldexp((double)(bits >> 11), (int)(bits % 90) - 80);
+        assert_as_printf(i % 2 == 0 ? value : -value);
+        assert_as_printf((double)(bits % 100000000) / pow(10, (double)(bits >> 60)));
+        assert_as_printf(ldexp((double)(bits & 0xffff), -(int)(bits >> 58)));
+    }
+    for (int power = -30; power <= 30; power++) {
+        double value = pow(10, power);
+        assert_as_printf(value);
+        assert_as_printf(nextafter(value, 0));
+        assert_as_printf(nextafter(value, INFINITY));
+        value = ldexp(1, power * 2);
+        assert_as_printf(nextafter(value, 0));
+        assert_as_printf(nextafter(value, INFINITY));
+    }
+}
+
+static void test_parse_double_leniently(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        double value;
+    } cases[] = {{"", 0},      {" 1.5", 1.5},     {"1e999", INFINITY},      {"-1e999", -INFINITY},
+                 {"0x10", 16}, {"inf", INFINITY}, {"-infinity", -INFINITY}, {"1e-999", 0},
+                 {"+3", 3}};
+    double value;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_true(num_parse_double_leniently(bytes_text(cases[i].text), &value));
+        assert_true(value == cases[i].value);
+    }
+    assert_true(num_parse_double_leniently(bytes_of("7\0x", 3), &value));
+    assert_true(value == 7);
+    static const char *const refused[] = {"nan", "x", "1x", "1 ", "--1"};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        assert_false(num_parse_double_leniently(bytes_text(refused[i]), &value));
+    }
+    char digits[NUM_FLOAT_SIZE];
+    memset(digits, '1', sizeof digits);
+    assert_false(num_parse_double_leniently(bytes_of(digits, sizeof digits), &value));
+    assert_true(num_parse_double_leniently(bytes_of(digits, sizeof digits - 1), &value));
+}
+
 /* INCRBYFLOAT: what `SET key a` and `INCRBYFLOAT key b` answer. */
 static const char *sum(const char *a, const char *b) {
     static char text[NUM_FLOAT_SIZE + 1];
@@ -340,6 +402,8 @@ int main(void) {
         cmocka_unit_test(test_parse_double_rounds_right),
         cmocka_unit_test(test_parse_double_is_bounded),
         cmocka_unit_test(test_format_double),
+        cmocka_unit_test(test_format_double_as_printf),
+        cmocka_unit_test(test_parse_double_leniently),
         cmocka_unit_test(test_long_double),
         cmocka_unit_test(test_parse_memory),
         cmocka_unit_test(test_format_human),
