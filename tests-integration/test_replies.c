@@ -223,10 +223,14 @@ static void endless_replies_end_early(void **state) {
             harness_note(limits[i][0]);
             char *value = pattern(size, 3);
             const char *const words[] = {"HSET", "endless", "f", value};
+            const char *const set_words[] = {"SADD", "endless-set", value};
             const size_t sizes[] = {4, 7, 1, size};
+            const size_t set_sizes[] = {4, 11, size};
             wire_send_words(other, words, sizes, 4);
-            free(value);
             free(wire_read_reply(other));
+            wire_send_words(other, set_words, set_sizes, 3);
+            free(wire_read_reply(other));
+            free(value);
             free(wire_ask(other, "CONFIG", "SET", limits[i][0], limits[i][1], NULL));
             int64_t ended = probe_info(other, limits[i][2]);
             int64_t resident = probe_resident(server);
@@ -234,12 +238,16 @@ static void endless_replies_end_early(void **state) {
             wire_send_text(fd, "HRANDFIELD endless -16777216 WITHVALUES\r\nSET never 1\r\n");
             wire_expect_end(fd);
             close(fd);
-            assert_int_equal(probe_info(other, limits[i][2]), ended + 1);
+            fd = wire_connect(server);
+            wire_send_text(fd, "SRANDMEMBER endless-set -16777216\r\nSET never 1\r\n");
+            wire_expect_end(fd);
+            close(fd);
+            assert_int_equal(probe_info(other, limits[i][2]), ended + 2);
             assert_true(grown_since(resident) < 40 * MIB);
             wire_expect_reply(other, "EXISTS never", ":0");
             free(wire_ask(other, "CONFIG", "SET", limits[i][0], i == 0 ? "normal 0 0 0" : "5%",
                           NULL));
-            wire_expect_reply(other, "DEL endless", ":1");
+            wire_expect_reply(other, "DEL endless endless-set", ":2");
         }
     }
 }

@@ -150,7 +150,7 @@ static bool take(struct work *work, const struct set_batch *batch) {
     for (size_t i = 0; i < batch->count; i++) {
         reply_bulk(work->call->reply, batch->members[i]);
     }
-    return true;
+    return !reply_is_discarded(work->call->reply);
 }
 
 /* The outcome is what was built. */
@@ -160,8 +160,9 @@ static void take_result(struct work *work) {
         struct set_walk walk;
         struct set_batch batch;
         set_walk_begin(&walk, &work->result.entry);
-        while (set_walk_next(&walk, &batch)) {
-            take(work, &batch);
+        bool goes_on = true;
+        while (goes_on && set_walk_next(&walk, &batch)) {
+            goes_on = take(work, &batch);
         }
     }
     work->taken = (int64_t)size;

@@ -19,7 +19,7 @@ static void smembers(struct call *call) {
     struct set_batch batch;
     reply_set(call->reply, (int64_t)set_size(on.set));
     set_walk_begin(&walk, on.set);
-    while (set_walk_next(&walk, &batch)) {
+    while (set_walk_next(&walk, &batch) && !reply_is_discarded(call->reply)) {
         for (size_t i = 0; i < batch.count; i++) {
             reply_bulk(call->reply, batch.members[i]);
         }
@@ -29,6 +29,8 @@ static void smembers(struct call *call) {
 /* Most members that a negative count of SRANDMEMBER may ask for. The reply of so many is some
  * hundred megabytes; what asks for more is a mistake or an attack. */
 #define REPEATED_MAX (1 << 24)
+/* Members between two looks at whether the reply is still wanted. */
+#define REPEATED_PORTION 1024
 
 static void reply_some_at_random(struct call *call, const struct entry *set, int64_t count) {
     struct random *random = &call->keyspace->random;
@@ -40,7 +42,11 @@ static void reply_some_at_random(struct call *call, const struct entry *set, int
             return;
         }
         reply_array(call->reply, -count);
-        set_random(set, random, (size_t)-count, set_call_reply_member, call->reply);
+        for (int64_t left = -count; left > 0 && !reply_is_discarded(call->reply);) {
+            size_t portion = left < REPEATED_PORTION ? (size_t)left : REPEATED_PORTION;
+            set_random(set, random, portion, set_call_reply_member, call->reply);
+            left -= (int64_t)portion;
+        }
     } else {
         int64_t size = (int64_t)set_size(set);
         reply_array(call->reply, count < size ? count : size);
