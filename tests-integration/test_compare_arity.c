@@ -228,6 +228,9 @@ static void fillers(void **state) {
         }
         pair_connect(pair, 2 + (int)(i & 1));
         for (size_t j = 0; j < sizeof words_to_try / sizeof *words_to_try; j++) {
+            if (strcmp(command->name, "XADD") == 0 && strcmp(words_to_try[j], "*") == 0) {
+                continue; /* an id that is a time of the clock */
+            }
             fill();
             size_t least = (size_t)abs(command->arity);
             size_t most = command->arity > 0 ? least : least + 3;
