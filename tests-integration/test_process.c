@@ -33,7 +33,8 @@ static void texts(void **state) {
         free(output);
         arguments[0] = helps[i];
         assert_int_equal(server_run_bare(arguments, &output), 0);
-        expect_words(output, (const char *const[]){"Usage: ", "--port", "--version", NULL});
+        expect_words(output, (const char *const[]){"Usage: ", "--port", "--version", "Memory  ",
+                                                   "larder.conf(5)", NULL});
         free(output);
     }
 }
@@ -362,6 +363,30 @@ static void commands_that_are_not_here_are_named(void **state) {
     free(output);
 }
 
+/* A limit that nobody can mean is warned of, and CONFIG REWRITE writes sizes as people do. */
+static void sizes_as_people_write_them(void **state) {
+    (void)state;
+    struct server *server = server_start_configured("maxmemory 100\n", NULL);
+    int fd = wire_connect(server);
+    free(wire_ask(fd, "CONFIG", "SET", "maxmemory", "1gb", "client-output-buffer-limit",
+                  "replica 512mb 64mb 60", NULL));
+    wire_expect_reply(fd, "CONFIG REWRITE", "+OK");
+    close(fd);
+    char path[300];
+    snprintf(path, sizeof path, "%s/larder.conf", server_folder(server));
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    char text[4096] = {0};
+    assert_true(fread(text, 1, sizeof text - 1, file) > 0);
+    fclose(file);
+    expect_words(text, (const char *const[]){"maxmemory 1gb\n", "slave 512mb 64mb 60\n", NULL});
+    char *output;
+    kill(server_pid(server), SIGTERM);
+    assert_int_equal(server_end(server, &output), 0);
+    expect_words(output, (const char *const[]){"maxmemory is 100 bytes", NULL});
+    free(output);
+}
+
 /* What would save and cannot is an error, and what promises that data survives is said to be
  * empty. */
 static void saving_is_refused(void **state) {
@@ -527,6 +552,7 @@ int main(void) {
         cmocka_unit_test(shutdown_commands),
         cmocka_unit_test(commands_that_are_not_here_are_named),
         cmocka_unit_test(daemonized),
+        cmocka_unit_test(sizes_as_people_write_them),
         cmocka_unit_test(a_crash_leaves_a_report),
         cmocka_unit_test(saving_is_refused),
         cmocka_unit_test(promises_of_safety_stop_the_start),

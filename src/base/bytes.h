@@ -60,6 +60,13 @@ static inline bool bytes_equal(struct bytes a, struct bytes b) {
  * how options and subcommands are matched. */
 bool bytes_is(struct bytes a, const char *text);
 
+/* The size as printf's `%.*s` takes it: what is longer is cut, for a size that a client chose need
+ * not be an int, and a negative one would have printf read to the next NUL. */
+#define BYTES_PRINTED_MAX (1 << 20)
+static inline int bytes_printed(struct bytes a) {
+    return a.size > BYTES_PRINTED_MAX ? BYTES_PRINTED_MAX : (int)a.size;
+}
+
 /* Like memcmp over the common length, then by length: <0, 0, >0. */
 int bytes_compare(struct bytes a, struct bytes b);
 

@@ -395,6 +395,16 @@ bool num_parse_memory(struct bytes text, uint64_t *out) {
     return false;
 }
 
+void num_format_memory(char *out, uint64_t bytes) {
+    static const char *const units[] = {"", "kb", "mb", "gb"};
+    int unit = 0;
+    while (unit < 3 && bytes != 0 && bytes % 1024 == 0) {
+        bytes /= 1024;
+        unit++;
+    }
+    snprintf(out, 24, "%llu%s", (unsigned long long)bytes, units[unit]);
+}
+
 void num_format_human(char *out, uint64_t bytes) {
     static const char units[] = "KMGTP";
     if (bytes < 1024) {

@@ -51,6 +51,10 @@ size_t num_format_long_double(char *out, long double value);
  * leading zeros allowed. Negative values, a unit alone and overflow are refused. */
 bool num_parse_memory(struct bytes text, uint64_t *out);
 
+/* A size as people write it into a configuration, with the largest unit that leaves nothing over:
+ * 64mb, 1gb, 1000. At most 24 bytes, NUL included. */
+void num_format_memory(char *out, uint64_t bytes);
+
 /* "12.34M" style text for INFO's *_human fields: B, K, M, G, T, P. `out` has room for 32 with
  * NUL. */
 void num_format_human(char *out, uint64_t bytes);

@@ -1,8 +1,8 @@
 /* option: the registry of what can be configured.
  *
  * One entry for each option, in order of registration, found by walking: there are some two hundred
- * and nobody asks often. A value is parsed into a `struct slot`, which can hold a field of any
- * kind, and only then put into the field, so that a text that is wrong changes nothing.
+ * and nobody asks often. A value is parsed into a `struct option_slot`, which can hold a field of
+ * any kind, and only then put into the field, so that a text that is wrong changes nothing.
  *
  *     text --parse--> [ slot ] --put--> module's field --print--> text
  *
@@ -19,15 +19,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/option_int.h"
 #include "base/words.h"
-
-struct entry {
-    const struct option *row;
-    void *fields;
-    void *module;
-    struct buffer initial;
-    struct buffer gathered;
-};
 
 struct alias {
     const char *name;
@@ -35,20 +28,13 @@ struct alias {
 };
 
 struct options {
-    struct entry *entries;
+    struct option_entry *entries;
     int count;
     int capacity;
     struct alias *aliases;
     int alias_count;
     int alias_capacity;
     struct buffer message; /* an error text that is built, until the next one */
-};
-
-/* A value of any kind but CUSTOM, outside its field. */
-struct slot {
-    bool boolean;
-    int64_t number; /* INT, OCTAL, MEMORY, and CHOICE's value */
-    char *text;     /* owned */
 };
 
 /* A text cut into words, with the memory that this takes. */
@@ -93,246 +79,16 @@ failed:
     return false;
 }
 
-/* Parsing a word into a slot. */
-
-static bool parse_bool(struct bytes word, struct slot *slot, const char **error) {
-    slot->boolean = bytes_is(word, "yes");
-    if (!slot->boolean && !bytes_is(word, "no")) {
-        *error = "argument must be 'yes' or 'no'";
-        return false;
-    }
-    return true;
-}
-
-/* Whether the number is within the row's bounds. */
-static bool in_bounds(struct options *options, const struct option *row, int64_t number,
-                      const char **error) {
-    if (number >= row->least && number <= row->most) {
-        return true;
-    }
-    options->message.size = 0;
-    buffer_printf(&options->message,
-                  row->kind == OPTION_KIND_OCTAL
-                      ? "argument must be between %llo and %llo inclusive"
-                      : "argument must be between %lld and %lld inclusive",
-                  (long long)row->least, (long long)row->most);
-    *error = buffer_text(&options->message);
-    return false;
-}
-
-static bool parse_int(struct options *options, const struct option *row, struct bytes word,
-                      struct slot *slot, const char **error) {
-    if (!num_parse_i64(word, &slot->number)) {
-        *error = "argument couldn't be parsed into an integer";
-        return false;
-    }
-    return in_bounds(options, row, slot->number, error);
-}
-
-static bool parse_octal(struct options *options, const struct option *row, struct bytes word,
-                        struct slot *slot, const char **error) {
-    /* 20 digits of three bits are less than 63 bits: no overflow. */
-    bool good = word.size > 0 && word.size <= 20;
-    slot->number = 0;
-    for (size_t i = 0; good && i < word.size; i++) {
-        good = word.at[i] >= '0' && word.at[i] <= '7';
-        slot->number = slot->number * 8 + (word.at[i] - '0');
-    }
-    if (!good) {
-        *error = "argument couldn't be parsed as an octal number";
-        return false;
-    }
-    return in_bounds(options, row, slot->number, error);
-}
-
-static bool parse_memory(struct options *options, const struct option *row, struct bytes word,
-                         struct slot *slot, const char **error) {
-    bool percent_allowed = (row->flags & OPTION_PERCENT) != 0;
-    uint64_t number;
-    if (percent_allowed && word.size > 1 && word.at[word.size - 1] == '%' &&
-        num_parse_u64(bytes_of(word.at, word.size - 1), &number)) {
-        if (number > 100) {
-            *error = "percentage argument must be less or equal to 100";
-            return false;
-        }
-        slot->number = -(int64_t)number;
-        return true;
-    }
-    if (!num_parse_memory(word, &number)) {
-        *error = percent_allowed ? "argument must be a memory or percent value"
-                                 : "argument must be a memory value";
-        return false;
-    }
-    /* Beyond the type is beyond any bound. */
-    slot->number = number > INT64_MAX ? -1 : (int64_t)number;
-    return in_bounds(options, row, slot->number, error);
-}
-
-static bool parse_choice(struct options *options, const struct option *row, struct bytes word,
-                         struct slot *slot, const char **error) {
-    const struct option_choice *choices = row->extra;
-    for (int i = 0; choices[i].name != NULL; i++) {
-        if (bytes_is(word, choices[i].name)) {
-            slot->number = choices[i].value;
-            return true;
-        }
-    }
-    options->message.size = 0;
-    buffer_append_text(&options->message, "argument(s) must be one of the following: ");
-    for (int i = 0; choices[i].name != NULL; i++) {
-        buffer_printf(&options->message, "%s%s", i == 0 ? "" : ", ", choices[i].name);
-    }
-    *error = buffer_text(&options->message);
-    return false;
-}
-
-static bool parse_text(struct bytes word, struct slot *slot, const char **error) {
-    if (word.size > 0 && memchr(word.at, '\0', word.size) != NULL) {
-        *error = "argument must not contain a NUL byte";
-        return false;
-    }
-    slot->text = mem_try_alloc(MEM_OTHER, word.size + 1);
-    if (slot->text == NULL) {
-        *error = "out of memory";
-        return false;
-    }
-    if (word.size > 0) {
-        memcpy(slot->text, word.at, word.size);
-    }
-    slot->text[word.size] = '\0';
-    return true;
-}
-
-static bool parse(struct options *options, const struct option *row, struct bytes word,
-                  struct slot *slot, const char **error) {
-    *slot = (struct slot){0};
-    switch (row->kind) {
-    case OPTION_KIND_BOOL:
-        return parse_bool(word, slot, error);
-    case OPTION_KIND_INT:
-        return parse_int(options, row, word, slot, error);
-    case OPTION_KIND_OCTAL:
-        return parse_octal(options, row, word, slot, error);
-    case OPTION_KIND_MEMORY:
-        return parse_memory(options, row, word, slot, error);
-    case OPTION_KIND_TEXT:
-        return parse_text(word, slot, error);
-    case OPTION_KIND_CHOICE:
-        return parse_choice(options, row, word, slot, error);
-    case OPTION_KIND_CUSTOM:
-        break;
-    }
-    check(!"a custom option has no slot");
-    return false;
-}
-
-/* Between slot and field. */
-
-static void *field_of(const struct entry *entry) {
-    return (char *)entry->fields + entry->row->offset;
-}
-
-static size_t field_size(enum option_kind kind) {
-    static const size_t sizes[] = {
-        [OPTION_KIND_BOOL] = sizeof(OPTION_TYPE_BOOL),
-        [OPTION_KIND_INT] = sizeof(OPTION_TYPE_INT),
-        [OPTION_KIND_OCTAL] = sizeof(OPTION_TYPE_OCTAL),
-        [OPTION_KIND_MEMORY] = sizeof(OPTION_TYPE_MEMORY),
-        [OPTION_KIND_TEXT] = sizeof(OPTION_TYPE_TEXT),
-        [OPTION_KIND_CHOICE] = sizeof(OPTION_TYPE_CHOICE),
-        [OPTION_KIND_CUSTOM] = sizeof(OPTION_TYPE_CUSTOM),
-    };
-    return sizes[kind];
-}
-
-/* Exchanges the field's value with the slot's. */
-static void swap(const struct entry *entry, struct slot *slot) {
-    struct slot old = {0};
-    void *field = field_of(entry);
-    switch (entry->row->kind) {
-    case OPTION_KIND_BOOL:
-        old.boolean = *(bool *)field;
-        *(bool *)field = slot->boolean;
-        break;
-    case OPTION_KIND_INT:
-    case OPTION_KIND_OCTAL:
-    case OPTION_KIND_MEMORY:
-        old.number = *(int64_t *)field;
-        *(int64_t *)field = slot->number;
-        break;
-    case OPTION_KIND_TEXT:
-        old.text = *(char **)field;
-        *(char **)field = slot->text;
-        break;
-    case OPTION_KIND_CHOICE:
-        old.number = *(int *)field;
-        *(int *)field = (int)slot->number;
-        break;
-    case OPTION_KIND_CUSTOM:
-        break;
-    }
-    *slot = old;
-}
-
-static void slot_free(struct slot *slot) {
-    if (slot->text != NULL) {
-        mem_free(MEM_OTHER, slot->text, strlen(slot->text) + 1);
-        slot->text = NULL;
-    }
-}
-
-static const struct option_custom *custom_of(const struct entry *entry) {
-    return entry->row->extra;
-}
-
-static void print(const struct entry *entry, struct buffer *out) {
-    const struct option *row = entry->row;
-    const void *field = field_of(entry);
-    switch (row->kind) {
-    case OPTION_KIND_BOOL:
-        buffer_append_text(out, *(const bool *)field ? "yes" : "no");
-        break;
-    case OPTION_KIND_INT:
-        buffer_printf(out, "%lld", (long long)*(const int64_t *)field);
-        break;
-    case OPTION_KIND_OCTAL:
-        buffer_printf(out, "%llo", (unsigned long long)*(const int64_t *)field);
-        break;
-    case OPTION_KIND_MEMORY: {
-        int64_t bytes = *(const int64_t *)field;
-        if (bytes < 0) {
-            buffer_printf(out, "%lld%%", (long long)-bytes);
-        } else {
-            buffer_printf(out, "%lld", (long long)bytes);
-        }
-        break;
-    }
-    case OPTION_KIND_TEXT:
-        buffer_append_text(out, *(char *const *)field);
-        break;
-    case OPTION_KIND_CHOICE: {
-        const struct option_choice *choice = row->extra;
-        while (choice->name != NULL && choice->value != *(const int *)field) {
-            choice++;
-        }
-        buffer_append_text(out, choice->name == NULL ? "unknown" : choice->name);
-        break;
-    }
-    case OPTION_KIND_CUSTOM:
-        custom_of(entry)->get(entry->module, out);
-        break;
-    }
-}
-
 /* Setting. */
 
 /* Hands a text, as CONFIG GET answers it, to a custom option. */
-static bool set_custom_text(const struct entry *entry, struct bytes text, const char **error) {
+static bool set_custom_text(const struct option_entry *entry, struct bytes text,
+                            const char **error) {
     struct split split;
     if (!split_text(text, &split, error)) {
         return false;
     }
-    bool good = custom_of(entry)->set(entry->module, split.words, split.count, error);
+    bool good = option_custom_of(entry)->set(entry->module, split.words, split.count, error);
     split_free(&split);
     return good;
 }
@@ -352,7 +108,7 @@ static void gather(struct buffer *gathered, const struct bytes *words, int count
 }
 
 /* Sets a TEXT that repeats: all its words, one space between. */
-static bool set_joined(struct options *options, struct entry *entry, struct bytes gathered,
+static bool set_joined(struct options *options, struct option_entry *entry, struct bytes gathered,
                        const char **error) {
     struct split split;
     if (!split_text(gathered, &split, error)) {
@@ -364,19 +120,19 @@ static bool set_joined(struct options *options, struct entry *entry, struct byte
         buffer_append(&joined, " ", i > 0);
         buffer_append(&joined, split.words[i].at, split.words[i].size);
     }
-    struct slot slot;
-    bool good = parse(options, entry->row, buffer_bytes(&joined), &slot, error);
+    struct option_slot slot;
+    bool good = option_parse(&options->message, entry->row, buffer_bytes(&joined), &slot, error);
     if (good) {
-        swap(entry, &slot);
-        slot_free(&slot);
+        option_swap(entry, &slot);
+        option_slot_free(&slot);
     }
     buffer_clear(&joined);
     split_free(&split);
     return good;
 }
 
-static bool set_repeated(struct options *options, struct entry *entry, const struct bytes *words,
-                         int count, const char **error) {
+static bool set_repeated(struct options *options, struct option_entry *entry,
+                         const struct bytes *words, int count, const char **error) {
     struct buffer all;
     buffer_init(&all, MEM_OTHER);
     buffer_append(&all, entry->gathered.at, entry->gathered.size);
@@ -393,24 +149,24 @@ static bool set_repeated(struct options *options, struct entry *entry, const str
     return good;
 }
 
-static bool set_words(struct options *options, struct entry *entry, const struct bytes *words,
-                      int count, const char **error) {
+static bool set_words(struct options *options, struct option_entry *entry,
+                      const struct bytes *words, int count, const char **error) {
     if ((entry->row->flags & OPTION_REPEATS) != 0 && count >= 1) {
         return set_repeated(options, entry, words, count, error);
     }
     if (entry->row->kind == OPTION_KIND_CUSTOM && count >= 1) {
-        return custom_of(entry)->set(entry->module, words, count, error);
+        return option_custom_of(entry)->set(entry->module, words, count, error);
     }
     if (count != 1) {
         *error = "wrong number of arguments";
         return false;
     }
-    struct slot slot;
-    if (!parse(options, entry->row, words[0], &slot, error)) {
+    struct option_slot slot;
+    if (!option_parse(&options->message, entry->row, words[0], &slot, error)) {
         return false;
     }
-    swap(entry, &slot);
-    slot_free(&slot);
+    option_swap(entry, &slot);
+    option_slot_free(&slot);
     return true;
 }
 
@@ -429,8 +185,8 @@ int options_set(struct options *options, struct bytes name, const struct bytes *
 
 /* What one pair does and how to undo it. */
 struct change {
-    struct entry *entry;
-    struct slot old;        /* the value before, except CUSTOM's */
+    struct option_entry *entry;
+    struct option_slot old; /* the value before, except CUSTOM's */
     struct buffer old_text; /* CUSTOM: the value before, as printed */
     bool differs;           /* from the value before */
 };
@@ -443,7 +199,7 @@ static int change_find(const struct options *options, const struct bytes *pairs,
         *error = "Unknown option";
         return -ENOENT;
     }
-    struct entry *entry = &options->entries[index];
+    struct option_entry *entry = &options->entries[index];
     if ((entry->row->flags & OPTION_IMMUTABLE) != 0) {
         *error = "can't set immutable config";
         return -EPERM;
@@ -463,8 +219,8 @@ static int change_find(const struct options *options, const struct bytes *pairs,
 }
 
 /* Whether the field holds another value than the slot. */
-static bool slot_differs(const struct entry *entry, const struct slot *slot) {
-    const void *field = field_of(entry);
+static bool slot_differs(const struct option_entry *entry, const struct option_slot *slot) {
+    const void *field = option_field(entry);
     switch (entry->row->kind) {
     case OPTION_KIND_BOOL:
         return *(const bool *)field != slot->boolean;
@@ -480,17 +236,17 @@ static bool slot_differs(const struct entry *entry, const struct slot *slot) {
 /* Sets the new value and keeps the old one. */
 static bool change_do(struct options *options, struct change *change, struct bytes value,
                       const char **error) {
-    struct entry *entry = change->entry;
+    struct option_entry *entry = change->entry;
     if (entry->row->kind != OPTION_KIND_CUSTOM) {
-        if (!parse(options, entry->row, value, &change->old, error)) {
+        if (!option_parse(&options->message, entry->row, value, &change->old, error)) {
             return false;
         }
         change->differs = slot_differs(entry, &change->old);
-        swap(entry, &change->old);
+        option_swap(entry, &change->old);
         return true;
     }
     buffer_init(&change->old_text, MEM_OTHER);
-    print(entry, &change->old_text);
+    option_print(entry, &change->old_text);
     change->differs = true;
     if (!set_custom_text(entry, value, error)) {
         buffer_clear(&change->old_text);
@@ -500,19 +256,19 @@ static bool change_do(struct options *options, struct change *change, struct byt
 }
 
 static void change_undo(struct change *change) {
-    const struct entry *entry = change->entry;
+    const struct option_entry *entry = change->entry;
     if (entry->row->kind == OPTION_KIND_CUSTOM) {
         /* What the option printed it accepts, unless memory has run out: then the new value stays,
          * which is valid too. */
         const char *ignored = NULL;
         (void)set_custom_text(entry, buffer_bytes(&change->old_text), &ignored);
     } else {
-        swap(entry, &change->old);
+        option_swap(entry, &change->old);
     }
 }
 
 static void change_forget(struct change *change) {
-    slot_free(&change->old);
+    option_slot_free(&change->old);
     buffer_clear(&change->old_text);
 }
 
@@ -531,7 +287,7 @@ static bool applied_before(const struct change *changes, int at) {
  * refused, or `count`. */
 static int apply_all(const struct change *changes, int count, const char **error) {
     for (int i = 0; i < count; i++) {
-        const struct entry *entry = changes[i].entry;
+        const struct option_entry *entry = changes[i].entry;
         if (changes[i].differs && entry->row->apply != NULL && !applied_before(changes, i) &&
             !entry->row->apply(entry->module, error)) {
             return i;
@@ -606,16 +362,16 @@ void options_free(struct options *options) {
         return;
     }
     for (int i = 0; i < options->count; i++) {
-        struct entry *entry = &options->entries[i];
+        struct option_entry *entry = &options->entries[i];
         if (entry->row->kind != OPTION_KIND_CUSTOM) {
-            struct slot slot = {0};
-            swap(entry, &slot);
-            slot_free(&slot);
+            struct option_slot slot = {0};
+            option_swap(entry, &slot);
+            option_slot_free(&slot);
         }
         buffer_clear(&entry->initial);
         buffer_clear(&entry->gathered);
     }
-    mem_free(MEM_OTHER, options->entries, (size_t)options->capacity * sizeof(struct entry));
+    mem_free(MEM_OTHER, options->entries, (size_t)options->capacity * sizeof(struct option_entry));
     mem_free(MEM_OTHER, options->aliases, (size_t)options->alias_capacity * sizeof(struct alias));
     buffer_clear(&options->message);
     mem_free(MEM_OTHER, options, sizeof *options);
@@ -646,25 +402,25 @@ static bool name_is_good(const struct options *options, const char *name) {
 }
 
 /* Gives the field its default by the way that a user's text takes. */
-static void set_initial(struct options *options, struct entry *entry) {
+static void set_initial(struct options *options, struct option_entry *entry) {
     const struct option *row = entry->row;
     const char *error = NULL;
     if (row->kind == OPTION_KIND_CUSTOM) {
         check(row->extra != NULL);
         check(row->initial == NULL || set_custom_text(entry, bytes_text(row->initial), &error));
     } else {
-        struct slot slot;
+        struct option_slot slot;
         check(row->kind != OPTION_KIND_CHOICE || row->extra != NULL);
         check((row->flags & OPTION_REPEATS) == 0 || row->kind == OPTION_KIND_TEXT);
         const char *initial = row->initial;
         if (row->kind == OPTION_KIND_TEXT && initial == NULL) {
             initial = "";
         }
-        check(parse(options, row, bytes_text(initial), &slot, &error));
-        memset(field_of(entry), 0, field_size(row->kind));
-        swap(entry, &slot);
+        check(option_parse(&options->message, row, bytes_text(initial), &slot, &error));
+        memset(option_field(entry), 0, option_field_size(row->kind));
+        option_swap(entry, &slot);
     }
-    print(entry, &entry->initial);
+    option_print(entry, &entry->initial);
 }
 
 void options_register(struct options *options, const struct option *rows, size_t count,
@@ -672,9 +428,9 @@ void options_register(struct options *options, const struct option *rows, size_t
     for (size_t i = 0; i < count; i++) {
         check(name_is_good(options, rows[i].name));
         options->entries =
-            grow(options->entries, options->count, &options->capacity, sizeof(struct entry));
-        struct entry *entry = &options->entries[options->count];
-        *entry = (struct entry){.row = &rows[i], .fields = fields, .module = module};
+            grow(options->entries, options->count, &options->capacity, sizeof(struct option_entry));
+        struct option_entry *entry = &options->entries[options->count];
+        *entry = (struct option_entry){.row = &rows[i], .fields = fields, .module = module};
         buffer_init(&entry->initial, MEM_OTHER);
         buffer_init(&entry->gathered, MEM_OTHER);
         options->count++;
@@ -710,7 +466,7 @@ int options_count(const struct options *options) {
     return options->count;
 }
 
-static const struct entry *entry_at(const struct options *options, int index) {
+static const struct option_entry *entry_at(const struct options *options, int index) {
     check(index >= 0 && index < options->count);
     return &options->entries[index];
 }
@@ -720,14 +476,14 @@ const struct option *options_row(const struct options *options, int index) {
 }
 
 void options_print(const struct options *options, int index, struct buffer *out) {
-    print(entry_at(options, index), out);
+    option_print(entry_at(options, index), out);
 }
 
 bool options_is_default(const struct options *options, int index) {
-    const struct entry *entry = entry_at(options, index);
+    const struct option_entry *entry = entry_at(options, index);
     struct buffer now;
     buffer_init(&now, MEM_OTHER);
-    print(entry, &now);
+    option_print(entry, &now);
     bool same = bytes_equal(buffer_bytes(&now), buffer_bytes(&entry->initial));
     buffer_clear(&now);
     return same;
@@ -762,15 +518,22 @@ static void print_words(struct buffer *out, struct bytes text) {
 }
 
 void options_print_lines(const struct options *options, int index, struct buffer *out) {
-    const struct entry *entry = entry_at(options, index);
+    const struct option_entry *entry = entry_at(options, index);
     const struct option *row = entry->row;
-    if (row->kind == OPTION_KIND_CUSTOM && custom_of(entry)->rewrite != NULL) {
-        custom_of(entry)->rewrite(entry->module, out);
+    if (row->kind == OPTION_KIND_CUSTOM && option_custom_of(entry)->rewrite != NULL) {
+        option_custom_of(entry)->rewrite(entry->module, out);
         return;
     }
     struct buffer text;
     buffer_init(&text, MEM_OTHER);
-    print(entry, &text);
+    int64_t bytes = row->kind == OPTION_KIND_MEMORY ? *(const int64_t *)option_field(entry) : -1;
+    if (bytes >= 0) {
+        char size[24];
+        num_format_memory(size, (uint64_t)bytes);
+        buffer_append_text(&text, size);
+    } else {
+        option_print(entry, &text);
+    }
     buffer_append_text(out, row->name);
     buffer_append_byte(out, ' ');
     bool many = row->kind == OPTION_KIND_CUSTOM || (row->flags & OPTION_REPEATS) != 0;

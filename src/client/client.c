@@ -52,7 +52,7 @@ static bool set_output_limits(void *module, const struct bytes *words, int count
             return false;
         }
         limits[class_] = (struct output_limit){
-            .hard = (size_t)hard, .soft = (size_t)soft, .soft_ms = seconds * 1000};
+            .hard = (size_t)hard, .soft = (size_t)soft, .soft_seconds = seconds};
     }
     memcpy(clients->output_limits, limits, sizeof limits);
     return true;
@@ -63,7 +63,7 @@ static void print_output_limits(void *module, struct buffer *out) {
     for (int i = 0; i < CLIENT_CLASSES; i++) {
         const struct output_limit *limit = &clients->output_limits[i];
         buffer_printf(out, "%s%s %zu %zu %lld", i > 0 ? " " : "", class_names[i], limit->hard,
-                      limit->soft, (long long)(limit->soft_ms / 1000));
+                      limit->soft, (long long)limit->soft_seconds);
     }
 }
 
@@ -71,8 +71,12 @@ static void rewrite_output_limits(void *module, struct buffer *out) {
     const struct clients *clients = module;
     for (int i = 0; i < CLIENT_CLASSES; i++) {
         const struct output_limit *limit = &clients->output_limits[i];
-        buffer_printf(out, "client-output-buffer-limit %s %zu %zu %lld\n", class_names[i],
-                      limit->hard, limit->soft, (long long)(limit->soft_ms / 1000));
+        char hard[24];
+        char soft[24];
+        num_format_memory(hard, limit->hard);
+        num_format_memory(soft, limit->soft);
+        buffer_printf(out, "client-output-buffer-limit %s %s %s %lld\n", class_names[i], hard, soft,
+                      (long long)limit->soft_seconds);
     }
 }
 

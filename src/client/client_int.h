@@ -15,7 +15,7 @@
 struct output_limit {
     size_t hard; /* bytes; 0: none */
     size_t soft;
-    int64_t soft_ms;
+    int64_t soft_seconds; /* any number, so that it is not turned into milliseconds */
 };
 
 struct clients {

@@ -106,7 +106,8 @@ void connection_check_output(struct client *client) {
         if (client->output_soft_since_ms == 0) {
             client->output_soft_since_ms = now_ms;
         }
-        over |= now_ms - client->output_soft_since_ms > limit->soft_ms;
+        int64_t lasted_ms = now_ms - client->output_soft_since_ms;
+        over |= lasted_ms > 0 && (lasted_ms - 1) / 1000 >= limit->soft_seconds;
     } else {
         client->output_soft_since_ms = 0;
     }

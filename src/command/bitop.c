@@ -46,7 +46,7 @@ static bool operation_ok(struct call *call, struct bitop *bitop) {
         if (bitop->count < operations[i].sources_min) {
             reply_errorf(call->reply,
                          "ERR BITOP %.*s must be called with at least two source keys.",
-                         (int)call->args[1].size, call->args[1].at);
+                         bytes_printed(call->args[1]), call->args[1].at);
             return false;
         }
         return true;

@@ -156,7 +156,7 @@ static void client_setinfo(struct call *call) {
         field = &call->client->lib_version;
         name = "lib-ver";
     } else {
-        reply_errorf(call->reply, "ERR Unrecognized option '%.*s'", (int)call->args[2].size,
+        reply_errorf(call->reply, "ERR Unrecognized option '%.*s'", bytes_printed(call->args[2]),
                      call->args[2].at);
         return;
     }
@@ -200,7 +200,7 @@ static void client_pause(struct call *call) {
         reply_errorf(call->reply,
                      "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try CLIENT "
                      "HELP.",
-                     (int)call->args[1].size, call->args[1].at);
+                     bytes_printed(call->args[1]), call->args[1].at);
         return;
     }
     if (call->argc == 4) {

@@ -11,7 +11,7 @@ bool client_filter_class(struct call *call, struct bytes name, int *class_) {
         *class_ = CLIENT_FILTER_NO_CLASS;
     }
     if (*class_ == -1) {
-        reply_errorf(call->reply, "ERR Unknown client type '%.*s'", (int)name.size, name.at);
+        reply_errorf(call->reply, "ERR Unknown client type '%.*s'", bytes_printed(name), name.at);
         return false;
     }
     return true;
@@ -61,7 +61,7 @@ static bool read_option(struct client_filter *filter, struct call *call, struct 
     if (bytes_is(option, "user")) {
         /* Everybody is the default user. */
         if (!bytes_equal(value, bytes_text("default"))) {
-            reply_errorf(call->reply, "ERR No such user '%.*s'", (int)value.size, value.at);
+            reply_errorf(call->reply, "ERR No such user '%.*s'", bytes_printed(value), value.at);
             return false;
         }
         return true;

@@ -77,7 +77,7 @@ static void config_set(struct call *call) {
     if (status == -ENOENT) {
         reply_errorf(call->reply,
                      "ERR Unknown option or number of arguments for CONFIG SET - '%.*s'",
-                     (int)name.size, name.at);
+                     bytes_printed(name), name.at);
         return;
     }
     /* Registered names are lower-case, and that is how they are answered. */

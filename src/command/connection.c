@@ -90,7 +90,7 @@ static bool take_hello_options(struct call *call) {
             i++;
         } else {
             reply_errorf(call->reply, "ERR Syntax error in HELLO option '%.*s'",
-                         (int)call->args[i].size, call->args[i].at);
+                         bytes_printed(call->args[i]), call->args[i].at);
             return false;
         }
     }

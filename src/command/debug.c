@@ -112,11 +112,11 @@ static void debug_stringmatch_len(struct call *call) {
 }
 
 static void debug_error(struct call *call) {
-    reply_errorf(call->reply, "%.*s", (int)call->args[2].size, call->args[2].at);
+    reply_errorf(call->reply, "%.*s", bytes_printed(call->args[2]), call->args[2].at);
 }
 
 static void debug_log(struct call *call) {
-    log_warning("DEBUG LOG: %.*s", (int)call->args[2].size, call->args[2].at);
+    log_warning("DEBUG LOG: %.*s", bytes_printed(call->args[2]), call->args[2].at);
     reply_ok(call->reply);
 }
 
@@ -344,7 +344,7 @@ static void debug(struct call *call) {
     }
     reply_errorf(call->reply,
                  "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try DEBUG HELP.",
-                 (int)call->args[1].size, call->args[1].at);
+                 bytes_printed(call->args[1]), call->args[1].at);
 }
 
 static const struct command_row rows[] = {

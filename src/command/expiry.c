@@ -31,7 +31,7 @@ static bool parse_conditions(struct call *call, unsigned *conditions) {
         } else if (call_arg_is(call, i, "lt")) {
             *conditions |= IF_EARLIER;
         } else {
-            reply_errorf(call->reply, "ERR Unsupported option %.*s", (int)call->args[i].size,
+            reply_errorf(call->reply, "ERR Unsupported option %.*s", bytes_printed(call->args[i]),
                          call->args[i].at);
             return false;
         }

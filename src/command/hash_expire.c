@@ -313,7 +313,7 @@ static bool read_option(struct call *call, int *index, struct field_options *opt
     bool is_none = is_setting && call_arg_is(call, *index, "fnx");
     bool is_all = is_setting && call_arg_is(call, *index, "fxx");
     if (!is_none && !is_all) {
-        reply_errorf(call->reply, "ERR unknown argument: %.*s", (int)call->args[*index].size,
+        reply_errorf(call->reply, "ERR unknown argument: %.*s", bytes_printed(call->args[*index]),
                      call->args[*index].at);
         return false;
     }

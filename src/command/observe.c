@@ -40,7 +40,7 @@ static void slowlog_get(struct call *call) {
         reply_errorf(call->reply,
                      "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try SLOWLOG "
                      "HELP.",
-                     (int)call->args[1].size, call->args[1].at);
+                     bytes_printed(call->args[1]), call->args[1].at);
         return;
     }
     if (call->argc == 3 && (!num_parse_i64(call->args[2], &count) || count < -1)) {
@@ -127,7 +127,7 @@ static void latency_graph(struct call *call) {
     const struct latency_event *event = latency_event_find(call->context->latency, call->args[2]);
     if (event == NULL) {
         reply_errorf(call->reply, "ERR No samples available for event '%.*s'",
-                     (int)call->args[2].size, call->args[2].at);
+                     bytes_printed(call->args[2]), call->args[2].at);
         return;
     }
     struct buffer text;

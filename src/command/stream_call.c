@@ -59,7 +59,7 @@ struct stream_group *stream_call_group(struct stream_call *on, int index) {
     struct stream_group *group = on->stream != NULL ? stream_group_find(on->stream, name) : NULL;
     if (group == NULL) {
         reply_errorf(on->call->reply, "NOGROUP No such key '%.*s' or consumer group '%.*s'",
-                     (int)on->key.name.size, on->key.name.at, (int)name.size, name.at);
+                     bytes_printed(on->key.name), on->key.name.at, bytes_printed(name), name.at);
     }
     return group;
 }

@@ -26,18 +26,29 @@ static void print_version(void) {
 }
 
 static void print_help(const char *program) {
-    printf("Usage: %s [configuration file] [-] [--option value ...]\n"
-           "\n"
-           "  -                 reads more of the configuration from standard "
-           "input\n"
-           "  --option value    sets an option as a line of the file would: "
-           "--port 7000\n"
-           "  --version, -v     shows the version\n"
-           "  --help, -h        shows this\n"
-           "\n"
-           "Without a file all options have their defaults: port 6379 on all "
-           "addresses.\n",
-           program);
+    printf(
+        "Usage: %s [configuration file] [-] [--option value ...]\n"
+        "\n"
+        "  -                 reads more of the configuration from standard input\n"
+        "  --option value    sets an option as a line of the file would: --port 7000\n"
+        "  --version, -v     shows the version\n"
+        "  --help, -h        shows this\n"
+        "\n"
+        "Network   --port --bind --unixsocket --unixsocketperm --tcp-backlog --tcp-keepalive\n"
+        "          --timeout --maxclients\n"
+        "Access    --requirepass --protected-mode --rename-command --enable-debug-command\n"
+        "Memory    --maxmemory --maxmemory-policy --maxmemory-samples --maxmemory-clients\n"
+        "          --client-output-buffer-limit --activedefrag\n"
+        "Threads   --io-threads --io-cpulist --server-cpulist --io-backend\n"
+        "Process   --daemonize --pidfile --dir --logfile --loglevel --shutdown-timeout --include\n"
+        "Watching  --slowlog-log-slower-than --slowlog-max-len --latency-monitor-threshold\n"
+        "          --notify-keyspace-events --crash-log-enabled\n"
+        "\n"
+        "All options, with their values and what they do: larder.conf(5), the comments in\n"
+        "larder.conf, CONFIG GET *. A redis.conf can be used as it is.\n"
+        "Without a file all options have their defaults: port 6379 on all addresses; without\n"
+        "a password only this machine is served.\n",
+        program);
 }
 
 /* Whether the command line asks for a text instead of a server. */
@@ -108,6 +119,7 @@ static void log_memory(const struct server *server) {
     const struct limit *limit = &server->limit;
     double mib = 1024 * 1024;
     double machine = (double)limit->machine_bytes / mib;
+    limit_warn(limit);
     if (limit_bytes(limit) > 0) {
         log_notice("Memory: %.0f MiB for data (%s), %.0f MiB for connections.",
                    (double)limit_bytes(limit) / mib,

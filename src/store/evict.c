@@ -45,6 +45,8 @@
 #define GHOSTS_PART 50
 /* The ceiling may be raised above the limit by this part of it, more only for what is lost. */
 #define OVER_MAX_PART 64
+/* Of limits, as they are counted with: 2 EiB. */
+#define BYTES_MAX (INT64_MAX / 4)
 
 /* The time of one pass that may go into making room, by maxmemory-eviction-tenacity: up to 10 in
  * steps of 25 us, beyond that 15 percent more for every step, and 100 means without end. */
@@ -102,6 +104,11 @@ static void lower_ceiling(struct evict *evict) {
     }
 }
 
+/* A limit may be any number; one that no machine reaches leaves room for what is added to it. */
+static int64_t at_most(int64_t bytes) {
+    return bytes < BYTES_MAX ? bytes : BYTES_MAX;
+}
+
 /* An option has changed. */
 static void follow_options(void *context) {
     struct evict *evict = context;
@@ -113,8 +120,8 @@ static void follow_options(void *context) {
                                                 : ACCESS_RECENCY;
     keyspace_set_access_rule(evict->keyspace, rule, options->lfu_log_factor,
                              options->lfu_decay_minutes);
-    evict->bytes_max = limit_bytes(evict->limit);
-    evict->clients_bytes_max = limit_clients_bytes(evict->limit);
+    evict->bytes_max = at_most(limit_bytes(evict->limit));
+    evict->clients_bytes_max = at_most(limit_clients_bytes(evict->limit));
     if (evict->keyspace->adapt != NULL) {
         adapt_limit(evict->keyspace->adapt, (size_t)evict->bytes_max / GHOSTS_PART);
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "base/machine.h"
 #include "base/num.h"
 
@@ -25,9 +26,19 @@ const char *limit_policy_name(enum limit_policy policy) {
     return limit_policies[policy].name;
 }
 
+void limit_warn(const struct limit *limit) {
+    int64_t bytes = limit->options.bytes_max;
+    if (bytes > 0 && bytes < LIMIT_SENSIBLE_MIN) {
+        log_warning("maxmemory is %lld bytes, which is less than the server needs for itself: is a "
+                    "unit missing (100mb)?",
+                    (long long)bytes);
+    }
+}
+
 bool limit_apply(void *module, const char **error) {
     (void)error;
     struct limit *limit = module;
+    limit_warn(limit);
     if (limit->changed != NULL) {
         limit->changed(limit->context);
     }

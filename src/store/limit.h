@@ -22,6 +22,10 @@ enum limit_policy {
     LIMIT_ALLKEYS_ADAPTIVE,
 };
 
+/* Below this much a limit of memory is a slip of the pen: a unit is missing, or another was meant.
+ * The server's own tables take more. */
+#define LIMIT_SENSIBLE_MIN ((int64_t)1 << 20)
+
 #define MEMORY_OPTIONS(X)                                                                          \
     X(MEMORY, bytes_max, "maxmemory", "0", 0, INT64_MAX, NULL, OPTION_PERCENT, limit_apply,        \
       "Bytes that data may take, or percent of the memory that the server may use; 0: no limit.")  \
@@ -75,5 +79,8 @@ static inline bool limit_policy_is_lfu(enum limit_policy policy) {
 
 /* For the option table. */
 bool limit_apply(void *module, const char **error);
+
+/* Says in the log that maxmemory is so small that hardly anybody can mean it, if it is. */
+void limit_warn(const struct limit *limit);
 
 #endif

@@ -393,8 +393,34 @@ static void test_format_human(void **state) {
     }
 }
 
+static void test_memory_as_people_write_it(void **state) {
+    (void)state;
+    static const struct {
+        uint64_t bytes;
+        const char *text;
+    } cases[] = {{0, "0"},
+                 {1, "1"},
+                 {1000, "1000"},
+                 {1024, "1kb"},
+                 {1536, "1536"},
+                 {(uint64_t)256 << 20, "256mb"},
+                 {(uint64_t)1 << 30, "1gb"},
+                 {(uint64_t)3000 << 30, "3000gb"},
+                 {INT64_MAX, "9223372036854775807"},
+                 {UINT64_MAX, "18446744073709551615"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[24];
+        uint64_t back;
+        num_format_memory(text, cases[i].bytes);
+        assert_string_equal(text, cases[i].text);
+        assert_true(num_parse_memory(bytes_text(text), &back));
+        assert_true(back == cases[i].bytes);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_memory_as_people_write_it),
         cmocka_unit_test(test_parse_i64),
         cmocka_unit_test(test_parse_u64),
         cmocka_unit_test(test_format_integers),

@@ -699,7 +699,7 @@ static void test_rewrite_of_a_file_that_was_edited(void **state) {
     /* What is in force wins over what was written meanwhile; the comment stays. */
     assert_string_equal(file_text(fixture, "t.conf"), "# new\nmaxclients 5\nlogfile \"\"\n\n"
                                                       "# Added by CONFIG REWRITE\n"
-                                                      "maxmemory 1073741824\n"
+                                                      "maxmemory 1gb\n"
                                                       "loglevel loud\n");
 }
 
