@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <float.h>
 
 #include "base/random.h"
 
@@ -305,7 +306,9 @@ static void test_long_double(void **state) {
     assert_string_equal(sum("-0.0", "-0.0"), "0");
     assert_string_equal(sum("0", "-1e-18"), "0");
     assert_string_equal(sum("0", "1e-17"), "0.00000000000000001");
-    assert_string_equal(sum("1e20", "1"), "100000000000000000000");
+    /* x86's type has 64 bits of precision, arm64's 113. */
+    assert_string_equal(sum("1e20", "1"),
+                        LDBL_MANT_DIG == 64 ? "100000000000000000000" : "100000000000000000001");
     assert_string_equal(sum("1", "0x10"), "17");
     assert_string_equal(sum("0", "3.6e-4950"), "0");
     assert_string_equal(sum("9223372036854775807", "1"), "9223372036854775808");
@@ -319,7 +322,7 @@ static void test_long_double(void **state) {
     assert_string_equal(sum(" 1", "1"), "refused");
     assert_string_equal(sum("1", "1 "), "refused");
     assert_string_equal(sum("1", "nan"), "refused");
-    assert_int_equal(strlen(sum("0", "1e4931")), 4932);
+    assert_int_equal(strlen(sum("0", "1.1e4931")), 4932);
     assert_int_equal(strlen(sum("0", "-1.1e4932")), 4934);
     long double value;
     assert_false(num_parse_long_double(bytes_of("1\0", 2), &value));
