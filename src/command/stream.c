@@ -4,6 +4,7 @@
 #include "base/num.h"
 #include "call/pass_on.h"
 #include "command/stream_call.h"
+#include "command/stream_producer.h"
 #include "command/stream_trim.h"
 #include "command/tables.h"
 
@@ -16,7 +17,31 @@ struct adding {
     struct stream_id id;
     int id_at;
     int pair_count;
+    int producer_at;   /* argument; 0: none */
+    struct bytes sent; /* its idempotent id for this; empty: it follows from the content */
+    char content_id[STREAM_CONTENT_ID_SIZE];
 };
+
+/* IDMP or IDMPAUTO at *index, which becomes its last argument. 1: it was one, 0: it is none, -1: an
+ * error has been replied. */
+static int producer_option(struct call *call, int *index, struct adding *adding) {
+    int at = *index;
+    bool names_id = at + 2 < call->argc && call_arg_is(call, at, "idmp");
+    if (!names_id && !(at + 1 < call->argc && call_arg_is(call, at, "idmpauto"))) {
+        return 0;
+    }
+    if (adding->producer_at != 0 || call->args[at + 1].size == 0 ||
+        (names_id && call->args[at + 2].size == 0)) {
+        reply_syntax_error(call->reply);
+        return -1;
+    }
+    adding->producer_at = at + 1;
+    if (names_id) {
+        adding->sent = call->args[at + 2];
+    }
+    *index = names_id ? at + 2 : at + 1;
+    return 1;
+}
 
 /* Reads everything up to the id and sees that pairs follow. False when an error has been
  * replied. */
@@ -28,6 +53,9 @@ static bool parse_add(struct call *call, struct adding *adding) {
             break;
         }
         int result = stream_trimming_option(call, &i, &adding->trimming);
+        if (result == 0) {
+            result = producer_option(call, &i, adding);
+        }
         if (result < 0) {
             return false;
         }
@@ -97,7 +125,8 @@ static bool choose_id(struct call *call, const struct stream *stream, struct add
 static void pass_on_add(struct stream_call *on, const struct adding *adding, uint64_t trimmed) {
     struct call *call = on->call;
     bool approximate = adding->trimming.is_given && adding->trimming.trim.approximate;
-    if (!call_is_heard(call) || !(adding->any_id || adding->any_seq || approximate)) {
+    bool as_it_is = !adding->any_id && !adding->any_seq && !approximate && adding->producer_at == 0;
+    if (!call_is_heard(call) || as_it_is) {
         return;
     }
     size_t pairs = 2 * (size_t)adding->pair_count;
@@ -117,6 +146,40 @@ static void pass_on_add(struct stream_call *on, const struct adding *adding, uin
     memcpy(words + count, call->args + adding->id_at + 1, pairs * sizeof *words);
     call_pass_on(call, words, count + (int)pairs);
     mem_free(MEM_BUFFER, words, words_max * sizeof *words);
+    if (adding->producer_at != 0) {
+        CALL_PASS_ON(call, bytes_text("XIDMPRECORD"), call->args[1],
+                     call->args[adding->producer_at], adding->sent,
+                     bytes_of(id, stream_id_format(id, adding->id)));
+    }
+}
+
+/* Whether the producer has sent this before: then the id that it got is replied. */
+static bool is_sent_again(struct stream_call *on, struct adding *adding) {
+    struct call *call = on->call;
+    struct stream_id id;
+    if (adding->producer_at == 0) {
+        return false;
+    }
+    if (adding->sent.size == 0) {
+        adding->sent = stream_content_id(call->args + adding->id_at + 1, (size_t)adding->pair_count,
+                                         adding->content_id);
+    }
+    struct stream_producers *producers = stream_call_producers(on);
+    if (!stream_sent_find(producers, call->args[adding->producer_at],
+                          stream_sent_id_of(adding->sent), call->now_ms, &id)) {
+        return false;
+    }
+    producers->duplicates++;
+    stream_reply_id(call->reply, id);
+    return true;
+}
+
+/* What cannot be remembered for want of memory has been added all the same. */
+static void remember_sent(struct stream_call *on, const struct adding *adding) {
+    if (adding->producer_at != 0) {
+        stream_sent_try_add(on->stream->producers, on->call->args[adding->producer_at],
+                            stream_sent_id_of(adding->sent), on->call->now_ms, adding->id);
+    }
 }
 
 static bool is_too_large(const struct bytes *pairs, size_t count) {
@@ -125,6 +188,17 @@ static bool is_too_large(const struct bytes *pairs, size_t count) {
         size += pairs[i].size;
     }
     return size >= STREAM_ENTRY_SIZE_MAX;
+}
+
+static void trim_and_pass_on(struct stream_call *on, struct adding *adding) {
+    uint64_t trimmed = 0;
+    if (adding->trimming.is_given) {
+        trimmed = stream_trimming_do(on, &adding->trimming);
+        if (trimmed > 0) {
+            keyspace_event(on->call->keyspace, &on->key, KEYSPACE_STREAM, "xtrim");
+        }
+    }
+    pass_on_add(on, adding, trimmed);
 }
 
 static void xadd(struct call *call) {
@@ -153,6 +227,9 @@ static void xadd(struct call *call) {
     if (!stream_call_create(&on)) {
         return;
     }
+    if (is_sent_again(&on, &adding)) {
+        return;
+    }
     bool added = choose_id(call, on.stream, &adding);
     if (added && stream_add(on.stream, &call->keyspace->stream_options, adding.id, pairs,
                             (uint32_t)adding.pair_count) != 0) {
@@ -166,15 +243,9 @@ static void xadd(struct call *call) {
         return;
     }
     stream_reply_id(call->reply, adding.id);
+    remember_sent(&on, &adding);
     stream_call_changed(&on, "xadd");
-    uint64_t trimmed = 0;
-    if (adding.trimming.is_given) {
-        trimmed = stream_trimming_do(&on, &adding.trimming);
-        if (trimmed > 0) {
-            keyspace_event(call->keyspace, &on.key, KEYSPACE_STREAM, "xtrim");
-        }
-    }
-    pass_on_add(&on, &adding, trimmed);
+    trim_and_pass_on(&on, &adding);
 }
 
 static void xlen(struct call *call) {
@@ -332,7 +403,8 @@ static const struct command_row rows[] = {
      .since = "5.0.0",
      .complexity = "O(1), and O(N) for N entries that are trimmed.",
      .summary = "Adds an entry to a stream, which is made if it is absent, and may trim it.",
-     .syntax = "key [NOMKSTREAM] [KEEPREF|DELREF|ACKED] [<MAXLEN|MINID> [=|~] threshold [LIMIT "
+     .syntax = "key [NOMKSTREAM] [KEEPREF|DELREF|ACKED] [IDMPAUTO pid|IDMP pid iid] "
+               "[<MAXLEN|MINID> [=|~] threshold [LIMIT "
                "count]] <*|id> field value [field value ...]"},
     {.name = "xdel",
      .fn = xdel,

@@ -2,6 +2,7 @@
 #include "base/num.h"
 #include "command/stream_call.h"
 #include "command/tables.h"
+#include "types/stream_producer.h"
 
 /* Entries, and what is pending, that FULL shows unless told otherwise. */
 #define FULL_COUNT 10
@@ -74,9 +75,22 @@ static void reply_one_entry(struct reply *reply, const struct stream *stream, bo
     }
 }
 
+/* Only of streams that have been told of producers. */
+static void reply_producers(struct reply *reply, const struct stream_producers *producers) {
+    reply_count(reply, "idmp-duration", producers->duration_s);
+    reply_count(reply, "idmp-maxsize", producers->size_max);
+    reply_count(reply, "pids-tracked", producers->names.count);
+    reply_count(reply, "iids-tracked", (int64_t)producers->tracked);
+    reply_count(reply, "iids-added", (int64_t)producers->added);
+    reply_count(reply, "iids-duplicates", (int64_t)producers->duplicates);
+}
+
 static void reply_stream(struct reply *reply, const struct stream *stream) {
-    reply_map(reply, 10);
+    reply_map(reply, stream->producers != NULL ? 16 : 10);
     reply_head(reply, stream);
+    if (stream->producers != NULL) {
+        reply_producers(reply, stream->producers);
+    }
     reply_count(reply, "groups", stream->groups.count);
     reply_name(reply, "first-entry");
     reply_one_entry(reply, stream, false);

@@ -199,8 +199,6 @@ static const struct foreign_spec specs[] = {
     TEXT("req-res-logfile", "", FIXED | HIDDEN),
     NUMBER("slowlog-entry-max-argc", "32", 2, INT32_MAX, 0),
     NUMBER("slowlog-entry-max-string-len", "128", 0, INT64_MAX, 0),
-    NUMBER("stream-idmp-duration", "100", 0, INT64_MAX, 0),
-    NUMBER("stream-idmp-maxsize", "100", 0, INT64_MAX, 0),
     TEXT("tls-auth-clients-user", "off", 0),
 
     /* Valkey 8 and 9 */

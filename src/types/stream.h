@@ -4,6 +4,7 @@
  *     entry's word -> struct stream: counters
  *                       nodes    index of nodes by their base:   types/stream_node.h
  *                       groups   by name:                        types/stream_group.h
+ *                       producers  what they have sent lately:   types/stream_producer.h, or NULL
  *
  * Invariants (stream_validate checks them):
  * 1. Entries' ids grow from node to node, and the last is not beyond last_id.
@@ -33,15 +34,25 @@
     X(MEMORY, node_size_max, "stream-node-max-bytes", "4096", 0, INT64_MAX, NULL, 0, NULL,         \
       "Bytes of a stream's entries that are kept together; 0: no limit but the other.")            \
     X(INT, node_entries_max, "stream-node-max-entries", "100", 0, INT64_MAX, NULL, 0, NULL,        \
-      "Entries of a stream that are kept together; 0: no limit but the other.")
+      "Entries of a stream that are kept together; 0: no limit but the other.")                    \
+    X(INT, sent_duration_s, "stream-idmp-duration", "100", 1, 86400, NULL, 0, NULL,                \
+      "Seconds for which the ids of what a producer has sent are remembered (XADD IDMP).")         \
+    X(INT, sent_size_max, "stream-idmp-maxsize", "100", 1, 10000, NULL, 0, NULL,                   \
+      "Ids that are remembered of each producer.")
 struct stream_options {
     STREAM_OPTIONS(OPTION_FIELD)
 };
 void stream_register_options(struct options *registry, struct stream_options *fields);
 
+/* Settings of producers, which a stream may have of its own (XCFGSET). */
+#define STREAM_DURATION_MAX  86400
+#define STREAM_SENT_SIZE_MAX 10000
+
 /* A node never grows beyond this by adding to it, whatever the options say: an edit moves what is
  * behind it. */
 #define STREAM_NODE_SIZE_MAX ((size_t)256 << 10)
+
+struct stream_producers;
 
 struct stream {
     struct id_index nodes; /* of struct stream_place */
@@ -50,6 +61,7 @@ struct stream {
     struct stream_id last_id;
     struct stream_id max_deleted_id;
     struct stream_names groups;
+    struct stream_producers *producers;
 };
 
 /* An item of the index. */

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "types/stream.h"
 #include "types/stream_group.h"
+#include "types/stream_producer.h"
 
 /* Bytes of a node that take as long to free as an element, see types/value.c. */
 #define BYTES_PER_WEIGHT ((size_t)16 * 1024)
@@ -14,6 +15,7 @@
 #define WEIGHED_MAX 64u
 /* A portion of moving: so many nodes of a block, so many things of groups. */
 #define SETTLE_PARTS  4u
+#define SETTLE_NODES  ((ID_BLOCK_ITEMS + SETTLE_PARTS - 1) / SETTLE_PARTS)
 #define SETTLE_THINGS 32u
 /* Streams of more groups and consumers than this keep them where they are: finding where the
  * last portion ended walks over all of them. */
@@ -42,6 +44,9 @@ static void free_all(struct stream *stream) {
         stream_group_free(group_at(stream, i));
     }
     stream_names_clear(&stream->groups);
+    if (stream->producers != NULL) {
+        stream_producers_free(stream->producers);
+    }
     mem_free(MEM_DATA, stream, sizeof *stream);
 }
 
@@ -155,8 +160,8 @@ static void settle_nodes(struct stream *stream, uint32_t block, uint32_t part,
     if (part == 0) {
         id_index_settle(&stream->nodes, block, tally);
     }
-    struct id_place where = {block, part * (ID_BLOCK_ITEMS / SETTLE_PARTS)};
-    uint32_t left = ID_BLOCK_ITEMS / SETTLE_PARTS;
+    struct id_place where = {block, part * SETTLE_NODES};
+    uint32_t left = SETTLE_NODES;
     while (left > 0 && where.block == block &&
            where.at < id_index_block_count(&stream->nodes, block)) {
         struct stream_place *place = id_index_item(&stream->nodes, where);
@@ -216,6 +221,9 @@ size_t stream_footprint(const struct entry *entry, size_t samples) {
     for (uint32_t i = 0; i < stream->groups.count; i++) {
         size += stream_group_footprint(group_at(stream, i));
     }
+    if (stream->producers != NULL) {
+        size += stream_producers_footprint(stream->producers);
+    }
     return size;
 }
 
@@ -251,6 +259,13 @@ static bool copy_groups(struct stream *copy, const struct stream *stream) {
     return true;
 }
 
+static bool copy_producers(struct stream *copy, const struct stream *stream) {
+    if (stream->producers != NULL) {
+        copy->producers = stream_producers_try_copy(stream->producers);
+    }
+    return (copy->producers == NULL) == (stream->producers == NULL);
+}
+
 int stream_copy(const struct entry *entry, struct entry_shape *shape) {
     const struct stream *stream = stream_of(entry);
     *shape = stream_new_shape();
@@ -260,7 +275,7 @@ int stream_copy(const struct entry *entry, struct entry_shape *shape) {
     copy->last_id = stream->last_id;
     copy->max_deleted_id = stream->max_deleted_id;
     id_index_copy(&copy->nodes, &stream->nodes);
-    if (!copy_nodes(copy) || !copy_groups(copy, stream)) {
+    if (!copy_nodes(copy) || !copy_groups(copy, stream) || !copy_producers(copy, stream)) {
         free_all(copy);
         return -ENOMEM;
     }
@@ -288,6 +303,9 @@ void stream_validate(const struct entry *entry) {
     check(length == stream->length);
     check(!stream_id_less(stream->last_id, last));
     stream_names_validate(&stream->groups);
+    if (stream->producers != NULL) {
+        stream_producers_validate(stream->producers);
+    }
     for (uint32_t i = 0; i < stream->groups.count; i++) {
         stream_group_validate(group_at(stream, i));
     }
