@@ -21,7 +21,7 @@
 #define SEED 1
 
 typedef const struct piece_table *(*table_fn)(void);
-static const table_fn tables[] = {pieces_request, pieces_dict, pieces_small};
+static const table_fn tables[] = {pieces_request, pieces_dict, pieces_packmap, pieces_small};
 #define TABLE_COUNT (sizeof tables / sizeof tables[0])
 
 struct wishes {

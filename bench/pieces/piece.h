@@ -27,6 +27,7 @@ struct piece_table {
 
 const struct piece_table *pieces_request(void);
 const struct piece_table *pieces_dict(void);
+const struct piece_table *pieces_packmap(void);
 const struct piece_table *pieces_small(void);
 
 static inline void piece_keep(uint64_t value) {

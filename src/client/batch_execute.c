@@ -286,7 +286,9 @@ static inline void plan_value(struct batch *batch, size_t index, uint64_t seed) 
     if (entry != NULL) {
         const char *value = entry_pointer(entry);
         __builtin_prefetch(value);
-        __builtin_prefetch(value + sizeof(struct dict) - 1);
+        if (planned_dict(entry) != NULL) {
+            __builtin_prefetch(value + sizeof(struct dict) - 1);
+        }
     }
 }
 
