@@ -170,7 +170,7 @@ static bool parse_short_decimal(struct bytes text, double *out) {
     if (at != end || digits == 0 || value >= EXACT_END) {
         return false;
     }
-    double result = (double)value / powers[behind];
+    double result = behind == 0 ? (double)value : (double)value / powers[behind];
     *out = negative ? -result : result;
     return true;
 }

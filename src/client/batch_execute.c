@@ -13,6 +13,7 @@
 #include "client/input.h"
 #include "ds/dict.h"
 #include "ds/packmap.h"
+#include "types/zset.h"
 
 #ifdef LARDER_TEST_SMALL
 #define BEHIND_ENTRY    1
@@ -317,6 +318,9 @@ static inline void plan_element(struct batch *batch, size_t index) {
     const struct dict *dict = planned_dict(entry);
     if (dict != NULL) {
         dict_prefetch_entry(dict, request->element_hash);
+        if (entry_encoding(entry) == ENTRY_ORDERED) {
+            zset_prefetch(entry);
+        }
     } else if (is_packmap(entry)) {
         uint32_t slice = request->first_slice + (uint32_t)request->command->element;
         packmap_prefetch_record(entry_pointer(entry), batch->slices[slice], request->element_hash);

@@ -13,6 +13,11 @@ struct adding {
     int first; /* argument index of the first score */
 };
 
+/* Most first words are numbers, and need not be compared with all the options. */
+static inline bool may_be_option(struct bytes word) {
+    return word.size >= 2 && word.size <= 4 && (unsigned char)word.at[0] > '9';
+}
+
 static bool read_option(struct call *call, int index, struct adding *adding) {
     static const struct {
         const char *word;
@@ -38,7 +43,8 @@ static bool read_option(struct call *call, int index, struct adding *adding) {
 /* False when an error has been replied. The flags given are set already. */
 static bool read_adding(struct call *call, unsigned adding_flags, struct adding *adding) {
     *adding = (struct adding){.flags = adding_flags, .first = 2};
-    while (adding->first < call->argc && read_option(call, adding->first, adding)) {
+    while (adding->first < call->argc && may_be_option(call->args[adding->first]) &&
+           read_option(call, adding->first, adding)) {
         adding->first++;
     }
     int rest = call->argc - adding->first;
@@ -92,15 +98,25 @@ static void increment(struct zset_call *on, const struct zset_write *write) {
     zset_call_settle(on);
 }
 
-/* Sets all the pairs, whose scores have been read once to see that they are numbers. */
-static void add_pairs(struct zset_call *on, const struct adding *adding) {
+/* Scores that are kept from when they were checked; those of further pairs are read again. */
+#define SCORES_KEPT 16
+
+/* Sets all the pairs. All their scores are numbers; the first ones are in `scores`. */
+static void add_pairs(struct zset_call *on, const struct adding *adding, const double *scores) {
     struct call *call = on->call;
     int64_t added = 0;
     int64_t changed = 0;
     bool failed = false;
-    for (int i = adding->first; i < call->argc && !failed; i += 2) {
-        struct zset_write write = {.name = call_element_name(call, i + 1), .flags = adding->flags};
-        num_parse_double(call->args[i], &write.score);
+    int pairs = (call->argc - adding->first) / 2;
+    for (int i = 0; i < pairs && !failed; i++) {
+        int index = adding->first + 2 * i;
+        struct zset_write write = {.name = call_element_name(call, index + 1),
+                                   .flags = adding->flags};
+        if (i < SCORES_KEPT) {
+            write.score = scores[i];
+        } else {
+            num_parse_double(call->args[index], &write.score);
+        }
         double score;
         enum zset_outcome outcome = zset_call_set(on, &write, &score);
         added += outcome == ZSET_ADDED;
@@ -118,15 +134,17 @@ static void add_pairs(struct zset_call *on, const struct adding *adding) {
     reply_integer(call->reply, adding->tells_changed ? added + changed : added);
 }
 
+/* ZADD; the flags given are set already. */
 static void add(struct call *call, unsigned flags) {
     struct adding adding;
     struct zset_call on;
-    double score = 0;
+    double scores[SCORES_KEPT];
+    double further;
     if (!read_adding(call, flags, &adding)) {
         return;
     }
-    for (int i = adding.first; i < call->argc; i += 2) {
-        if (!read_score(call, i, &score)) {
+    for (int i = 0; adding.first + 2 * i < call->argc; i++) {
+        if (!read_score(call, adding.first + 2 * i, i < SCORES_KEPT ? &scores[i] : &further)) {
             return;
         }
     }
@@ -146,10 +164,11 @@ static void add(struct call *call, unsigned flags) {
         return;
     }
     if (increments) {
-        struct zset_write write = {call_element_name(call, adding.first + 1), score, adding.flags};
+        struct zset_write write = {call_element_name(call, adding.first + 1), scores[0],
+                                   adding.flags};
         increment(&on, &write);
     } else {
-        add_pairs(&on, &adding);
+        add_pairs(&on, &adding, scores);
     }
 }
 

@@ -156,6 +156,23 @@ void zset_call_reply_header(const struct zset_replying *replying, size_t count) 
     reply_array(replying->reply, (int64_t)(doubled ? 2 * count : count));
 }
 
+void zset_call_reply_span(struct zset_replying *replying, const struct entry *zset,
+                          struct zset_span span, bool reverse) {
+    while (span.count > 0 && !reply_is_discarded(replying->reply)) {
+        struct zset_span portion = span;
+        if (portion.count > ZSET_CALL_PORTION) {
+            portion.count = ZSET_CALL_PORTION;
+        }
+        span.count -= portion.count;
+        if (reverse) {
+            portion.first += span.count;
+        } else {
+            span.first += portion.count;
+        }
+        zset_visit(zset, portion, reverse, zset_call_reply_member, replying);
+    }
+}
+
 void zset_call_pop(struct zset_call *on, bool highest, size_t count,
                    const struct zset_replying *replying) {
     size_t length = zset_length(on->zset);

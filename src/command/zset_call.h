@@ -61,6 +61,11 @@ void zset_call_reply_member(void *replying, const struct zset_member *member);
 struct zset_replying zset_call_replying(struct call *call, bool with_scores);
 /* The header of an array of so many members. */
 void zset_call_reply_header(const struct zset_replying *replying, size_t count);
+/* The members of a span; ends when the reply is not wanted any more. */
+void zset_call_reply_span(struct zset_replying *replying, const struct entry *zset,
+                          struct zset_span span, bool reverse);
+/* Members between two looks at whether the reply is still wanted. */
+#define ZSET_CALL_PORTION 1024
 
 /* Appends the lowest or highest members of a sorted set that is there, up to `count`, to the reply,
  * and removes them, with all that belongs to it. What the call becomes for others is the caller's:

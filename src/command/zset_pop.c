@@ -85,11 +85,15 @@ static void reply_random(struct call *call, int64_t count, bool with_scores) {
     struct random *random = &call->keyspace->random;
     if (distinct && wanted == length) {
         /* All of them: nothing to choose, and from the highest score down, as in Redis. */
-        zset_visit(on.zset, (struct zset_span){0, length}, true, zset_call_reply_member, &replying);
+        zset_call_reply_span(&replying, on.zset, (struct zset_span){0, length}, true);
     } else if (distinct) {
         zset_random_distinct(on.zset, random, wanted, zset_call_reply_member, &replying);
     } else {
-        zset_random(on.zset, random, wanted, zset_call_reply_member, &replying);
+        while (wanted > 0 && !reply_is_discarded(call->reply)) {
+            size_t portion = wanted < ZSET_CALL_PORTION ? wanted : ZSET_CALL_PORTION;
+            zset_random(on.zset, random, portion, zset_call_reply_member, &replying);
+            wanted -= portion;
+        }
     }
 }
 

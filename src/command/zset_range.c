@@ -142,9 +142,7 @@ static void reply_range(struct call *call, enum range_kind kind, enum range_dire
     }
     struct zset_replying replying = zset_call_replying(call, range.with_scores);
     zset_call_reply_header(&replying, span.count);
-    if (span.count > 0) {
-        zset_visit(on.zset, span, range.reverse, zset_call_reply_member, &replying);
-    }
+    zset_call_reply_span(&replying, on.zset, span, range.reverse);
 }
 
 static void zrange(struct call *call) {

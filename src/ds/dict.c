@@ -66,6 +66,9 @@ static inline uint32_t bucket_index(const struct dict *dict, uint64_t hash) {
 }
 
 static inline struct dict_bucket *bucket_at(const struct dict *dict, uint32_t index) {
+    if (dict->segments == NULL) {
+        return dict->first + index;
+    }
     return dict->segments[index >> SEGMENT_BITS] + (index & (SEGMENT_BUCKETS - 1));
 }
 
@@ -208,16 +211,24 @@ static void set_level(struct dict *dict, unsigned level) {
     dict->shift_high = (uint8_t)tag_shift(level + 1);
 }
 
+static void set_first(struct dict *dict, struct dict_bucket *first) {
+    dict->first = first;
+    if (dict->segments != NULL) {
+        dict->segments[0] = first;
+    }
+}
+
 /* Makes sure that bucket `index`, the next one, has memory, and zeroes it. */
 static void bucket_create(struct dict *dict, uint32_t index) {
     uint32_t segment = index >> SEGMENT_BITS;
-    if (segment >= dict->segment_capacity) {
-        uint32_t capacity = dict->segment_capacity == 0 ? 1 : dict->segment_capacity * 2;
+    if (segment > 0 && segment >= dict->segment_capacity) {
+        uint32_t capacity = dict->segment_capacity == 0 ? 2 : dict->segment_capacity * 2;
         dict->segments = mem_realloc(dict->purpose, dict->segments,
                                      dict->segment_capacity * sizeof *dict->segments,
                                      capacity * sizeof *dict->segments);
         memset(dict->segments + dict->segment_capacity, 0,
                (capacity - dict->segment_capacity) * sizeof *dict->segments);
+        dict->segments[0] = dict->first;
         dict->segment_capacity = capacity;
     }
     if (segment > 0) {
@@ -229,10 +240,10 @@ static void bucket_create(struct dict *dict, uint32_t index) {
         uint32_t capacity = dict->first_capacity == 0 ? 1 : dict->first_capacity * 2;
         struct dict_bucket *grown = mem_alloc(dict->purpose, capacity * sizeof *grown);
         if (dict->first_capacity > 0) {
-            memcpy(grown, dict->segments[0], dict->first_capacity * sizeof *grown);
-            mem_free(dict->purpose, dict->segments[0], dict->first_capacity * sizeof *grown);
+            memcpy(grown, dict->first, dict->first_capacity * sizeof *grown);
+            mem_free(dict->purpose, dict->first, dict->first_capacity * sizeof *grown);
         }
-        dict->segments[0] = grown;
+        set_first(dict, grown);
         dict->first_capacity = capacity;
     }
     memset(bucket_at(dict, index), 0, sizeof(struct dict_bucket));
@@ -252,9 +263,9 @@ static void trim(struct dict *dict) {
     if (dict->first_capacity > 4 && n <= dict->first_capacity / 4) {
         uint32_t capacity = dict->first_capacity / 2;
         struct dict_bucket *shrunk = mem_alloc(dict->purpose, capacity * sizeof *shrunk);
-        memcpy(shrunk, dict->segments[0], n * sizeof *shrunk);
-        mem_free(dict->purpose, dict->segments[0], dict->first_capacity * sizeof *shrunk);
-        dict->segments[0] = shrunk;
+        memcpy(shrunk, dict->first, n * sizeof *shrunk);
+        mem_free(dict->purpose, dict->first, dict->first_capacity * sizeof *shrunk);
+        set_first(dict, shrunk);
         dict->first_capacity = capacity;
     }
 }
@@ -364,9 +375,9 @@ void dict_clear(struct dict *dict) {
             rest = next;
         }
     }
-    for (uint32_t i = 0; i < dict->segment_capacity; i++) {
-        size_t buckets = i == 0 ? dict->first_capacity : SEGMENT_BUCKETS;
-        mem_free(dict->purpose, dict->segments[i], buckets * sizeof(struct dict_bucket));
+    mem_free(dict->purpose, dict->first, dict->first_capacity * sizeof(struct dict_bucket));
+    for (uint32_t i = 1; i < dict->segment_capacity; i++) {
+        mem_free(dict->purpose, dict->segments[i], SEGMENT_BUCKETS * sizeof(struct dict_bucket));
     }
     mem_free(dict->purpose, dict->segments, dict->segment_capacity * sizeof *dict->segments);
     dict_init(dict, dict->purpose, dict->by_address);
@@ -735,9 +746,11 @@ void dict_settle(uint64_t *const *slots, size_t count, const struct dict_mover *
 
 size_t dict_footprint(const struct dict *dict) {
     size_t total = (size_t)dict->overflow_count * mem_class(sizeof(struct dict_bucket));
+    if (dict->first_capacity > 0) {
+        total += mem_class(dict->first_capacity * sizeof(struct dict_bucket));
+    }
     if (dict->segment_capacity > 0) {
         total += mem_class(dict->segment_capacity * sizeof *dict->segments);
-        total += mem_class(dict->first_capacity * sizeof(struct dict_bucket));
     }
     for (uint32_t i = 1; i < dict->segment_capacity; i++) {
         if (dict->segments[i] != NULL) {

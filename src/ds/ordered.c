@@ -57,9 +57,12 @@ static size_t inner_size(const struct ordered_inner *inner) {
     return size;
 }
 
+/* Processors fetch lines in pairs. */
+#define PREFETCH_STEP 128
+
 /* Asks for all of a node, whose lines a search would wait for one after the other. */
 static inline void prefetch_node(const void *node, size_t size) {
-    for (size_t i = 0; i < size; i += 64) {
+    for (size_t i = 0; i < size; i += PREFETCH_STEP) {
         __builtin_prefetch((const char *)node + i);
     }
 }

@@ -300,6 +300,12 @@ int zset_copy_span(const struct entry *zset, struct zset_span span,
     return 0;
 }
 
+void zset_prefetch(const struct entry *zset) {
+    if (is_ordered(zset)) {
+        ordered_prefetch(&zset_ordered_of(zset)->index);
+    }
+}
+
 size_t zset_free_cost(const struct entry *zset) {
     return is_ordered(zset) ? zset_length(zset) : 1;
 }

@@ -179,6 +179,10 @@ int zset_copy(const struct entry *zset, struct entry_shape *copy);
 int zset_copy_span(const struct entry *zset, struct zset_span span,
                    const struct zset_options *limits, struct entry_shape *copy);
 
+/* Asks for what a change will read first besides the dict. Reads the value, which should be there
+ * by now. */
+void zset_prefetch(const struct entry *zset);
+
 /* How many steps it takes to free the value: 1 for a pack, else the number of members. */
 size_t zset_free_cost(const struct entry *zset);
 

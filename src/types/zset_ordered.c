@@ -86,7 +86,6 @@ struct entry *zset_element_new(struct bytes name, double score) {
 enum zset_outcome zset_ordered_set(struct entry *zset, const struct zset_write *write,
                                    double *score) {
     struct zset_ordered *ordered = zset_ordered_of(zset);
-    ordered_prefetch(&ordered->index);
     struct place place = find(ordered, &write->name);
     double now = place.element != NULL ? entry_score(place.element) : 0;
     enum zset_outcome outcome = zset_decide(write, place.element != NULL ? &now : NULL, score);
@@ -106,7 +105,6 @@ enum zset_outcome zset_ordered_set(struct entry *zset, const struct zset_write *
 
 bool zset_ordered_remove(struct entry *zset, struct element_name name) {
     struct zset_ordered *ordered = zset_ordered_of(zset);
-    ordered_prefetch(&ordered->index);
     struct place place = find(ordered, &name);
     if (place.element == NULL) {
         return false;
@@ -120,7 +118,6 @@ bool zset_ordered_remove(struct entry *zset, struct element_name name) {
 bool zset_ordered_rank(const struct entry *zset, struct element_name name, size_t *rank,
                        double *score) {
     const struct zset_ordered *ordered = zset_ordered_of(zset);
-    ordered_prefetch(&ordered->index);
     struct place place = find(ordered, &name);
     if (place.element == NULL) {
         return false;

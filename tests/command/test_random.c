@@ -125,6 +125,14 @@ static void test_srandmember(void **state) {
     check_draws("SADD s %d", "SRANDMEMBER s");
 }
 
+static void test_zrandmember(void **state) {
+    (void)state;
+    session_expect(session, "CONFIG SET zset-max-listpack-entries 1000", "+OK\r\n");
+    check_draws("ZADD z 1 %d", "ZRANDMEMBER z");
+    session_expect(session, "CONFIG SET zset-max-listpack-entries 0", "+OK\r\n");
+    check_draws("ZADD z 1 %d", "ZRANDMEMBER z");
+}
+
 /* Each member that was popped is put back before the next one is. */
 static void check_pops(int size) {
     char line[32];
@@ -154,10 +162,8 @@ static void test_spop(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_randomkey),
-        TEST(test_hrandfield),
-        TEST(test_srandmember),
-        TEST(test_spop),
+        TEST(test_randomkey),   TEST(test_hrandfield), TEST(test_srandmember),
+        TEST(test_zrandmember), TEST(test_spop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,54 +9,23 @@
 
 #include <cmocka.h>
 
-#include "base/buffer.h"
-#include "call/pass_on.h"
 #include "store/lazyfree.h"
+#include "support/heard.h"
 #include "support/session.h"
 
 static struct session *session;
-static struct buffer heard;
-
-static void passed(void *unused, struct bytes unit, int commands) {
-    (void)unused;
-    (void)commands;
-    buffer_append(&heard, unit.at, unit.size);
-}
-
-static struct pass_on_listener listener = {.passed = passed};
-
 static int set_up(void **state) {
     (void)state;
     session = session_start(NULL);
-    buffer_init(&heard, MEM_OTHER);
-    pass_on_listen(session->server.context.pass_on, &listener);
+    heard_begin(session);
     return 0;
 }
 
 static int tear_down(void **state) {
     (void)state;
-    pass_on_unlisten(session->server.context.pass_on, &listener);
-    buffer_clear(&heard);
+    heard_end(session);
     session_end(session);
     return 0;
-}
-
-/* What was heard since the last call, with spaces between the words. */
-static const char *words_heard(void) {
-    static char words[64 * 1024];
-    size_t size = 0;
-    const char *text = buffer_text(&heard);
-    for (const char *line = strtok((char *)(uintptr_t)text, "\r\n"); line != NULL;
-         line = strtok(NULL, "\r\n")) {
-        if (*line == '*' && size > 0) {
-            words[size - 1] = '\n';
-        } else if (*line != '$' && *line != '*') {
-            size += (size_t)snprintf(words + size, sizeof words - size, "%s ", line);
-        }
-    }
-    words[size > 0 ? size - 1 : 0] = '\0';
-    heard.size = 0;
-    return words;
 }
 
 static void add_numbers(const char *prefix, int count) {
@@ -65,7 +34,7 @@ static void add_numbers(const char *prefix, int count) {
         snprintf(line, sizeof line, "SADD s %s%d", prefix, i);
         session_ask(session, line);
     }
-    words_heard();
+    heard_words();
 }
 
 static void a_popped_member_becomes_srem(void **state) {
@@ -80,12 +49,12 @@ static void a_popped_member_becomes_srem(void **state) {
             char *name = strchr(answer, '\n') + 1;
             name[strcspn(name, "\r")] = '\0';
             snprintf(expected, sizeof expected, "SREM s %s", name);
-            assert_string_equal(words_heard(), expected);
+            assert_string_equal(heard_words(), expected);
         }
         session_expect(session, "SPOP s", "$-1\r\n");
         session_expect(session, "SPOP s 3", "*0\r\n");
         session_expect(session, "EXISTS s", ":0\r\n");
-        assert_string_equal(words_heard(), "");
+        assert_string_equal(heard_words(), "");
     }
 }
 
@@ -100,7 +69,7 @@ static void many_become_a_transaction(void **state) {
         int count = sizes[i] * 9 / 10;
         snprintf(line, sizeof line, "SPOP s %d", count);
         char *answer = strdup(session_ask(session, line));
-        const char *words = words_heard();
+        const char *words = heard_words();
         assert_int_equal(
             strncmp(words, count > 128 ? "MULTI\nSREM s " : "SREM s ", count > 128 ? 13 : 7), 0);
         int found = 0;
@@ -121,7 +90,7 @@ static void many_become_a_transaction(void **state) {
         snprintf(line, sizeof line, ":%d\r\n", sizes[i] - count);
         session_expect(session, "SCARD s", line);
         session_ask(session, "SPOP s 100000");
-        assert_string_equal(words_heard(), "DEL s");
+        assert_string_equal(heard_words(), "DEL s");
         session_expect(session, "EXISTS s", ":0\r\n");
     }
 }
@@ -137,13 +106,13 @@ static void what_changes_nothing_is_not_heard(void **state) {
     uint64_t changes = session->server.keyspace.changes;
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         session_ask(session, commands[i]);
-        assert_string_equal(words_heard(), "");
+        assert_string_equal(heard_words(), "");
     }
     assert_int_equal(session->server.keyspace.changes, changes);
     session_expect(session, "SMOVE s t 3", ":1\r\n");
-    assert_string_equal(words_heard(), "SMOVE s t 3");
+    assert_string_equal(heard_words(), "SMOVE s t 3");
     session_expect(session, "SUNIONSTORE d s t", ":5\r\n");
-    assert_string_equal(words_heard(), "SUNIONSTORE d s t");
+    assert_string_equal(heard_words(), "SUNIONSTORE d s t");
 }
 
 /* Large sets are handed to the thread that frees, by whatever they leave. */
