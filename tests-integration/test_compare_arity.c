@@ -38,6 +38,11 @@ static bool is_dangerous(const struct command *command, size_t words) {
     return strcasecmp(command->name, "SHUTDOWN") == 0 && words < 3;
 }
 
+/* Forms that the reference does not know yet: BITCOUNT with a start alone. */
+static bool is_newer(const struct command *command, const struct words *words) {
+    return strcasecmp(command->name, "BITCOUNT") == 0 && words->count == 3;
+}
+
 /* Takes name, arity and first key from our COMMAND INFO; false when the server has no such
  * command. */
 static bool read_description(int fd, const char *name, struct command *command) {
@@ -237,7 +242,9 @@ static void fillers(void **state) {
             for (size_t count = least; count <= most; count++) {
                 /* FLUSHALL and its like are fine, but leave nothing to be wrong about. */
                 make(command, count, words_to_try[j], &words);
-                pair_ask_words(pair, unordered(command), &words);
+                if (!is_newer(command, &words)) {
+                    pair_ask_words(pair, unordered(command), &words);
+                }
             }
         }
     }
@@ -267,7 +274,9 @@ static void wrong_types(void **state) {
                 words_add_line(&words, command->name);
                 words_add_text(&words, keys[k]);
                 words_add_line(&words, rest[j]);
-                pair_ask_words(pair, unordered(command), &words);
+                if (!is_newer(command, &words)) {
+                    pair_ask_words(pair, unordered(command), &words);
+                }
             }
         }
     }

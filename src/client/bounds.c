@@ -89,6 +89,10 @@ bool clients_may_grow(void *context, size_t more) {
     return true;
 }
 
+bool client_may_have(struct client *client, size_t size) {
+    return client != clients_current(client->clients) || clients_may_grow(client->clients, size);
+}
+
 void client_check_queue(struct client *client, size_t size) {
     struct clients *clients = client->clients;
     const size_t hard = clients->output_limits[client->class_].hard;

@@ -116,15 +116,17 @@ enum client_flag {
     CLIENT_NO_TOUCH = 1 << 7,
     CLIENT_MONITOR = 1 << 8,
     CLIENT_UNIX = 1 << 9,
-    CLIENT_MOVING = 1 << 10,   /* on its way to another thread */
-    CLIENT_PAUSED = 1 << 11,   /* CLIENT PAUSE holds a request of its back */
-    CLIENT_BUSY = 1 << 12,     /* has replies in the batch that is being executed */
-    CLIENT_INTERNAL = 1 << 13, /* no connection */
-    CLIENT_TO_FLUSH = 1 << 14, /* in the list of those with new output or orders */
-    CLIENT_PUSHED = 1 << 16,   /* may get messages: it subscribes, or is redirected to */
-    CLIENT_TRACKING = 1 << 17, /* what it reads is remembered: feature/tracking.h */
-    CLIENT_MULTI = 1 << 18,    /* its commands are queued: client/transaction.h */
-    CLIENT_DIRTY = 1 << 19,    /* a key that it watched has changed: client/watch.h */
+    CLIENT_MOVING = 1 << 10,     /* on its way to another thread */
+    CLIENT_PAUSED = 1 << 11,     /* CLIENT PAUSE holds a request of its back */
+    CLIENT_BUSY = 1 << 12,       /* has replies in the batch that is being executed */
+    CLIENT_INTERNAL = 1 << 13,   /* no connection */
+    CLIENT_TO_FLUSH = 1 << 14,   /* in the list of those with new output or orders */
+    CLIENT_PUSHED = 1 << 16,     /* may get messages: it subscribes, or is redirected to */
+    CLIENT_TRACKING = 1 << 17,   /* what it reads is remembered: feature/tracking.h */
+    CLIENT_MULTI = 1 << 18,      /* its commands are queued: client/transaction.h */
+    CLIENT_DIRTY = 1 << 19,      /* a key that it watched has changed: client/watch.h */
+    CLIENT_UNWANTED = 1 << 29,   /* while a filter is applied: command/client_filter.h */
+    CLIENT_REDIRECTED = 1 << 30, /* CLIENT CAPA redirect: it follows redirections */
 };
 /* While none of these is set, a request is executed without a further look at its client. */
 #define CLIENT_GATES                                                                               \
@@ -274,6 +276,13 @@ void client_reset(struct client *client);
 /* CLIENT PAUSE: until that time requests are held back, all or only those that may write. */
 void clients_pause(struct clients *clients, int64_t until_ms, bool only_writes);
 void clients_unpause(struct clients *clients);
+
+/* The letters of CLIENT LIST's flags, NUL-terminated, into CLIENT_FLAGS_SIZE bytes. */
+#define CLIENT_FLAGS_SIZE 24
+void client_write_flags(const struct client *client, char *out);
+
+/* Whether a reply of so many bytes may be made for it, before it is; it has been closed if not. */
+bool client_may_have(struct client *client, size_t size);
 
 /* Appends the line of CLIENT LIST, without its newline. */
 void client_describe(const struct client *client, struct buffer *out);

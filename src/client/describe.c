@@ -76,7 +76,7 @@ size_t client_footprint(const struct client *client) {
 
 /* One letter for each thing that is special about the client, N when nothing is; `out` has room for
  * all. */
-static void write_flags(const struct client *client, char *out) {
+void client_write_flags(const struct client *client, char *out) {
     static const struct {
         uint32_t flag;
         char letter;
@@ -129,10 +129,10 @@ static const char *text_or_empty(const char *text) {
 void client_describe(const struct client *client, struct buffer *out) {
     char peer[SOCKET_NAME_SIZE];
     char own[SOCKET_NAME_SIZE];
-    char flags[16];
+    char flags[CLIENT_FLAGS_SIZE];
     client_peer_name(client, peer);
     client_own_name(client, own);
-    write_flags(client, flags);
+    client_write_flags(client, flags);
     int64_t now_ms = client->clients->context->clock->now_ms;
     const struct input *input = client->input;
     size_t query = input == NULL ? 0 : input->size;

@@ -118,8 +118,9 @@ static void bitcount(struct call *call) {
         return;
     }
     struct range range = {.first = 0, .last = -1};
-    if (call->argc == 4 || call->argc == 5) {
-        if (!call_integer(call, 2, &range.first) || !call_integer(call, 3, &range.last)) {
+    if (call->argc > 2 && call->argc < 6) {
+        if (!call_integer(call, 2, &range.first) ||
+            (call->argc > 3 && !call_integer(call, 3, &range.last))) {
             return;
         }
         if (range.first < 0 && range.last < 0 && range.first > range.last) {
@@ -206,7 +207,7 @@ static const struct command_row rows[] = {
      .since = "2.6.0",
      .complexity = "O(N), N being the length of the range",
      .summary = "Counts the bits that are set in a key's value, or in a part of it.",
-     .syntax = "key [start end [BYTE|BIT]]"},
+     .syntax = "key [start [end [BYTE|BIT]]]"},
     {.name = "bitpos",
      .fn = bitpos,
      .arity = -3,

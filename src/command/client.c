@@ -51,84 +51,67 @@ static void client_info(struct call *call) {
     reply_text(call, &out);
 }
 
-static void list_ids(struct call *call) {
-    for (int i = 3; i < call->argc; i++) {
-        int64_t id;
-        if (!num_parse_i64(call->args[i], &id)) {
-            reply_error(call->reply, "ERR Invalid client ID");
-            return;
-        }
-    }
-    struct buffer out;
-    buffer_init(&out, MEM_OTHER);
-    for (int i = 3; i < call->argc; i++) {
-        int64_t id = 0;
-        num_parse_i64(call->args[i], &id);
-        const struct client *client =
-            id > 0 ? clients_find(call->client->clients, (uint64_t)id) : NULL;
-        if (client != NULL) {
-            describe_line(client, &out);
-        }
-    }
-    reply_text(call, &out);
+/* Lines that are being gathered for one reply. */
+struct listing {
+    struct client *caller;
+    struct buffer lines;
+};
+
+/* An id may be given over and over: the lines may not take what their reply may not. */
+static bool list_client(void *context, struct client *client) {
+    struct listing *listing = context;
+    describe_line(client, &listing->lines);
+    return client_may_have(listing->caller, listing->lines.size);
 }
 
 static void client_list(struct call *call) {
-    int class_ = -1;
-    if (call->argc == 4 && call_arg_is(call, 2, "type")) {
-        if (!client_filter_class(call, call->args[3], &class_)) {
-            return;
-        }
-    } else if (call->argc > 3 && call_arg_is(call, 2, "id")) {
-        list_ids(call);
-        return;
-    } else if (call->argc != 2) {
-        reply_syntax_error(call->reply);
+    struct client_filter filter;
+    if (!client_filter_read(&filter, call, 2, FILTER_FOR_LIST)) {
         return;
     }
-    struct buffer out;
-    buffer_init(&out, MEM_OTHER);
-    for (const struct client *client = clients_first(call->client->clients); client != NULL;
-         client = client->next) {
-        if (class_ == -1 || client->class_ == class_) {
-            describe_line(client, &out);
-        }
-    }
-    reply_text(call, &out);
+    struct listing listing = {.caller = call->client};
+    buffer_init(&listing.lines, MEM_OTHER);
+    client_filter_visit(&filter, call, list_client, &listing);
+    reply_text(call, &listing.lines);
+    client_filter_free(&filter);
 }
 
-/* Kills those that the filter means, at most `max`; how many they were. The caller still gets its
- * reply. */
-static int64_t kill_matching(struct call *call, const struct client_filter *filter, int64_t max) {
-    int64_t killed = 0;
-    for (struct client *client = clients_first(call->client->clients);
-         client != NULL && killed < max; client = client->next) {
-        if ((client->flags & CLIENT_CLOSING) || !client_filter_matches(filter, call, client)) {
-            continue;
-        }
-        if (client == call->client) {
-            client_close_after_reply(client);
-        } else {
-            client_close(client);
-        }
-        killed++;
+struct killing {
+    const struct client *caller;
+    int64_t killed;
+    int64_t max;
+};
+
+/* The caller still gets its reply. */
+static bool kill_client(void *context, struct client *client) {
+    struct killing *killing = context;
+    if (client != killing->caller) {
+        client_close(client);
+    } else if (client->flags & CLIENT_CLOSE_SENT) {
+        return true; /* its id was given twice */
+    } else {
+        client_close_after_reply(client);
     }
-    return killed;
+    killing->killed++;
+    return killing->killed < killing->max;
 }
 
 static void client_kill(struct call *call) {
     struct client_filter filter;
+    struct killing killing = {.caller = call->client, .max = call->argc == 3 ? 1 : INT64_MAX};
     if (call->argc == 3) {
-        filter = (struct client_filter){.class_ = -1, .peer = call->args[2]};
-        if (kill_matching(call, &filter, 1) == 0) {
-            reply_error(call->reply, "ERR No such client");
-        } else {
-            reply_ok(call->reply);
-        }
+        client_filter_address(&filter, call->args[2]);
+    } else if (!client_filter_read(&filter, call, 2, FILTER_FOR_KILL)) {
         return;
     }
-    if (client_filter_read(&filter, call, 2)) {
-        reply_integer(call->reply, kill_matching(call, &filter, INT64_MAX));
+    client_filter_visit(&filter, call, kill_client, &killing);
+    client_filter_free(&filter);
+    if (call->argc > 3) {
+        reply_integer(call->reply, killing.killed);
+    } else if (killing.killed == 0) {
+        reply_error(call->reply, "ERR No such client");
+    } else {
+        reply_ok(call->reply);
     }
 }
 
@@ -233,6 +216,11 @@ static void client_unpause(struct call *call) {
 
 /* Capabilities are offers: those that the server has no use for are passed over. */
 static void client_capa(struct call *call) {
+    for (int i = 2; i < call->argc; i++) {
+        if (call_arg_is(call, i, "redirect")) {
+            call->client->flags |= CLIENT_REDIRECTED;
+        }
+    }
     reply_ok(call->reply);
 }
 
@@ -253,12 +241,16 @@ static void client_help(struct call *call) {
         "KILL <ip:port>",
         "    Close the connection from that address.",
         "KILL <option> <value> [<option> <value> ...]",
-        "    Close all connections that meet all options:",
-        "    ID <client-id>, ADDR <ip:port>, LADDR <ip:port>, USER <username>,",
-        "    TYPE (NORMAL|MASTER|REPLICA|PUBSUB), MAXAGE <seconds>,",
-        "    SKIPME (YES|NO): whether to spare this one, as it does when not told.",
-        "LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB)|ID <client-id> [<client-id> ...]]",
-        "    Describe all connections, those of a type or some.",
+        "    Close all connections that meet all options; this one is spared.",
+        "LIST [<option> <value> [<option> <value> ...]]",
+        "    Describe all connections, or those that meet all options.",
+        "    The options of KILL and LIST:",
+        "    ID <client-id> [<client-id> ...], ADDR <ip:port>, LADDR <ip:port>, IP <ip>,",
+        "    TYPE (NORMAL|MASTER|REPLICA|PUBSUB), USER <username>, NAME <name>,",
+        "    LIB-NAME <name>, LIB-VER <version>, DB <number>, FLAGS <letters>,",
+        "    CAPA <letters>; each also as NOT-ID and so on.",
+        "    MAXAGE <seconds>, IDLE <seconds>: connected, or idle, for so long at least.",
+        "    SKIPME (YES|NO): whether to leave this connection out.",
         "NO-EVICT (ON|OFF)",
         "    Keep this connection when memory for clients runs short.",
         "NO-TOUCH (ON|OFF)",
@@ -287,6 +279,18 @@ static void client_help(struct call *call) {
 #define ADMIN_FLAGS          (COMMAND_ADMIN | CLIENT_COMMAND_FLAGS)
 #define CLIENT_CATEGORIES    (CATEGORY_SLOW | CATEGORY_CONNECTION)
 #define ADMIN_CATEGORIES     (CATEGORY_ADMIN | CATEGORY_DANGEROUS | CLIENT_CATEGORIES)
+
+/* The options of CLIENT LIST and CLIENT KILL. */
+#define FILTERS                                                                                    \
+    "[ID client-id [client-id ...]] "                                                              \
+    "[TYPE NORMAL|MASTER|PRIMARY|SLAVE|REPLICA|PUBSUB] [USER username] "                           \
+    "[ADDR ip:port] [LADDR ip:port] [NAME name] [SKIPME YES|NO] [MAXAGE maxage] "                  \
+    "[IDLE idle] [FLAGS flags] [LIB-NAME lib-name] [LIB-VER lib-ver] [DB db] "                     \
+    "[CAPA capa] [IP ip] [NOT-ID not-client-id [not-client-id ...]] "                              \
+    "[NOT-TYPE NORMAL|MASTER|PRIMARY|SLAVE|REPLICA|PUBSUB] [NOT-USER not-username] "               \
+    "[NOT-ADDR ip:port] [NOT-LADDR ip:port] [NOT-NAME not-name] "                                  \
+    "[NOT-FLAGS not-flags] [NOT-LIB-NAME not-lib-name] [NOT-LIB-VER not-lib-ver] "                 \
+    "[NOT-DB not-db] [NOT-CAPA not-capa] [NOT-IP not-ip]"
 
 static const struct command_row rows[] = {
     {.name = "client",
@@ -351,13 +355,7 @@ static const struct command_row rows[] = {
      .since = "2.4.0",
      .complexity = "O(N), N being the number of connections",
      .summary = "Closes connections.",
-     .syntax = "<ip:port|<[ID client-id]|[TYPE "
-               "NORMAL|MASTER|SLAVE|REPLICA|PUBSUB]|[USER username]|[ADDR "
-               "ip:port]|[LADDR ip:port]|[SKIPME YES|NO]|[MAXAGE maxage]> "
-               "[<[ID client-id]|[TYPE "
-               "NORMAL|MASTER|SLAVE|REPLICA|PUBSUB]|[USER username]|[ADDR "
-               "ip:port]|[LADDR ip:port]|[SKIPME YES|NO]|[MAXAGE maxage]> "
-               "...]>"},
+     .syntax = "<ip:port|" FILTERS ">"},
     {.name = "client|list",
      .fn = client_list,
      .arity = -2,
@@ -368,7 +366,7 @@ static const struct command_row rows[] = {
      .since = "2.4.0",
      .complexity = "O(N), N being the number of connections",
      .summary = "Describes the connections.",
-     .syntax = "[TYPE NORMAL|MASTER|REPLICA|PUBSUB] [ID client-id [ID client-id ...]]"},
+     .syntax = FILTERS},
     {.name = "client|no-evict",
      .fn = client_no_evict,
      .arity = 3,

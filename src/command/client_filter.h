@@ -1,4 +1,8 @@
-/* client_filter: which connections CLIENT KILL means. */
+/* client_filter: which connections CLIENT LIST and CLIENT KILL mean: options in any order, each a
+ * criterion that must be met, most of them also as NOT-... that must not be.
+ *
+ * Clients that are named by id are found in constant time each, whether they are wanted or
+ * unwanted; without ids each client is looked at. */
 #ifndef LARDER_COMMAND_CLIENT_FILTER_H
 #define LARDER_COMMAND_CLIENT_FILTER_H
 
@@ -9,27 +13,58 @@
 #include "call/call.h"
 #include "client/client.h"
 
-/* No class: matches no client at all ("master" is understood, and there are none). */
-#define CLIENT_FILTER_NO_CLASS (-2)
+enum filter_kind {
+    FILTER_ADDRESS,
+    FILTER_AGE,
+    FILTER_CAPABILITIES,
+    FILTER_CLASS,
+    FILTER_DATABASE,
+    FILTER_FLAGS,
+    FILTER_IDLE,
+    FILTER_IP,
+    FILTER_LIB_NAME,
+    FILTER_LIB_VERSION,
+    FILTER_NAME,
+    FILTER_OWN_ADDRESS,
+    FILTER_USER,
+    FILTER_KINDS
+};
+
+struct filter_criterion {
+    bool is_set;
+    int64_t number;
+    struct bytes text; /* a slice of the arguments */
+};
 
 /* What is not set matches every client. */
 struct client_filter {
-    uint64_t id;       /* 0: any */
-    int class_;        /* -1: any */
-    struct bytes peer; /* "ip:port"; .at NULL: any */
-    struct bytes own;  /* likewise, of our end */
-    int64_t age_s_min; /* 0: any */
+    struct filter_criterion wanted[FILTER_KINDS];
+    struct filter_criterion unwanted[FILTER_KINDS];
+    int64_t *ids; /* wanted ones from the front, unwanted ones from the back */
+    size_t id_room;
+    size_t id_count;
+    size_t not_id_count;
+    bool has_ids; /* some are wanted, be they of clients or not */
     bool skip_caller;
 };
 
-/* Reads pairs of option and value from argument `from` on. False when they are wrong, the error
- * replied. */
-bool client_filter_read(struct client_filter *filter, struct call *call, int from);
+enum filter_use { FILTER_FOR_LIST, FILTER_FOR_KILL };
 
-/* A class by its name; false when there is none of that name, the error replied. */
-bool client_filter_class(struct call *call, struct bytes name, int *class_);
+/* Reads the options from argument `from` on; for the use decides what ids may be, and whether the
+ * caller is skipped unless told. False when they are wrong, the error replied; nothing is to be
+ * freed then. */
+bool client_filter_read(struct client_filter *filter, struct call *call, int from,
+                        enum filter_use use);
 
-bool client_filter_matches(const struct client_filter *filter, const struct call *call,
-                           const struct client *client);
+/* The one that has only this address, as CLIENT KILL ip:port means it. */
+void client_filter_address(struct client_filter *filter, struct bytes address);
+
+void client_filter_free(struct client_filter *filter);
+
+/* Calls `visit` for each client that is meant and is not closing: in the order of the ids that were
+ * given, one as often as it was given, else in the order of the registry. Ends when visit says
+ * false. */
+void client_filter_visit(const struct client_filter *filter, const struct call *call,
+                         bool (*visit)(void *context, struct client *client), void *context);
 
 #endif

@@ -271,6 +271,8 @@ struct field_options {
     bool persists;       /* PERSIST */
     bool if_none;        /* FNX */
     bool if_all;         /* FXX */
+    bool if_no_key;      /* NX */
+    bool if_key;         /* XX */
     int64_t deadline_ms; /* with has_deadline */
 };
 
@@ -309,6 +311,17 @@ static bool read_option(struct call *call, int *index, struct field_options *opt
             return false;
         }
         return !is_time || read_deadline(call, ++*index, form, &options->deadline_ms);
+    }
+    bool is_no_key = is_setting && call_arg_is(call, *index, "nx");
+    bool is_key = is_setting && call_arg_is(call, *index, "xx");
+    if (is_no_key || is_key) {
+        if (options->if_no_key || options->if_key) {
+            reply_error(call->reply, "ERR Only one of NX or XX arguments can be specified");
+            return false;
+        }
+        options->if_no_key = is_no_key;
+        options->if_key = is_key;
+        return true;
     }
     bool is_none = is_setting && call_arg_is(call, *index, "fnx");
     bool is_all = is_setting && call_arg_is(call, *index, "fxx");
@@ -364,6 +377,10 @@ static void hgetex(struct call *call) {
 /* Whether FNX or FXX let the fields be set. */
 static bool may_set(const struct hash_call *on, const struct field_options *options) {
     const struct call *call = on->call;
+    bool has_key = on->hash != NULL && hash_length(on->hash, call->now_ms) > 0;
+    if ((options->if_no_key && has_key) || (options->if_key && !has_key)) {
+        return false;
+    }
     if (!options->if_none && !options->if_all) {
         return true;
     }
@@ -553,7 +570,7 @@ static const struct command_row rows[] = {
      .since = "8.0.0",
      .complexity = EACH_FIELD,
      .summary = "Sets fields of a hash together with when they expire.",
-     .syntax = "key [FNX|FXX] [EX seconds|PX milliseconds|EXAT unix-time-seconds|"
+     .syntax = "key [NX|XX] [FNX|FXX] [EX seconds|PX milliseconds|EXAT unix-time-seconds|"
                "PXAT unix-time-milliseconds|KEEPTTL] FIELDS numfields field value "
                "[field value ...]"},
     {.name = "httl",
