@@ -12,10 +12,12 @@
 #include "load/report.h"
 #include "load/tests.h"
 
-#define TESTS_MAX          64
+#define TESTS_MAX          256
 #define STATUS_INTERRUPTED 130
 #define LOAD_PIPELINE      100
 #define LOAD_CONNECTIONS   10
+/* What a test that takes elements away sends when it is told no number. */
+#define POPS 500000
 
 struct campaign {
     const struct options_given *options;
@@ -25,6 +27,8 @@ struct campaign {
     int tests;                      /* in outcomes */
     struct bytes loaded[TESTS_MAX]; /* names of the fills that were done */
     int loaded_count;
+    const struct test_step *stored[TESTS_MAX]; /* data that is there for all tests that read it */
+    int stored_count;
 };
 
 /* Progress is for people, and only where nothing else is on the line. */
@@ -36,8 +40,6 @@ static int status_now(void) {
     return run_interrupted() ? STATUS_INTERRUPTED : 0;
 }
 
-/* ---- one load ---- */
-
 static void prepare_fill(struct run_plan *plan) {
     plan->keys.order = KEYS_SEQUENCE;
     plan->requests = plan->keys.count;
@@ -48,14 +50,102 @@ static void prepare_fill(struct run_plan *plan) {
     }
 }
 
+/* ---- storing what is read ---- */
+
+/* Sends `count` requests, with numbers below that. */
+static int store(const struct campaign *campaign, const struct endpoint *server,
+                 const struct mix *mix, uint64_t count, enum keys_order order) {
+    const struct options_given *options = campaign->options;
+    struct run_plan plan = options->plan;
+    plan.keys.count = count;
+    plan.pipeline = LOAD_PIPELINE;
+    plan.connections = LOAD_CONNECTIONS;
+    plan.threads = plan.threads < plan.connections ? plan.threads : plan.connections;
+    plan.progress = shows_progress(options) ? "storing keys" : NULL;
+    prepare_fill(&plan);
+    plan.keys.order = order;
+    struct run_result result;
+    if (run_load(&plan, server, mix, &result) != 0) {
+        return 1;
+    }
+    if (result.tally.errors > 0) {
+        fprintf(stderr, "%s: storing keys: the server answers: %s\n", server->name,
+                result.tally.first_error);
+    }
+    int status = result.tally.errors > 0 ? 1 : status_now();
+    run_result_free(&result);
+    return status;
+}
+
+/* The data of a test; `requests`: how many it will send. */
+static int store_data(const struct campaign *campaign, const struct endpoint *server,
+                      const struct test *test, uint64_t requests) {
+    int status = 0;
+    for (const struct test_step *step = test->data; step->words != NULL && status == 0; step++) {
+        struct mix mix;
+        mix_init(&mix, &campaign->options->shape.sizes);
+        test_words(step->words, &campaign->options->shape, &mix);
+        status = store(campaign, server, &mix, step->count > 0 ? step->count : requests,
+                       step->drawn ? KEYS_UNIFORM : KEYS_SEQUENCE);
+        mix_free(&mix);
+    }
+    return status;
+}
+
+/* On all servers, unless it is there already. */
+static int store_once(struct campaign *campaign, const struct test *test) {
+    if (test->data == NULL || test->anew) {
+        return 0;
+    }
+    for (int i = 0; i < campaign->stored_count; i++) {
+        if (campaign->stored[i] == test->data) {
+            return 0;
+        }
+    }
+    if (campaign->stored_count < TESTS_MAX) {
+        campaign->stored[campaign->stored_count++] = test->data;
+    }
+    int status = 0;
+    for (int i = 0; i < campaign->options->server_count && status == 0; i++) {
+        status = store_data(campaign, &campaign->options->servers[i], test, 0);
+    }
+    return status;
+}
+
+/* ---- one load ---- */
+
+/* What a test wants to be otherwise than was asked for. */
+static void fit_plan(struct run_plan *plan, const struct test *test) {
+    if (test->fills) {
+        prepare_fill(plan);
+    }
+    if (test->numbers > 0) {
+        plan->keys.count = test->numbers;
+    }
+    if (test->pops) {
+        plan->requests = plan->requests > 0 ? plan->requests : POPS;
+        plan->warmup = 0;
+    }
+    if (test->serves != NULL) {
+        /* A pair belongs to one thread. */
+        int pairs = plan->connections / 2 > 0 ? plan->connections / 2 : 1;
+        plan->threads = plan->threads < pairs ? plan->threads : pairs;
+        plan->connections = pairs / plan->threads * plan->threads * 2;
+    }
+}
+
 static int measure(const struct campaign *campaign, struct outcome *outcome, const struct mix *mix,
-                   bool fills) {
+                   const struct test *test) {
     const struct options_given *options = campaign->options;
     struct run_plan plan = options->plan;
     plan.pipeline = outcome->pipeline;
     plan.progress = shows_progress(options) ? outcome->test : NULL;
-    if (fills) {
-        prepare_fill(&plan);
+    if (test != NULL) {
+        fit_plan(&plan, test);
+    }
+    if (test != NULL && test->anew &&
+        store_data(campaign, outcome->server, test, plan.requests) != 0) {
+        return run_interrupted() ? STATUS_INTERRUPTED : 1;
     }
     struct run_result result;
     if (run_load(&plan, outcome->server, mix, &result) != 0) {
@@ -74,13 +164,13 @@ static int measure(const struct campaign *campaign, struct outcome *outcome, con
 /* ---- one test ---- */
 
 static int measure_rounds(struct campaign *campaign, struct outcome *outcomes,
-                          const struct mix *mix, bool fills) {
+                          const struct mix *mix, const struct test *test) {
     int servers = campaign->options->server_count;
     int status = 0;
     for (int round = 0; round < campaign->options->rounds && status == 0; round++) {
         for (int turn = 0; turn < servers && status == 0; turn++) {
             int server = round % 2 == 0 ? turn : servers - 1 - turn;
-            status = measure(campaign, &outcomes[server], mix, fills);
+            status = measure(campaign, &outcomes[server], mix, test);
         }
     }
     return status;
@@ -99,7 +189,7 @@ static void report_measured(const struct campaign *campaign, const struct outcom
 }
 
 static int run_test(struct campaign *campaign, const char *name, const struct mix *mix,
-                    bool fills) {
+                    const struct test *test) {
     const struct options_given *options = campaign->options;
     int status = 0;
     for (int i = 0; i < options->pipeline_count && status == 0; i++) {
@@ -113,33 +203,9 @@ static int run_test(struct campaign *campaign, const char *name, const struct mi
             outcome_init(&outcomes[server], name, options->pipelines[i], &options->servers[server],
                          campaign->versions[server]);
         }
-        status = measure_rounds(campaign, outcomes, mix, fills);
+        status = measure_rounds(campaign, outcomes, mix, test);
         report_measured(campaign, outcomes);
     }
-    return status;
-}
-
-/* ---- storing what is read ---- */
-
-static int load_server(const struct campaign *campaign, const struct endpoint *server,
-                       const struct mix *mix) {
-    const struct options_given *options = campaign->options;
-    struct run_plan plan = options->plan;
-    prepare_fill(&plan);
-    plan.pipeline = LOAD_PIPELINE;
-    plan.connections = LOAD_CONNECTIONS;
-    plan.threads = plan.threads < plan.connections ? plan.threads : plan.connections;
-    plan.progress = shows_progress(options) ? "storing keys" : NULL;
-    struct run_result result;
-    if (run_load(&plan, server, mix, &result) != 0) {
-        return 1;
-    }
-    if (result.tally.errors > 0) {
-        fprintf(stderr, "%s: storing keys: the server answers: %s\n", server->name,
-                result.tally.first_error);
-    }
-    int status = result.tally.errors > 0 ? 1 : status_now();
-    run_result_free(&result);
     return status;
 }
 
@@ -159,13 +225,12 @@ static int load_for(struct campaign *campaign, const struct test *test) {
         campaign->loaded[campaign->loaded_count++] = name;
     }
     struct mix mix;
-    struct template template;
     mix_init(&mix, &options->shape.sizes);
-    test_template(tests_find(name), &options->shape, &template);
-    mix_add(&mix, &template, 1);
+    test_mix(tests_find(name), &options->shape, &mix);
     int status = 0;
     for (int i = 0; i < options->server_count && status == 0; i++) {
-        status = load_server(campaign, &options->servers[i], &mix);
+        status =
+            store(campaign, &options->servers[i], &mix, options->plan.keys.count, KEYS_SEQUENCE);
     }
     mix_free(&mix);
     return status;
@@ -193,7 +258,7 @@ static int run_command(struct campaign *campaign) {
     mix_add(&mix, &template, 1);
     int status = load_for(campaign, tests_find(bytes_text("get")));
     if (status == 0) {
-        status = run_test(campaign, words[0], &mix, false);
+        status = run_test(campaign, words[0], &mix, NULL);
     }
     mix_free(&mix);
     return status;
@@ -211,20 +276,25 @@ static int run_mix(struct campaign *campaign) {
     }
     status = load_for(campaign, tests_find(bytes_text("get")));
     if (status == 0) {
-        status = run_test(campaign, options->mix, &mix, false);
+        status = run_test(campaign, options->mix, &mix, NULL);
     }
     mix_free(&mix);
     return status;
 }
 
-/* Whether all names of the list are known, before anything is run. */
-static int check_names(const char *list) {
+/* Whether all names of the list are known and can be run, before anything is. */
+static int check_names(const char *list, double rate) {
     while (*list != '\0') {
         struct bytes name = bytes_of(list, strcspn(list, ","));
         if (tests_find(name) == NULL) {
             fprintf(stderr, "There is no test %.*s; there are:", (int)name.size, name.at);
             tests_print_names(stderr);
             fputc('\n', stderr);
+            return 1;
+        }
+        if (tests_find(name)->serves != NULL && rate > 0) {
+            fprintf(stderr, "%.*s is a test of pairs: --rate does not go with it\n", (int)name.size,
+                    name.at);
             return 1;
         }
         list += name.size;
@@ -244,13 +314,12 @@ static int run_tests(struct campaign *campaign) {
         at += name.size;
         at += *at == ',';
         status = load_for(campaign, test);
+        status = status == 0 ? store_once(campaign, test) : status;
         if (status == 0) {
             struct mix mix;
-            struct template template;
             mix_init(&mix, &options->shape.sizes);
-            test_template(test, &options->shape, &template);
-            mix_add(&mix, &template, 1);
-            status = run_test(campaign, test->name, &mix, test->fills);
+            test_mix(test, &options->shape, &mix);
+            status = run_test(campaign, test->name, &mix, test);
             mix_free(&mix);
         }
     }
@@ -290,7 +359,7 @@ int campaign_run(const struct options_given *options) {
     campaign.outcomes = mem_zalloc(MEM_OTHER, campaign.outcomes_size);
     run_catch_interrupts();
     bool by_name = options->command_size == 0 && options->mix == NULL;
-    int status = by_name ? check_names(options->tests) : 0;
+    int status = by_name ? check_names(options->tests, options->plan.rate) : 0;
     if (status == 0) {
         status = ask_versions(&campaign);
     }

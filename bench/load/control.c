@@ -58,7 +58,7 @@ int control_ask(int fd, const char *const *words, struct buffer *reply) {
     }
     struct replies replies;
     struct replies_tally tally = {0};
-    replies_init(&replies);
+    replies_init(&replies, 1);
     for (;;) {
         char *at = buffer_reserve(reply, READ_SIZE);
         ssize_t got = recv(fd, at, READ_SIZE, 0);
@@ -94,16 +94,17 @@ static const char *field(struct buffer *info, const char *name) {
     return NULL;
 }
 
-int64_t control_cpu_ns(int fd) {
+int64_t control_cpu_ns(int fd, int64_t *user_ns) {
     struct buffer info;
     buffer_init(&info, MEM_OTHER);
     const char *words[] = {"INFO", "cpu", NULL};
-    int64_t ns = -1;
+    int64_t ns = *user_ns = -1;
     if (control_ask(fd, words, &info) == 0) {
         const char *user = field(&info, "used_cpu_user");
         const char *system = field(&info, "used_cpu_sys");
         if (user != NULL && system != NULL) {
-            ns = (int64_t)((strtod(user, NULL) + strtod(system, NULL)) * 1e9);
+            *user_ns = (int64_t)(strtod(user, NULL) * 1e9);
+            ns = *user_ns + (int64_t)(strtod(system, NULL) * 1e9);
         }
     }
     buffer_clear(&info);

@@ -15,8 +15,9 @@
  * holds a sentence about it, with the server's words. */
 int control_ask(int fd, const char *const *words, struct buffer *reply);
 
-/* CPU time that the server says it has used, user and system, ns; -1 when it does not tell. */
-int64_t control_cpu_ns(int fd);
+/* CPU time that the server says it has used, user and system, ns; -1 when it does not tell. How
+ * much of it is user time, in `user_ns`, or -1. */
+int64_t control_cpu_ns(int fd, int64_t *user_ns);
 
 /* The server's name and version by its INFO: "redis 7.0.15", "larder 0.1.0"; "" when it does not
  * tell. `out` has room for CONTROL_NAME_MAX bytes. */

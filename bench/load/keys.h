@@ -20,7 +20,8 @@ struct keys_plan {
 struct keys {
     struct keys_plan plan;
     struct random random;
-    int digits; /* of the largest number */
+    int digits;    /* of the largest number */
+    uint64_t last; /* the number drawn last, for who wants it again: not of keys.c */
     /* In sequence: from first, before end. */
     uint64_t next;
     uint64_t first;

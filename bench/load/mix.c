@@ -15,6 +15,11 @@ int mix_add(struct mix *mix, const struct template *template, uint64_t weight) {
     return 0;
 }
 
+void mix_set_weight(struct mix *mix, uint64_t weight) {
+    int last = mix->count - 1;
+    mix->weights[last] = (last == 0 ? 0 : mix->weights[last - 1]) + weight;
+}
+
 void mix_free(struct mix *mix) {
     for (int i = 0; i < mix->count; i++) {
         template_free(&mix->templates[i]);
@@ -24,6 +29,14 @@ void mix_free(struct mix *mix) {
 
 bool mix_is_uniform(const struct mix *mix) {
     return mix->count == 1 && !mix->templates[0].varies;
+}
+
+uint64_t mix_replies(const struct mix *mix) {
+    return (uint64_t)mix->templates[0].commands;
+}
+
+void mix_append_half(const struct mix *mix, bool waits, struct buffer *out, struct keys *keys) {
+    template_append(&mix->templates[waits ? 0 : 1], out, keys, &mix->sizes);
 }
 
 void mix_append(const struct mix *mix, struct buffer *out, struct keys *keys) {

@@ -38,6 +38,7 @@ void outcome_add(struct outcome *outcome, const struct run_result *result) {
     double seconds = (double)result->elapsed_ns / 1e9;
     outcome->values[FIGURE_RATE][at] = seconds > 0 ? (double)result->requests / seconds : 0;
     outcome->values[FIGURE_SERVER_NS][at] = for_each_request(result->server_ns, result->requests);
+    outcome->values[FIGURE_USER_NS][at] = for_each_request(result->user_ns, result->requests);
     outcome->values[FIGURE_OWN_NS][at] = for_each_request(result->own_ns, result->requests);
     outcome->values[FIGURE_MEAN][at] = durations_mean(result->latency) / 1000;
     outcome->values[FIGURE_MIN][at] = (double)durations_min(result->latency) / 1000;

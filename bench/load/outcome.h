@@ -14,6 +14,7 @@
 enum figure {
     FIGURE_RATE,      /* requests a second */
     FIGURE_SERVER_NS, /* CPU time of the server for each request */
+    FIGURE_USER_NS,   /* of that, user time */
     FIGURE_OWN_NS,    /* and of this program */
     FIGURE_MEAN,
     FIGURE_MIN,

@@ -1,5 +1,6 @@
 /* replies: the counter. A reply is whole when as many elements have ended as were announced: one to
- * begin with; an array counts as ended at once and announces its own. */
+ * begin with, or as many as the request has commands; an array counts as ended at once and
+ * announces its own. */
 #include "load/replies.h"
 
 #include <stdbool.h>
@@ -13,8 +14,8 @@
 #define LENGTH_MAX ((int64_t)1 << 40)
 #define FORM_BYTES sizeof(uint64_t)
 
-void replies_init(struct replies *replies) {
-    *replies = (struct replies){.pending = 1};
+void replies_init(struct replies *replies, uint64_t each) {
+    *replies = (struct replies){.pending = each, .each = each};
 }
 
 static void note_error(struct replies_tally *tally, const char *line, size_t size) {
@@ -115,7 +116,7 @@ static const char *take_known(struct replies *replies, const char *at, const cha
         nulls += form->nulls;
         at += form->size;
         if (LIKELY(--replies->pending == 0)) {
-            replies->pending = 1;
+            replies->pending = replies->each;
             ++*count;
         }
     }
@@ -178,7 +179,7 @@ int64_t replies_count(struct replies *replies, const char *at, size_t size,
         }
         if (replies->pending == 0) {
             count++;
-            replies->pending = 1;
+            replies->pending = replies->each;
         }
     }
     return count;

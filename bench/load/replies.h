@@ -9,10 +9,11 @@
 /* Longest beginning of a line that is kept: enough for any length, and for most errors. */
 #define REPLIES_LINE_MAX 128
 
-/* One stream. All zero but for `pending`: begin with replies_init. */
+/* One stream. Begin with replies_init. */
 struct replies {
     uint64_t skip;    /* bytes left of a bulk with its CR LF */
     uint64_t pending; /* elements until the reply is whole: itself, and what is in its arrays */
+    uint64_t each;    /* replies that count as one, since their commands are one request */
     size_t line_size; /* of a line that was cut */
     char line[REPLIES_LINE_MAX];
 };
@@ -37,9 +38,10 @@ struct replies_tally {
     unsigned learned;
 };
 
-void replies_init(struct replies *replies);
+/* `each` at least 1. */
+void replies_init(struct replies *replies, uint64_t each);
 
-/* How many replies end within the bytes; -1 when they are no replies. */
+/* How many replies, or groups of `each`, end within the bytes; -1 when they are no replies. */
 int64_t replies_count(struct replies *replies, const char *at, size_t size,
                       struct replies_tally *tally);
 

@@ -62,12 +62,24 @@ static void print_latency(const struct outcome *outcome) {
     putchar('}');
 }
 
-static void print_rounds(const struct outcome *outcome) {
-    printf(",\"rounds\":%d,\"requests_per_second_of_rounds\":[", outcome->rounds);
+static void print_figures(const char *name, const struct outcome *outcome, enum figure figure) {
     for (int i = 0; i < outcome->rounds; i++) {
-        printf("%s%.1f", i == 0 ? "" : ",", outcome->values[FIGURE_RATE][i]);
+        if (!isfinite(outcome->values[figure][i])) {
+            return;
+        }
+    }
+    printf(",\"%s_of_rounds\":[", name);
+    for (int i = 0; i < outcome->rounds; i++) {
+        printf("%s%.1f", i == 0 ? "" : ",", outcome->values[figure][i]);
     }
     putchar(']');
+}
+
+static void print_rounds(const struct outcome *outcome) {
+    printf(",\"rounds\":%d", outcome->rounds);
+    print_figures("requests_per_second", outcome, FIGURE_RATE);
+    print_figures("server_ns", outcome, FIGURE_SERVER_NS);
+    print_figures("server_user_ns", outcome, FIGURE_USER_NS);
 }
 
 void report_json(const struct options_given *options, const struct outcome *outcome,

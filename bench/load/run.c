@@ -31,6 +31,7 @@ struct run {
     int working; /* under the lock: threads that have not ended */
     int64_t own_before;
     int64_t server_before;
+    int64_t user_before;
 };
 
 static volatile sig_atomic_t interrupted;
@@ -61,12 +62,14 @@ static int64_t clock_ns(clockid_t clock) {
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
-static int64_t server_cpu_ns(const struct run *run) {
+/* Of another process only the sum is told exactly. */
+static int64_t server_cpu_ns(const struct run *run, int64_t *user_ns) {
     clockid_t clock;
+    *user_ns = -1;
     if (run->task.plan->server_pid > 0) {
         return clock_getcpuclockid(run->task.plan->server_pid, &clock) == 0 ? clock_ns(clock) : -1;
     }
-    return run->control >= 0 ? control_cpu_ns(run->control) : -1;
+    return run->control >= 0 ? control_cpu_ns(run->control, user_ns) : -1;
 }
 
 /* ---- connecting ---- */
@@ -185,11 +188,11 @@ static void watch_over(struct run *run, struct run_result *result) {
         if (!began && now >= task->from) {
             began = true;
             run->own_before = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-            run->server_before = server_cpu_ns(run);
+            run->server_before = server_cpu_ns(run, &run->user_before);
         } else if (!measured && now >= task->end) {
             measured = true;
             result->own_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - run->own_before;
-            result->server_ns = server_cpu_ns(run);
+            result->server_ns = server_cpu_ns(run, &result->user_ns);
         }
         if (run_interrupted()) {
             atomic_store(&run->task.stop, true);
@@ -202,10 +205,12 @@ static void watch_over(struct run *run, struct run_result *result) {
     }
     if (!measured) {
         result->own_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - run->own_before;
-        result->server_ns = server_cpu_ns(run);
+        result->server_ns = server_cpu_ns(run, &result->user_ns);
     }
     bool known = run->server_before >= 0 && result->server_ns >= 0;
     result->server_ns = known ? result->server_ns - run->server_before : -1;
+    known = run->user_before >= 0 && result->user_ns >= 0;
+    result->user_ns = known ? result->user_ns - run->user_before : -1;
     if (run->task.plan->progress != NULL) {
         fputs("\r\033[K", stderr);
     }
@@ -265,7 +270,7 @@ static int gather(struct run *run, struct run_result *result) {
 static int run_threads(struct run *run, struct run_result *result) {
     /* Without a warm-up, measuring begins before the first request. */
     run->own_before = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-    run->server_before = server_cpu_ns(run);
+    run->server_before = server_cpu_ns(run, &run->user_before);
     if (start_threads(run) != 0) {
         return -1;
     }

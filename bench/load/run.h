@@ -17,7 +17,7 @@
 
 struct run_plan {
     struct login login;
-    int connections;
+    int connections;   /* with pairs an even number for each thread */
     int threads;       /* at most as many as connections */
     int pipeline;      /* most requests under way on a connection */
     uint64_t requests; /* how many; 0: by time */
@@ -34,7 +34,8 @@ struct run_result {
     uint64_t requests;  /* answered, of those that are measured */
     int64_t elapsed_ns; /* of the measurement */
     int64_t server_ns;  /* CPU time of the server meanwhile, user and system; -1 unknown */
-    int64_t own_ns;     /* the same of this program */
+    int64_t user_ns;    /* of that, user time; -1 unknown */
+    int64_t own_ns;     /* CPU time of this program */
     struct durations *latency;
     struct durations *lateness; /* open loop: from due to sent; otherwise empty */
     uint64_t unsent; /* open loop: due, and not sent by the end; they count with what they waited */

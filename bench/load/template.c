@@ -6,18 +6,28 @@
 
 #include "base/num.h"
 
-#define NUMBER "__rand_int__"
-#define KEY    "__key__"
-#define VALUE  "__value__"
+#define KEY   "__key__"
+#define VALUE "__value__"
 /* What values are made of. */
 #define FILL 'x'
-_Static_assert(sizeof NUMBER - 1 == TEMPLATE_DIGITS, "a number takes the place of the word");
 
-static int add_place(struct template *template, size_t at, int digits) {
+/* Words that stand for a number of TEMPLATE_DIGITS digits. */
+static const struct {
+    const char *word;
+    enum template_sort sort;
+} numbers[] = {
+    {"__rand_int__", TEMPLATE_NEXT},
+    {"__same__", TEMPLATE_SAME},
+    {"__group__", TEMPLATE_GROUP},
+    {"__member__", TEMPLATE_MEMBER},
+};
+static const size_t number_count = sizeof numbers / sizeof numbers[0];
+
+static int add_place(struct template *template, size_t at, enum template_sort sort, int digits) {
     if (template->place_count == TEMPLATE_PLACES_MAX) {
         return -1;
     }
-    template->places[template->place_count++] = (struct template_place){at, digits};
+    template->places[template->place_count++] = (struct template_place){at, sort, digits};
     return 0;
 }
 
@@ -26,19 +36,38 @@ static void append_fill(struct buffer *bytes, char fill, size_t size) {
     bytes->size += size;
 }
 
+/* Which of the numbers' words stands here; number_count: none. */
+static size_t number_at(const char *text) {
+    size_t i = 0;
+    while (i < number_count && strncmp(text, numbers[i].word, strlen(numbers[i].word)) != 0) {
+        i++;
+    }
+    return i;
+}
+
 static int append_word(struct template *template, const char *word) {
-    struct buffer *bytes = &template->bytes;
-    buffer_printf(bytes, "$%zu\r\n", strlen(word));
-    size_t start = bytes->size;
-    buffer_append_text(bytes, word);
-    for (const char *at = word; (at = strstr(at, NUMBER)) != NULL; at += TEMPLATE_DIGITS) {
-        size_t place = start + (size_t)(at - word);
-        memset(bytes->at + place, '0', TEMPLATE_DIGITS);
-        if (add_place(template, place, TEMPLATE_DIGITS) != 0) {
-            return -1;
+    struct buffer text;
+    buffer_init(&text, MEM_OTHER);
+    int status = 0;
+    int first = template->place_count;
+    while (*word != '\0' && status == 0) {
+        size_t i = number_at(word);
+        if (i == number_count) {
+            buffer_append(&text, word++, 1);
+        } else {
+            status = add_place(template, text.size, numbers[i].sort, TEMPLATE_DIGITS);
+            append_fill(&text, '0', TEMPLATE_DIGITS);
+            word += strlen(numbers[i].word);
         }
     }
-    return 0;
+    struct buffer *bytes = &template->bytes;
+    buffer_printf(bytes, "$%zu\r\n", text.size);
+    for (int i = first; i < template->place_count; i++) {
+        template->places[i].at += bytes->size;
+    }
+    buffer_append(bytes, text.at, text.size);
+    buffer_clear(&text);
+    return status;
 }
 
 static int append_key(struct template *template, const struct shape *shape) {
@@ -48,14 +77,14 @@ static int append_key(struct template *template, const struct shape *shape) {
     buffer_printf(bytes, "$%zu\r\n%s", strlen(shape->key_prefix) + zeros + digits,
                   shape->key_prefix);
     append_fill(bytes, '0', zeros + digits);
-    return add_place(template, bytes->size - digits, shape->key_digits);
+    return add_place(template, bytes->size - digits, TEMPLATE_NEXT, shape->key_digits);
 }
 
 static int append_value(struct template *template, const struct shape *shape) {
     struct buffer *bytes = &template->bytes;
     if (shape->sizes.kind != SIZES_FIXED) {
         template->varies = true;
-        return add_place(template, bytes->size, 0);
+        return add_place(template, bytes->size, TEMPLATE_NEXT, 0);
     }
     buffer_printf(bytes, "$%zu\r\n", shape->sizes.least);
     append_fill(bytes, FILL, shape->sizes.least);
@@ -66,6 +95,12 @@ int template_init(struct template *template, const char *const *words, int count
                   const struct shape *shape) {
     *template = (struct template){0};
     buffer_init(&template->bytes, MEM_OTHER);
+    return template_add(template, words, count, shape);
+}
+
+int template_add(struct template *template, const char *const *words, int count,
+                 const struct shape *shape) {
+    template->commands++;
     buffer_printf(&template->bytes, "*%d\r\n", count);
     for (int i = 0; i < count; i++) {
         int status = strcmp(words[i], KEY) == 0     ? append_key(template, shape)
@@ -81,7 +116,7 @@ int template_init(struct template *template, const char *const *words, int count
 }
 
 void template_init_raw(struct template *template, const char *bytes) {
-    *template = (struct template){0};
+    *template = (struct template){.commands = 1};
     buffer_init(&template->bytes, MEM_OTHER);
     buffer_append_text(&template->bytes, bytes);
 }
@@ -120,11 +155,21 @@ static uint64_t eight_digits(uint64_t number) {
 }
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the lowest byte is stored first");
 
+static uint64_t number_for(enum template_sort sort, struct keys *keys) {
+    if (sort == TEMPLATE_NEXT) {
+        return keys->last = keys_next(keys);
+    }
+    if (sort == TEMPLATE_GROUP) {
+        return (keys->last = keys_next(keys)) / TEMPLATE_GROUP_SIZE;
+    }
+    return sort == TEMPLATE_SAME ? keys->last : keys->last % TEMPLATE_GROUP_SIZE;
+}
+
 /* What stands before the digits that a key can have is zero, and stays. */
 static void number_place(char *copy, const struct template_place *place, struct keys *keys) {
     int digits = keys->digits < place->digits ? keys->digits : place->digits;
     char *end = copy + place->at + place->digits;
-    uint64_t number = keys_next(keys);
+    uint64_t number = number_for(place->sort, keys);
     if (place->digits >= 8) {
         uint64_t low = eight_digits(number % 100000000);
         memcpy(end - 8, &low, 8);

@@ -1,12 +1,14 @@
-/* template: the bytes of one request, and the places in it that differ from request to request.
+/* template: the bytes of one request, which is one command or several, and the places in it that
+ * differ from request to request.
  *
  *     *3 $3 SET $16 key:000000000000 $64 xxxx...      as protocol bytes
  *                       ^ number     ^ value, where sizes differ
  *
- * Words of a command: `__rand_int__` anywhere in a word is a number of twelve digits, just as long
- * as the word itself; `__key__` alone is a key of the shape that was asked for; `__value__` alone
- * is a value. A value whose size is always the same is part of the bytes; of others nothing is
- * there, and template_append puts them in. */
+ * Words of a command: `__rand_int__` anywhere in a word is a number of twelve digits. So are
+ * `__group__`, which draws a number and shows which thousand it is in, `__member__` behind it,
+ * which one of the thousand, and `__same__`, the number drawn last once more. `__key__` alone is a
+ * key of the shape that was asked for; `__value__` alone is a value. A value whose size is always
+ * the same is part of the bytes; of others nothing is there, and template_append puts them in. */
 #ifndef LARDER_LOAD_TEMPLATE_H
 #define LARDER_LOAD_TEMPLATE_H
 
@@ -28,8 +30,13 @@ struct shape {
     struct sizes sizes;
 };
 
+/* What a place shows of numbers. */
+enum template_sort { TEMPLATE_NEXT, TEMPLATE_SAME, TEMPLATE_GROUP, TEMPLATE_MEMBER };
+#define TEMPLATE_GROUP_SIZE 1000
+
 struct template_place {
     size_t at;
+    enum template_sort sort;
     int digits; /* 0: a value goes here */
 };
 
@@ -37,12 +44,17 @@ struct template {
     struct buffer bytes;
     struct template_place places[TEMPLATE_PLACES_MAX];
     int place_count;
-    bool varies; /* some value has no size of its own; the shape's sizes are needed */
+    int commands; /* and so many replies */
+    bool varies;  /* some value has no size of its own; the shape's sizes are needed */
 };
 
 /* The request of these words. 0, or -1 when it has too many places. Freed with template_free. */
 int template_init(struct template *template, const char *const *words, int count,
                   const struct shape *shape);
+
+/* Appends a further command to a request that template_init has begun; the same. */
+int template_add(struct template *template, const char *const *words, int count,
+                 const struct shape *shape);
 
 /* The bytes as they are, with no protocol around them: an inline request. */
 void template_init_raw(struct template *template, const char *bytes);

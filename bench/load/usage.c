@@ -58,8 +58,12 @@ void usage_print(FILE *out) {
         "  --server-pid number  the server's process, for its CPU time; otherwise INFO is asked\n"
         "  --help, --version\n"
         "\n"
-        "A command's words may hold __rand_int__ (a key's number, 12 digits) or be __key__ or "
-        "__value__.\n"
+        "A command's words may hold __rand_int__ (a key's number, 12 digits), __group__ (which "
+        "thousand\n"
+        "a number is in), __member__ (which of that thousand), __same__ (the last number again), "
+        "or "
+        "be\n"
+        "__key__ or __value__.\n"
         "Tests:",
         out);
     tests_print_names(out);

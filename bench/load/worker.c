@@ -43,6 +43,10 @@
 
 struct connection {
     int fd;
+    /* Of pairs: the other half. The one that waits comes first, and its replies are the
+     * request's. */
+    struct connection *partner;
+    bool serves;    /* the second half */
     bool writing;   /* the socket did not take all */
     bool unflushed; /* open loop: in the worker's list */
     struct buffer out;
@@ -111,7 +115,20 @@ static int send_rest(struct worker *worker, struct connection *connection) {
 
 /* ---- closed loop ---- */
 
-/* Sends the next pipeline of requests, if there are any to be sent. */
+static int send_half(struct worker *worker, struct connection *connection, uint64_t count,
+                     int64_t now) {
+    connection->out.size = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        mix_append_half(worker->task->mix, !connection->serves, &connection->out, &worker->keys);
+    }
+    connection->sent = 0;
+    connection->awaited = count;
+    connection->asked_at = now;
+    worker->under_way += count;
+    return send_rest(worker, connection);
+}
+
+/* Sends the next pipeline of requests, if there are any to be sent: for a pair, both halves. */
 static int ask(struct worker *worker, struct connection *connection, int64_t now) {
     const struct worker_task *task = worker->task;
     uint64_t count = (uint64_t)task->plan->pipeline;
@@ -122,6 +139,11 @@ static int ask(struct worker *worker, struct connection *connection, int64_t now
     }
     if (count == 0) {
         return 0;
+    }
+    if (task->mix->pairs) {
+        struct connection *waits = connection->serves ? connection->partner : connection;
+        int status = send_half(worker, waits, count, now);
+        return status == 0 ? send_half(worker, waits->partner, count, now) : status;
     }
     if (mix_is_uniform(task->mix)) {
         connection->ready =
@@ -154,7 +176,7 @@ static bool measures(const struct worker *worker, const struct connection *conne
 
 static void note_closed(struct worker *worker, struct connection *connection, uint64_t count,
                         int64_t now) {
-    if (measures(worker, connection, now)) {
+    if (!connection->serves && measures(worker, connection, now)) {
         durations_record(worker->latency, now - connection->asked_at, count);
         worker->measured += count;
         worker->finished = now;
@@ -298,7 +320,9 @@ static int take_replies(struct worker *worker, struct connection *connection) {
         return 0;
     }
     note_closed(worker, connection, (uint64_t)count, now);
-    return connection->awaited > 0 ? 0 : ask(worker, connection, now);
+    bool over = connection->awaited == 0 &&
+                (connection->partner == NULL || connection->partner->awaited == 0);
+    return over ? ask(worker, connection, now) : 0;
 }
 
 /* ---- the loop ---- */
@@ -358,7 +382,7 @@ static int begin(struct worker *worker) {
         struct connection *connection = &worker->connections[i];
         if (is_open(worker)) {
             add_room(worker, connection);
-        } else if (ask(worker, connection, now) != 0) {
+        } else if (!connection->serves && ask(worker, connection, now) != 0) {
             return -1;
         }
     }
@@ -404,7 +428,7 @@ static int connection_init(struct worker *worker, struct connection *connection,
     const struct run_plan *plan = worker->task->plan;
     connection->fd = fd;
     buffer_init(&connection->out, MEM_OTHER);
-    replies_init(&connection->replies);
+    replies_init(&connection->replies, mix_replies(worker->task->mix));
     if (plan->rate > 0) {
         connection->due = mem_alloc(MEM_OTHER, (size_t)plan->pipeline * sizeof *connection->due);
     }
@@ -433,6 +457,11 @@ int worker_init(struct worker *worker, struct worker_task *task, int part, const
     int status = 0;
     for (int i = 0; i < count; i++) {
         status |= connection_init(worker, &worker->connections[i], fds[i]);
+    }
+    for (int i = 0; task->mix->pairs && i + 1 < count; i += 2) {
+        worker->connections[i].partner = &worker->connections[i + 1];
+        worker->connections[i + 1].partner = &worker->connections[i];
+        worker->connections[i + 1].serves = true;
     }
     return status;
 }

@@ -28,7 +28,7 @@ static void assert_bytes(const struct buffer *buffer, const char *text) {
     assert_memory_equal(buffer->at, text, buffer->size);
 }
 
-static void test_words(void **state) {
+static void test_word_forms(void **state) {
     (void)state;
     static const char *const words[] = {"SET", "__key__", "__value__", "a__rand_int__b"};
     struct template template;
@@ -198,11 +198,13 @@ static void test_shares(void **state) {
 
 static void test_mix_texts(void **state) {
     (void)state;
-    static const char *const good[] = {"100/0", "0/1", "get:1", "get:80,set:15,del:5",
-                                       "GET:1,mget:2"};
-    static const char *const bad[] = {"",         "0/0",   "80",     "80/",     "/20",
-                                      "a/b",      "-1/2",  "get",    "get:",    "get:x",
-                                      "nosuch:1", "get:0", "fill:1", "get:1,,", "80/20/5"};
+    static const char *const good[] = {
+        "100/0",          "0/1",          "get:1", "get:80,set:15,del:5", "GET:1,mget:2",
+        "lpush:1,lpop:1", "sadd:3,spop:2"};
+    static const char *const bad[] = {
+        "",        "0/0",     "80",          "80/",         "/20",           "a/b",    "-1/2",
+        "get",     "get:",    "get:x",       "nosuch:1",    "get:0",         "fill:1", "get:1,,",
+        "80/20/5", "blpop:1", "multi_set:1", "hset_1000:1", "get:1,sinter:1"};
     size_t before = mem_used();
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         struct mix mix;
@@ -221,12 +223,117 @@ static void test_mix_texts(void **state) {
     assert_int_equal(mem_used(), before);
 }
 
+/* Numbers that belong together: a group and its member, a number again; words of other lengths than
+ * what they become. */
+static void test_numbers_made_of_others(void **state) {
+    (void)state;
+    static const char *const words[] = {"a__group__b", "__member__", "x__same__",
+                                        "__rand_int____same__"};
+    struct template template;
+    struct keys keys;
+    struct buffer out;
+    buffer_init(&out, MEM_OTHER);
+    sequence(&keys, 7654321, 1000000000000);
+    assert_int_equal(template_init(&template, words, 4, &plain), 0);
+    template_append(&template, &out, &keys, &plain.sizes);
+    assert_bytes(&out, "*4\r\n$14\r\na000000007654b\r\n$12\r\n000000000321\r\n"
+                       "$13\r\nx000007654321\r\n$24\r\n000007654322000007654322\r\n");
+    template_free(&template);
+    buffer_clear(&out);
+}
+
+/* A request of several commands is one template, and awaits as many replies. */
+static void test_commands(void **state) {
+    (void)state;
+    struct mix mix;
+    struct keys keys;
+    struct buffer out;
+    buffer_init(&out, MEM_OTHER);
+    mix_init(&mix, &plain.sizes);
+    sequence(&keys, 5, 10);
+    test_words("MULTI ; SET __key__ __value__ ; EXEC", &plain, &mix);
+    assert_true(mix_is_uniform(&mix));
+    assert_int_equal(mix_replies(&mix), 3);
+    mix_append(&mix, &out, &keys);
+    assert_bytes(&out, "*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$16\r\nkey:000000000005\r\n"
+                       "$3\r\nxxx\r\n*1\r\n$4\r\nEXEC\r\n");
+    mix_free(&mix);
+    buffer_clear(&out);
+}
+
+static void test_pairs(void **state) {
+    (void)state;
+    const struct test *test = tests_find(bytes_text("blpop"));
+    struct mix mix;
+    struct keys keys;
+    struct buffer out;
+    buffer_init(&out, MEM_OTHER);
+    mix_init(&mix, &plain.sizes);
+    sequence(&keys, 0, 10);
+    test_mix(test, &plain, &mix);
+    assert_true(mix.pairs);
+    assert_false(mix_is_uniform(&mix));
+    assert_int_equal(mix_replies(&mix), 1);
+    mix_append_half(&mix, true, &out, &keys);
+    assert_bytes(&out, "*3\r\n$5\r\nBLPOP\r\n$11\r\nbench:queue\r\n$1\r\n0\r\n");
+    out.size = 0;
+    mix_append_half(&mix, false, &out, &keys);
+    assert_bytes(&out, "*3\r\n$5\r\nLPUSH\r\n$11\r\nbench:queue\r\n$3\r\nxxx\r\n");
+    mix_free(&mix);
+    buffer_clear(&out);
+}
+
+/* Every name of the list is a test whose request and data can be made. */
+static void test_all_names(void **state) {
+    (void)state;
+    size_t before = mem_used();
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    tests_print_names(out);
+    fclose(out);
+    int count = 0;
+    char *rest = NULL;
+    for (char *name = strtok_r(text, " \n", &rest); name != NULL;
+         name = strtok_r(NULL, " \n", &rest)) {
+        const struct test *test = tests_find(bytes_text(name));
+        assert_non_null(test);
+        struct mix mix;
+        mix_init(&mix, &plain.sizes);
+        test_mix(test, &plain, &mix);
+        assert_int_equal(mix.count, test->serves != NULL ? 2 : 1);
+        mix_free(&mix);
+        /* Only what is popped is stored as often as it is asked for. */
+        for (const struct test_step *step = test->data; step != NULL && step->words != NULL;
+             step++) {
+            assert_true(step->count > 0 || test->pops);
+            mix_init(&mix, &plain.sizes);
+            test_words(step->words, &plain, &mix);
+            mix_free(&mix);
+        }
+        assert_true(test->load == NULL || tests_find(bytes_text(test->load))->fills);
+        count++;
+    }
+    assert_true(count > 40);
+    free(text);
+    assert_int_equal(mem_used(), before);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words),   cmocka_unit_test(test_key_shapes),
-        cmocka_unit_test(test_renewed), cmocka_unit_test(test_varying_values),
-        cmocka_unit_test(test_digits),  cmocka_unit_test(test_too_many_places),
-        cmocka_unit_test(test_shares),  cmocka_unit_test(test_mix_texts),
+        cmocka_unit_test(test_word_forms),
+        cmocka_unit_test(test_key_shapes),
+        cmocka_unit_test(test_renewed),
+        cmocka_unit_test(test_varying_values),
+        cmocka_unit_test(test_digits),
+        cmocka_unit_test(test_too_many_places),
+        cmocka_unit_test(test_shares),
+        cmocka_unit_test(test_mix_texts),
+        cmocka_unit_test(test_numbers_made_of_others),
+        cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_pairs),
+        cmocka_unit_test(test_all_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@
 static int64_t count_all(const char *at, size_t size, size_t step, struct replies_tally *tally) {
     struct replies replies;
     int64_t count = 0;
-    replies_init(&replies);
+    replies_init(&replies, 1);
     memset(tally, 0, sizeof *tally);
     for (size_t from = 0; from < size; from += step) {
         size_t piece = size - from < step ? size - from : step;
@@ -104,11 +104,34 @@ static void test_unfinished(void **state) {
     }
 }
 
+/* Replies that belong to one request count as one, wherever the stream is cut. */
+static void test_groups(void **state) {
+    (void)state;
+    static const char text[] = "+OK\r\n+QUEUED\r\n*2\r\n+OK\r\n$3\r\nabc\r\n"
+                               "+OK\r\n+QUEUED\r\n*-1\r\n+OK\r\n-ERR no\r\n-EXECABORT\r\n"
+                               "+OK\r\n+QUEUED\r\n";
+    for (size_t step = 1; step < sizeof text; step++) {
+        struct replies replies;
+        struct replies_tally tally = {0};
+        int64_t count = 0;
+        replies_init(&replies, 3);
+        for (size_t from = 0; from < sizeof text - 1; from += step) {
+            size_t rest = sizeof text - 1 - from;
+            count += replies_count(&replies, text + from, rest < step ? rest : step, &tally);
+        }
+        assert_int_equal(count, 3);
+        assert_int_equal(tally.errors, 2);
+        assert_int_equal(tally.nulls, 1);
+        assert_int_equal(replies_count(&replies, "*0\r\n", 4, &tally), 1);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_streams),
         cmocka_unit_test(test_first_error),
         cmocka_unit_test(test_unfinished),
+        cmocka_unit_test(test_groups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
