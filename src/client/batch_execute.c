@@ -13,6 +13,7 @@
 #include "client/input.h"
 #include "ds/dict.h"
 #include "ds/packmap.h"
+#include "types/list.h"
 #include "types/zset.h"
 
 #ifdef LARDER_TEST_SMALL
@@ -281,8 +282,13 @@ static inline void plan_value(struct batch *batch, size_t index, uint64_t seed) 
     if (command == NULL || command->element == 0 || command->element >= request->argc) {
         return;
     }
-    struct bytes name = batch->slices[request->first_slice + (uint32_t)command->element];
-    request->element_hash = hash_bytes(seed, name.at, name.size);
+    if (command->row->group == GROUP_LIST) {
+        /* What is asked for is the list's ends, which no hash leads to. */
+        request->element_hash = 1;
+    } else {
+        struct bytes name = batch->slices[request->first_slice + (uint32_t)command->element];
+        request->element_hash = hash_bytes(seed, name.at, name.size);
+    }
     const struct entry *entry = planned_collection(request);
     if (entry != NULL) {
         const char *value = entry_pointer(entry);
@@ -305,6 +311,8 @@ static inline void plan_index(struct batch *batch, size_t index) {
         dict_prefetch_bucket(dict, request->element_hash);
     } else if (is_packmap(entry)) {
         packmap_prefetch_index(entry_pointer(entry));
+    } else if (entry_type(entry) == ENTRY_LIST) {
+        list_prefetch_ends(entry);
     }
 }
 
@@ -324,6 +332,8 @@ static inline void plan_element(struct batch *batch, size_t index) {
     } else if (is_packmap(entry)) {
         uint32_t slice = request->first_slice + (uint32_t)request->command->element;
         packmap_prefetch_record(entry_pointer(entry), batch->slices[slice], request->element_hash);
+    } else if (entry_type(entry) == ENTRY_LIST) {
+        list_prefetch_room(entry);
     }
 }
 

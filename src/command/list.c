@@ -3,15 +3,13 @@
 #include "command/list_call.h"
 #include "command/list_reply.h"
 #include "command/tables.h"
+#include "ds/element.h"
 
-/* Bytes that an element takes besides its text, at most. */
-#define ELEMENT_OVERHEAD 6
-
-/* Room for the arguments from an index on: exact enough for a list that will not grow. */
+/* Room for the arguments from an index on. */
 static size_t room_for(const struct call *call, int index) {
     size_t size = 0;
     for (int i = index; i < call->argc && size < REPLY_REFER_MIN; i++) {
-        size += call->args[i].size + ELEMENT_OVERHEAD;
+        size += element_form_of_text(call->args[i]).total;
     }
     return size;
 }
@@ -264,6 +262,7 @@ static const struct command_row rows[] = {
      .syntax = "key [count]"},
     {.name = "lpush",
      .fn = lpush,
+     .element = 2,
      .arity = -3,
      .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
      .categories = CATEGORY_WRITE | CATEGORY_LIST | CATEGORY_FAST,
@@ -275,6 +274,7 @@ static const struct command_row rows[] = {
      .syntax = "key element [element ...]"},
     {.name = "lpushx",
      .fn = lpushx,
+     .element = 2,
      .arity = -3,
      .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
      .categories = CATEGORY_WRITE | CATEGORY_LIST | CATEGORY_FAST,
@@ -330,6 +330,7 @@ static const struct command_row rows[] = {
      .syntax = "key [count]"},
     {.name = "rpush",
      .fn = rpush,
+     .element = 2,
      .arity = -3,
      .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
      .categories = CATEGORY_WRITE | CATEGORY_LIST | CATEGORY_FAST,
@@ -341,6 +342,7 @@ static const struct command_row rows[] = {
      .syntax = "key element [element ...]"},
     {.name = "rpushx",
      .fn = rpushx,
+     .element = 2,
      .arity = -3,
      .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
      .categories = CATEGORY_WRITE | CATEGORY_LIST | CATEGORY_FAST,

@@ -22,6 +22,7 @@ const struct command_table *command_hash_expiry(void);      /* hash_expire.c */
 const struct command_table *command_hyperloglogs(void);     /* hyperloglog.c: PFADD ... */
 const struct command_table *command_streams(void);          /* stream.c: XADD, XDEL, XTRIM ... */
 const struct command_table *command_stream_ranges(void);    /* stream_range.c */
+const struct command_table *command_sort(void);             /* sort.c: SORT, SORT_RO */
 const struct command_table *command_lists(void);            /* list.c */
 const struct command_table *command_list_search(void);      /* list_search.c: LPOS, LREM ... */
 const struct command_table *command_list_moves(void);       /* list_move.c: LMOVE, LMPOP ... */

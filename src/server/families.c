@@ -34,6 +34,7 @@ static const table_fn families[] = {
     command_stream_claims,
     command_stream_groups,
     command_stream_reads,
+    command_sort,
     command_lists,
     command_list_search,
     command_list_moves,

@@ -109,6 +109,22 @@ int list_push(struct entry *list, const struct list_options *options, enum list_
     return result;
 }
 
+void list_prefetch_ends(const struct entry *list) {
+    if (list_is_chain(list)) {
+        const struct list_chain *chain = list_chain_of(list);
+        __builtin_prefetch(chain->first);
+        __builtin_prefetch(chain->last);
+    }
+}
+
+void list_prefetch_room(const struct entry *list) {
+    bool is_chain = list_is_chain(list);
+    const struct strip *first = is_chain ? list_chain_of(list)->first : entry_pointer(list);
+    const struct strip *last = is_chain ? list_chain_of(list)->last : first;
+    __builtin_prefetch((const char *)first + first->start - 1, 1);
+    __builtin_prefetch((const char *)last + last->end, 1);
+}
+
 int list_set(struct entry *list, const struct list_options *options, size_t at,
              const struct list_write *write) {
     struct strip_limits limits = list_limits(options);

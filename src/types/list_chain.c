@@ -6,9 +6,10 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-/* A strip that elements are pushed into gets room for this part more than it holds: in a chain it
- * is likely to be filled. */
-#define SPARE_PART 2
+/* A strip that elements are pushed into gets room for this part more than it holds, for in a chain
+ * it is likely to be filled; but no more than this part of what is in the chain. */
+#define SPARE_PART       2
+#define SPARE_CHAIN_PART 256
 
 /* Strips that together fill this part of the limits or less are joined. */
 #define JOINED_PART 2
@@ -161,11 +162,14 @@ static struct strip *strip_of(const struct list_piece *piece) {
 }
 
 /* Room to spare when a strip of a chain grows, within what it may become. */
-static size_t spare_for(const struct strip *strip, const struct strip_limits *limits,
-                        size_t total) {
+static size_t spare_for(const struct list_chain *chain, const struct strip *strip,
+                        const struct strip_limits *limits, size_t total) {
     size_t size = STRIP_HEADER_SIZE + strip_used(strip) + total;
     size_t spare = size / SPARE_PART;
-    return size + spare <= limits->size ? spare : limits->size > size ? limits->size - size : 0;
+    size_t fair = chain->index.strips * limits->size / SPARE_CHAIN_PART;
+    size_t most = limits->size > size ? limits->size - size : 0;
+    spare = spare < fair ? spare : fair;
+    return spare < most ? spare : most;
 }
 
 /* The end strip is full, or large, or has to grow. */
@@ -184,7 +188,7 @@ static __attribute__((noinline)) void push_slowly(struct list_chain *chain,
         chain->count++;
         return;
     }
-    size_t spare = spare_for(strip, limits, piece->form.total);
+    size_t spare = spare_for(chain, strip, limits, piece->form.total);
     strip = end == LIST_HEAD ? strip_push_front(strip, &piece->form, spare)
                              : strip_push_back(strip, &piece->form, spare);
     moved(chain, &path, strip);

@@ -65,6 +65,8 @@ static void prepare(void) {
     ask("HSET pack a 1 b 2 c 3");
     ask("HSET table a 1 b 2 c 3 d 4 e 5 f 6 g 7 h 8 i 9 j 10");
     ask("HPEXPIRE table 1000000 FIELDS 2 a b");
+    ask("RPUSH list c a b");
+    ask("RPUSH blocks a b % c d");
     ask("SADD integers 1 2 3 4 5 6 7 8 9 10 11 12");
     ask("SADD pack-of-three a b c");
     ask("SADD members m1 m2 m3 m4 m5 m6 m7 m8 m9 m10 m11 m12 m13 m14 m15 m16 %");
@@ -184,6 +186,35 @@ static void test_hashes(void **state) {
     assert_true(failures >= 3);
 }
 
+static void test_lists(void **state) {
+    (void)state;
+    static const char *const commands[] = {
+        "RPUSH list %",
+        "LPUSH blocks a % b",
+        "RPUSH fresh %",
+        "RPUSH fresh% a",
+        "LSET list 1 %",
+        "LSET blocks 2 a",
+        "LINSERT list BEFORE a %",
+        "LINSERT blocks AFTER % %",
+        "LMOVE blocks list LEFT RIGHT",
+        "LMOVE list fresh% LEFT RIGHT",
+        "LMOVEM blocks fresh% LEFT RIGHT COUNT 4 BULK",
+        "LMOVEM blocks blocks LEFT RIGHT COUNT 4 OBO",
+        "LRANGE blocks 0 -1",
+        "LPOP blocks 4",
+        "COPY blocks fresh%",
+        "SORT list ALPHA BY w_* GET #",
+        "SORT blocks ALPHA",
+        "SORT blocks ALPHA BY w_* GET # GET small STORE result",
+        "SORT integers STORE fresh%",
+    };
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        try_all(commands[i]);
+    }
+    assert_true(failures >= 3);
+}
+
 static void test_sets(void **state) {
     (void)state;
     static const char *const commands[] = {
@@ -210,10 +241,7 @@ static void test_sets(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_strings),
-        TEST(test_keys),
-        TEST(test_hashes),
-        TEST(test_sets),
+        TEST(test_strings), TEST(test_keys), TEST(test_hashes), TEST(test_lists), TEST(test_sets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
