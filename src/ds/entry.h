@@ -52,17 +52,18 @@ enum entry_type {
 
 /* How the value is kept. OBJECT ENCODING's names are given by types/value.h. */
 enum entry_encoding {
-    ENTRY_NOTHING,   /* no value: a member of a set */
-    ENTRY_INLINE,    /* value_size bytes behind the key */
-    ENTRY_INTEGER,   /* int64_t in the word */
-    ENTRY_BLOB,      /* struct blob * in the word, one reference held */
-    ENTRY_SCORE,     /* double in the word */
-    ENTRY_PACK,      /* struct pack * (list) or struct packmap * in the word: a small collection */
-    ENTRY_TABLE,     /* pointer in the word to a struct that begins with the elements' dict */
-    ENTRY_ORDERED,   /* likewise, with an ordered index */
-    ENTRY_CHAIN,     /* likewise, a chain of packs */
-    ENTRY_INTEGERS,  /* likewise, a sorted array of integers */
-    ENTRY_TIMED_PACK /* likewise, a pack whose elements have deadlines */
+    ENTRY_NOTHING,    /* no value: a member of a set */
+    ENTRY_INLINE,     /* value_size bytes behind the key */
+    ENTRY_INTEGER,    /* int64_t in the word */
+    ENTRY_BLOB,       /* struct blob * in the word, one reference held */
+    ENTRY_SCORE,      /* double in the word */
+    ENTRY_PACK,       /* struct pack * (list) or struct packmap * in the word: a small collection */
+    ENTRY_TABLE,      /* pointer in the word to a struct that begins with the elements' dict */
+    ENTRY_ORDERED,    /* likewise, with an ordered index */
+    ENTRY_CHAIN,      /* likewise, a chain of packs */
+    ENTRY_INTEGERS,   /* likewise, a sorted array of integers */
+    ENTRY_TIMED_PACK, /* likewise, a pack whose elements have deadlines */
+    ENTRY_NODES       /* likewise, a stream's index of nodes */
 };
 
 enum entry_flag {

@@ -29,7 +29,7 @@ struct entry_shape stream_new_shape(void) {
     struct stream *stream = mem_zalloc(MEM_DATA, sizeof *stream);
     id_index_init(&stream->nodes, sizeof(struct stream_place));
     return (struct entry_shape){
-        .type = ENTRY_STREAM, .encoding = ENTRY_TABLE, .word = (uintptr_t)stream};
+        .type = ENTRY_STREAM, .encoding = ENTRY_NODES, .word = (uintptr_t)stream};
 }
 
 static void free_all(struct stream *stream) {
@@ -285,7 +285,7 @@ int stream_copy(const struct entry *entry, struct entry_shape *shape) {
 /* ---- checking ---- */
 
 void stream_validate(const struct entry *entry) {
-    check(entry_type(entry) == ENTRY_STREAM && entry_encoding(entry) == ENTRY_TABLE);
+    check(entry_type(entry) == ENTRY_STREAM && entry_encoding(entry) == ENTRY_NODES);
     const struct stream *stream = stream_of(entry);
     id_index_validate(&stream->nodes);
     uint64_t length = 0;

@@ -38,6 +38,9 @@ static void draw(struct random *random, char *line) {
         "HGET h%u",
         "HSTRLEN h%u f%u",
         "HSET h%u f%u xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx%u",
+        "XADD h%u 9-%u a b",
+        "ZADD h%u %u m%u",
+        "ZSCORE h%u m%u",
     };
     switch (random_below(random, 40)) {
     case 0:
