@@ -139,7 +139,7 @@ static void put_back(struct batch *batch, const struct turn *turn) {
         if (request->kind == REQUEST_FAULT) {
             unparse_fault(&bytes, fault_error(request), fault_got(request));
         } else {
-            unparse_call(&bytes, batch->slices + request->first_slice, request->argc);
+            unparse_call(&bytes, request_args(batch, request), request->argc);
         }
     }
     if (client->input != NULL) {
@@ -227,6 +227,7 @@ void batch_finish(struct batch *batch) {
         finish_turns(batch);
     }
     batch->slice_count = 0;
+    batch->outside_count = 0;
     batch->arena_used = 0;
     if (UNLIKELY(batch->slice_room > SLICES_KEPT)) {
         mem_free(MEM_ARENA, batch->slices, batch->slice_room * sizeof *batch->slices);

@@ -209,11 +209,11 @@ static inline void execute(struct batch *batch, size_t index) {
     struct call *call = &client->clients->dispatch.call;
     call->element = NULL;
     if (UNLIKELY(request->element_hash != 0)) {
-        call->element = batch->slices + request->first_slice + (uint32_t)request->command->element;
+        call->element = request_args(batch, request) + request->command->element;
         call->element_hash = request->element_hash;
     }
     enum dispatch_result result = dispatch_request(
-        &client->clients->dispatch, client, request->command, batch->slices + request->first_slice,
+        &client->clients->dispatch, client, request->command, request_args(batch, request),
         request->argc, request->hash, &batch->reply, blobs, blob_count);
     if (UNLIKELY(result == DISPATCH_HOLD)) {
         client->flags |= CLIENT_PAUSED;
@@ -231,7 +231,7 @@ static inline void plan_bucket(struct batch *batch, size_t index, uint64_t seed)
     struct request *request = &batch->requests[index];
     const struct command *command = request->command;
     if (LIKELY(command != NULL) && command->first_key > 0 && command->first_key < request->argc) {
-        struct bytes key = batch->slices[request->first_slice + (uint32_t)command->first_key];
+        struct bytes key = request_args(batch, request)[command->first_key];
         request->hash = hash_bytes(seed, key.at, key.size);
         dict_prefetch_bucket(&request->client->database->keys, request->hash);
     }
@@ -286,7 +286,7 @@ static inline void plan_value(struct batch *batch, size_t index, uint64_t seed) 
         /* What is asked for is the list's ends, which no hash leads to. */
         request->element_hash = 1;
     } else {
-        struct bytes name = batch->slices[request->first_slice + (uint32_t)command->element];
+        struct bytes name = request_args(batch, request)[command->element];
         request->element_hash = hash_bytes(seed, name.at, name.size);
     }
     const struct entry *entry = planned_collection(request);
@@ -330,8 +330,8 @@ static inline void plan_element(struct batch *batch, size_t index) {
             zset_prefetch(entry);
         }
     } else if (is_packmap(entry)) {
-        uint32_t slice = request->first_slice + (uint32_t)request->command->element;
-        packmap_prefetch_record(entry_pointer(entry), batch->slices[slice], request->element_hash);
+        struct bytes name = request_args(batch, request)[request->command->element];
+        packmap_prefetch_record(entry_pointer(entry), name, request->element_hash);
     } else if (entry_type(entry) == ENTRY_LIST) {
         list_prefetch_room(entry);
     }

@@ -20,6 +20,7 @@
 #include "client/client.h"
 #include "client/connection.h"
 #include "client/handoff.h"
+#include "client/input.h"
 #include "call/reply.h"
 #include "proto/request.h"
 
@@ -51,7 +52,7 @@ struct request {
     uint64_t element_hash;   /* of the element that it names, or 0 */
     uint32_t first_slice;
     int32_t argc;
-    struct input *input; /* holds blobs of this request; NULL usually */
+    struct input *input; /* holds its arguments, and its blobs; NULL usually */
     uint8_t kind;        /* enum request_kind */
     bool overflows;      /* the first key's chain has to be followed beyond its first bucket */
     bool held;           /* not executed: goes back into the client's input */
@@ -85,6 +86,7 @@ struct batch {
     struct bytes *slices;
     size_t slice_count;
     size_t slice_room;
+    size_t outside_count; /* arguments in inputs of their own: request_args */
     struct request *requests;
     size_t request_count;
     size_t request_room;
@@ -118,6 +120,13 @@ struct batch {
     bool full;              /* nor is that of the others */
     bool late;              /* ... for want of time */
 };
+
+/* Where a request's arguments are: in the input that its beginning lived in, if there was one. */
+static inline const struct bytes *request_args(const struct batch *batch,
+                                               const struct request *request) {
+    return LIKELY(request->input == NULL) ? batch->slices + request->first_slice
+                                          : request->input->args;
+}
 
 /* Makes room for one more element in an array that doubles. */
 #define GROW(array, count, room)                                                                   \

@@ -65,13 +65,20 @@ static struct request *add_request(struct batch *batch, struct client *client, i
     struct request *request = &batch->requests[batch->request_count++];
     *request = (struct request){
         .client = client, .first_slice = (uint32_t)batch->slice_count, .argc = argc};
-    batch->slice_count += (size_t)argc;
     return request;
 }
 
-static void add_call(struct batch *batch, struct client *client, int32_t argc) {
+/* Its arguments are the input's, or the next slices. */
+static void add_call(struct batch *batch, struct client *client, struct input *input,
+                     int32_t argc) {
     struct request *request = add_request(batch, client, argc);
-    const struct bytes *args = batch->slices + request->first_slice;
+    if (UNLIKELY(input != NULL)) {
+        request->input = input;
+        batch->outside_count += (size_t)argc;
+    } else {
+        batch->slice_count += (size_t)argc;
+    }
+    const struct bytes *args = request_args(batch, request);
     const struct commands *commands = batch->thread->clients->context->commands;
     request->command = commands_find(commands, args[0]);
     if (UNLIKELY(request->command != NULL && request->command->is_unusual)) {
@@ -98,10 +105,7 @@ static void discard_later(struct batch *batch, struct input *input) {
 /* What has been announced counts as if it had come. */
 static bool over_query_limit(const struct client *client) {
     const struct input *input = client->input;
-    size_t size = input_footprint(input);
-    if (input->filling != NULL) {
-        size -= blob_footprint(input->filling);
-    }
+    size_t size = input_held(input);
     if (input->state.bulk > 0) {
         size += (size_t)input->state.bulk;
     }
@@ -147,8 +151,9 @@ static void take_args(struct batch *batch, const struct input *input, int32_t ha
     }
 }
 
-/* Parses on, where *state stands, until the request is whole or the window ends. The arguments go
- * to the input while the request's beginning lives there, else to the slices. */
+/* Parses on, where *state stands, until the request is whole or the window ends, or there is no
+ * memory for more arguments (REQUEST_ROOM). They go to the input while the request's beginning is
+ * in it, else to the slices. */
 static inline enum request_status parse_request(struct batch *batch, struct input *input,
                                                 char *window, size_t size,
                                                 struct request_state *state,
@@ -164,10 +169,10 @@ static inline enum request_status parse_request(struct batch *batch, struct inpu
         if (LIKELY(status != REQUEST_ROOM)) {
             return status;
         }
-        if (input != NULL) {
-            input_grow_args(input);
-        } else {
+        if (input == NULL) {
             grow_slices(batch);
+        } else if (!input_grow_args(input)) {
+            return REQUEST_ROOM;
         }
     }
 }
@@ -216,16 +221,10 @@ static size_t parse_window(struct batch *batch, struct client *client, struct in
     for (;;) {
         enum request_status status = parse_request(batch, input, window, size, state, &limits);
         if (LIKELY(status == REQUEST_READY)) {
-            if (UNLIKELY(input != NULL)) {
-                take_args(batch, input, state->have);
-            }
             if (LIKELY(state->have > 0)) {
-                add_call(batch, client, state->have);
+                add_call(batch, client, input, state->have);
             }
             if (UNLIKELY(input != NULL)) {
-                if (state->have > 0) {
-                    batch->requests[batch->request_count - 1].input = input;
-                }
                 discard_later(batch, input);
                 client->input = NULL;
                 input = NULL;
@@ -243,6 +242,9 @@ static size_t parse_window(struct batch *batch, struct client *client, struct in
             }
         } else if (status == REQUEST_MORE) {
             keep_rest(batch, client, input, window, size, start, state);
+            return start;
+        } else if (UNLIKELY(status == REQUEST_ROOM)) {
+            refuse_query(batch, client);
             return start;
         } else {
             if (decides_later(batch, client, window, size, start, state)) {
@@ -285,7 +287,7 @@ bool batch_is_full(const struct batch *batch) {
 
 /* What is parsed outside the arena does not fill it, and so would not make the batch run. */
 bool batch_has_room(const struct batch *batch) {
-    return !lacks_room(batch) && batch->slice_count <= SLICES_KEPT;
+    return !lacks_room(batch) && batch->slice_count + batch->outside_count <= SLICES_KEPT;
 }
 
 static char *arena_room(const struct batch *batch) {
@@ -325,8 +327,12 @@ static void read_blob(struct batch *batch, struct client *client) {
 /* A long beginning is read on where it is. */
 static void read_in_place(struct batch *batch, struct client *client) {
     struct input *input = client->input;
-    char *at = input_reserve(input, READ_SIZE);
-    ssize_t size = at == NULL ? -ENOMEM : transport_read(&client->transport, at, READ_SIZE);
+    char *at = input_reserve_page(input, READ_SIZE);
+    if (at == NULL) {
+        refuse_query(batch, client);
+        return;
+    }
+    ssize_t size = transport_read(&client->transport, at, READ_SIZE);
     if (!account_read(batch, client, size)) {
         return;
     }

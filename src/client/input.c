@@ -9,6 +9,15 @@
 
 /* Most requests have fewer arguments. */
 #define ARGS_FIRST 8
+/* Bytes left free in front of a page's: so no argument begins where another allocation ends, and is
+ * taken for a part of that when it moves. */
+#define PAGE_GAP 16
+
+struct input_page {
+    struct input_page *previous;
+    char *at;
+    size_t capacity;
+};
 
 struct input *input_new(void) {
     struct input *input = mem_zalloc(MEM_BUFFER, sizeof *input);
@@ -26,26 +35,39 @@ void input_free(struct input *input) {
         }
     }
     mem_free(MEM_BUFFER, input->blobs, (size_t)input->blob_room * sizeof *input->blobs);
+    while (input->pages != NULL) {
+        struct input_page *page = input->pages;
+        input->pages = page->previous;
+        mem_free(MEM_BUFFER, page->at, page->capacity);
+        mem_free(MEM_BUFFER, page, sizeof *page);
+    }
     mem_free(MEM_BUFFER, input->args, input->room * sizeof *input->args);
     mem_free(MEM_BUFFER, input->bytes, input->capacity);
     mem_free(MEM_BUFFER, input, sizeof *input);
 }
 
-static void set_args_room(struct input *input, size_t room) {
-    input->args = mem_realloc(MEM_BUFFER, input->args, input->room * sizeof *input->args,
-                              room * sizeof *input->args);
-    input->room = room;
-}
-
-/* Room for `have` arguments and one more. */
-static void reserve_args(struct input *input, size_t have) {
-    if (have >= input->room) {
-        set_args_room(input, have < ARGS_FIRST ? ARGS_FIRST : have * 2);
+/* Room for `have` arguments and one more, with some to spare. */
+static bool reserve_args(struct input *input, size_t have) {
+    if (have < input->room) {
+        return true;
     }
+    size_t room = have < ARGS_FIRST ? ARGS_FIRST : have * 2;
+    if (input->state.expect > 0 && room > (size_t)input->state.expect + 1) {
+        room = (size_t)input->state.expect + 1;
+    }
+    room = room > have ? room : have + 1;
+    struct bytes *args =
+        mem_try_realloc(MEM_BUFFER, input->args, input->room * sizeof *args, room * sizeof *args);
+    if (args == NULL) {
+        return false;
+    }
+    input->args = args;
+    input->room = room;
+    return true;
 }
 
-void input_grow_args(struct input *input) {
-    set_args_room(input, input->room < ARGS_FIRST ? ARGS_FIRST : input->room * 2);
+bool input_grow_args(struct input *input) {
+    return reserve_args(input, input->room);
 }
 
 void input_adopt(struct input *input, struct buffer *bytes) {
@@ -75,10 +97,43 @@ char *input_reserve(struct input *input, size_t more) {
     return input->bytes + input->size;
 }
 
+/* The page is full and most of it has been parsed: what has not goes to a new one. */
+static char *turn_page(struct input *input, size_t more) {
+    size_t rest = input->size - input->state.at;
+    size_t wanted = PAGE_GAP + rest + more;
+    size_t capacity = mem_class(wanted > INPUT_PAGE ? wanted : INPUT_PAGE);
+    struct input_page *page = mem_try_alloc(MEM_BUFFER, sizeof *page);
+    char *bytes = page == NULL ? NULL : mem_try_alloc(MEM_BUFFER, capacity);
+    if (bytes == NULL) {
+        mem_free(MEM_BUFFER, page, sizeof *page);
+        return NULL;
+    }
+    *page = (struct input_page){
+        .previous = input->pages, .at = input->bytes, .capacity = input->capacity};
+    input->pages = page;
+    input->paged += input->capacity;
+    memcpy(bytes + PAGE_GAP, input->bytes + input->state.at, rest);
+    input->bytes = bytes;
+    input->capacity = capacity;
+    input->state.at = PAGE_GAP;
+    input->size = PAGE_GAP + rest;
+    return bytes + input->size;
+}
+
+char *input_reserve_page(struct input *input, size_t more) {
+    bool is_full = input->size + more > input->capacity && input->size + more > INPUT_PAGE;
+    if (is_full && input->state.have > 0 && input->state.at > input->size / 2) {
+        return turn_page(input, more);
+    }
+    return input_reserve(input, more);
+}
+
 bool input_keep(struct input *input, const char *window, size_t size,
                 const struct request_state *state, const struct bytes *args) {
     if (args != input->args && state->have > 0) {
-        reserve_args(input, (size_t)state->have);
+        if (!reserve_args(input, (size_t)state->have)) {
+            return false;
+        }
         memcpy(input->args, args, (size_t)state->have * sizeof *args);
     }
     input->state = *state;
@@ -106,6 +161,9 @@ bool input_begin_blob(struct input *input) {
         return true; /* only its CR or LF is missing: no use any more */
     }
     size_t trusted = here > INPUT_TRUST ? here : INPUT_TRUST;
+    if (!reserve_args(input, (size_t)input->state.have)) {
+        return false;
+    }
     struct blob *blob = blob_try_new(whole < trusted ? whole : trusted);
     if (blob == NULL) {
         return false;
@@ -150,14 +208,14 @@ bool input_blob_filled(struct input *input, size_t size) {
     input->blobs[input->blob_count++] =
         (struct call_blob){.blob = blob, .index = input->state.have};
     input->filling = NULL;
-    reserve_args(input, (size_t)input->state.have);
+    debug_check((size_t)input->state.have < input->room); /* since the blob was begun */
     request_give_bulk(&input->state, 0, blob_bytes(blob), input->args);
     return true;
 }
 
 void input_unparse(const struct input *input, struct buffer *out) {
     const struct request_state *state = &input->state;
-    if (input->filling == NULL && input->blob_count == 0) {
+    if (input->filling == NULL && input->blob_count == 0 && input->pages == NULL) {
         /* Nothing lives outside `bytes`, and an array's bytes are as they came. */
         buffer_append(out, input->bytes, input->size);
         return;
@@ -181,8 +239,18 @@ void input_unparse(const struct input *input, struct buffer *out) {
     }
 }
 
+size_t input_held(const struct input *input) {
+    size_t total = input->paged + input->size;
+    for (int i = 0; i < input->blob_count; i++) {
+        if (input->blobs[i].blob != NULL) {
+            total += blob_footprint(input->blobs[i].blob);
+        }
+    }
+    return total;
+}
+
 size_t input_footprint(const struct input *input) {
-    size_t total = mem_class(sizeof *input);
+    size_t total = mem_class(sizeof *input) + input->paged;
     if (input->capacity > 0) {
         total += mem_class(input->capacity);
     }

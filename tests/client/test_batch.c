@@ -616,6 +616,49 @@ static void test_query_limit(void **state) {
 }
 
 /* Memory for what is being read runs out: that connection ends, the others do not notice. */
+/* Connections closed for want of memory, for their request or for the reply. */
+static uint64_t closed_count(void) {
+    const struct client_metrics *metrics = clients_metrics(session->server.context.clients);
+    return metrics->client_query_buffer_limit_disconnections +
+           metrics->client_output_buffer_limit_disconnections;
+}
+
+/* Wherever a request of many arguments finds no memory, its connection ends, and is counted. */
+static void test_no_memory_for_many_arguments(void **state) {
+    (void)state;
+    struct buffer request;
+    buffer_init(&request, MEM_OTHER);
+    buffer_append_text(&request, "*201\r\n$6\r\nEXISTS\r\n");
+    for (int i = 0; i < 200; i++) {
+        append_value(&request, (size_t)i % 9, 'k');
+    }
+    uint64_t closed = closed_count();
+    bool failed = true;
+    for (uint64_t which = 1; failed; which++) {
+        int fd = session_connect(session);
+        session_pass(session);
+        mem_fail_after(which);
+        failed = false;
+        for (size_t at = 0; at < request.size && !failed; at += 50) {
+            send_bytes(fd, request.at + at, request.size - at < 50 ? request.size - at : 50);
+            session_pass(session);
+            failed = closed_count() > closed;
+        }
+        mem_fail_after(0);
+        if (failed) {
+            closed++;
+            assert_int_equal(closed_count(), closed);
+            expect_end(fd);
+        } else {
+            assert_true(which > 3);
+            expect_text(fd, ":0\r\n");
+            close(fd);
+        }
+        session_pass(session);
+    }
+    buffer_clear(&request);
+}
+
 static void test_no_memory(void **state) {
     (void)state;
     int fd = session_connect(session);
@@ -661,6 +704,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_monitor_of_itself, start, end),
         cmocka_unit_test_setup_teardown(test_muted, start, end),
         cmocka_unit_test_setup_teardown(test_query_limit, start, end),
+        cmocka_unit_test_setup_teardown(test_no_memory_for_many_arguments, start, end),
         cmocka_unit_test_setup_teardown(test_no_memory, start, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

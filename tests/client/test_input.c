@@ -53,7 +53,7 @@ static bool go_on(struct input *input, char *window, size_t size) {
         enum request_status status =
             request_parse(&parsing, window, size, &limits, input->args, input->room);
         if (status == REQUEST_ROOM) {
-            input_grow_args(input);
+            assert_true(input_grow_args(input));
             continue;
         }
         assert_true(status == REQUEST_MORE || status == REQUEST_READY);
@@ -183,6 +183,107 @@ static void test_no_blob_for_a_line_end(void **state) {
     buffer_clear(&request);
 }
 
+#define MANY 600
+
+/* Many arguments of all short sizes, the empty one included. */
+static void make_long_request(struct buffer *out) {
+    buffer_init(out, MEM_OTHER);
+    buffer_printf(out, "*%d\r\n", MANY);
+    for (int i = 0; i < MANY; i++) {
+        append_bulk(out, (size_t)(i % 23), (char)('a' + i % 26));
+    }
+}
+
+/* A read as a connection does it with a long beginning. False when there is no memory. */
+static bool read_page(struct input *input, const char *at, size_t size, bool *whole) {
+    char *room = input_reserve_page(input, size);
+    if (room == NULL) {
+        return false;
+    }
+    memcpy(room, at, size);
+    input->size += size;
+    struct request_state parsing = input->state;
+    for (;;) {
+        enum request_status status =
+            request_parse(&parsing, input->bytes, input->size, &limits, input->args, input->room);
+        if (status == REQUEST_ROOM) {
+            if (!input_grow_args(input)) {
+                return false;
+            }
+            continue;
+        }
+        assert_true(status == REQUEST_MORE || status == REQUEST_READY);
+        *whole = status == REQUEST_READY;
+        return input_keep(input, input->bytes, input->size, &parsing, input->args);
+    }
+}
+
+static void expect_unparsed(const struct input *input, const char *at, size_t size) {
+    struct buffer out;
+    buffer_init(&out, MEM_BUFFER);
+    input_unparse(input, &out);
+    assert_int_equal(out.size, size);
+    assert_memory_equal(out.at, at, size);
+    buffer_clear(&out);
+}
+
+/* It takes its own size, some pages' ends and its slices; nothing twice. */
+static void test_many_arguments(void **state) {
+    (void)state;
+    struct buffer request;
+    make_long_request(&request);
+    for (size_t step = 1; step < 2 * INPUT_PAGE; step += step < 60 ? 1 : 47) {
+        struct input *input = input_new();
+        bool whole = false;
+        for (size_t at = 0; at < request.size;) {
+            assert_false(whole);
+            size_t part = step < request.size - at ? step : request.size - at;
+            assert_true(read_page(input, request.at + at, part, &whole));
+            at += part;
+            if (step % 7 == 0 && !whole) {
+                expect_unparsed(input, request.at, at);
+            }
+            assert_true(input_held(input) >= at);
+        }
+        assert_true(whole);
+        assert_int_equal(input->state.have, MANY);
+        for (int i = 0; i < MANY; i++) {
+            assert_int_equal(input->args[i].size, i % 23);
+            for (size_t j = 0; j < input->args[i].size; j++) {
+                assert_int_equal(input->args[i].at[j], 'a' + i % 26);
+            }
+        }
+        assert_true(input->room <= MANY + 1);
+        if (step <= INPUT_PAGE / 8) {
+            assert_true(input_held(input) < request.size * 3 / 2);
+        }
+        input_free(input);
+    }
+    buffer_clear(&request);
+}
+
+/* Wherever memory ends, what is held stays whole. */
+static void test_many_arguments_without_memory(void **state) {
+    (void)state;
+    struct buffer request;
+    make_long_request(&request);
+    bool failed = true;
+    for (uint64_t which = 1; failed; which++) {
+        struct input *input = input_new();
+        bool whole = false;
+        failed = false;
+        mem_fail_after(which);
+        for (size_t at = 0; at < request.size && !failed; at += 10) {
+            size_t part = request.size - at < 10 ? request.size - at : 10;
+            failed = !read_page(input, request.at + at, part, &whole);
+        }
+        mem_fail_after(0);
+        assert_int_not_equal(failed, whole);
+        input_free(input);
+    }
+    buffer_clear(&request);
+}
+
 static void test_no_memory(void **state) {
     (void)state;
     struct buffer request;
@@ -234,6 +335,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_unparse, setup, teardown),
         cmocka_unit_test_setup_teardown(test_announcements, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_blob_for_a_line_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_arguments, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_arguments_without_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
