@@ -41,6 +41,7 @@ struct call {
     struct context *context;
     int64_t now_ms; /* of this pass */
     bool inner;     /* executed by another command (EXEC, a script): must not wait */
+    bool again;     /* has been executed before and waited since: client/waiting.h */
     struct call_blob *blobs;
     int blob_count;
 };

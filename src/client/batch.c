@@ -123,6 +123,13 @@ bool batch_is_empty(const struct batch *batch) {
 
 /* ---- the end of a run ---- */
 
+/* Whether the connection is held from now on. What ended the pause meanwhile is known already where
+ * its order had nothing to do yet; to another thread the order comes behind the batch. */
+static bool is_paused(const struct batch *batch, const struct turn *turn) {
+    return turn->paused &&
+           (!batch->thread->inlined || turn->client->flags & (CLIENT_PAUSED | CLIENT_WAITING));
+}
+
 /* Puts what was not executed back in front of the client's input, as protocol bytes. */
 static void put_back(struct batch *batch, const struct turn *turn) {
     struct client *client = turn->client;
@@ -148,7 +155,7 @@ static void put_back(struct batch *batch, const struct turn *turn) {
     }
     client->input = input_new();
     input_adopt(client->input, &bytes);
-    if (turn->paused) {
+    if (is_paused(batch, turn)) {
         client->state |= CONNECTION_HELD;
         connection_update_interest(client);
     } else if (!(client->state & CONNECTION_READING_PAUSED)) {
@@ -211,6 +218,9 @@ static void finish_turns(struct batch *batch) {
         }
         if (UNLIKELY(turn->held) && !(turn->client->state & CONNECTION_CLOSING)) {
             put_back(batch, turn);
+        } else if (UNLIKELY(is_paused(batch, turn))) {
+            turn->client->state |= CONNECTION_HELD;
+            connection_update_interest(turn->client);
         }
     }
     histogram_record(batch->thread->latency, now_ns - batch->ready_since_ns, alike);

@@ -49,6 +49,11 @@ void batch_free(struct batch *batch);
 /* The client's socket is readable: reads, parses, adds the requests. The batch must have room. */
 void batch_read(struct batch *batch, struct client *client);
 
+/* The same while the client is held: what comes stays in its input, unparsed, and its end is
+ * noticed. batch_keeps_held: whether there is room for more of it. */
+void batch_read_held(struct batch *batch, struct client *client);
+bool batch_keeps_held(const struct client *client);
+
 /* Parses on in what the client has left over (after a pause, or behind a full reply). The batch
  * must have room. */
 void batch_resume(struct batch *batch, struct client *client);

@@ -70,6 +70,7 @@ static void finish_current(struct batch *batch) {
         turn->size += reply->pieces[i].size;
     }
     turn->executed = true;
+    turn->paused |= (client->flags & CLIENT_WAITING) != 0;
     turn->close = client->flags & CLIENT_CLOSE_SENT;
     turn->stranger = !(client->flags & CLIENT_AUTHENTICATED);
     turn->patient = client->flags & CLIENT_MONITOR;
@@ -216,8 +217,10 @@ static inline void execute(struct batch *batch, size_t index) {
         &client->clients->dispatch, client, request->command, request_args(batch, request),
         request->argc, request->hash, &batch->reply, blobs, blob_count);
     if (UNLIKELY(result == DISPATCH_HOLD)) {
-        client->flags |= CLIENT_PAUSED;
-        client->clients->held++;
+        if (!(client->flags & CLIENT_WAITING)) {
+            client->flags |= CLIENT_PAUSED;
+            client->clients->held++;
+        }
         batch->turn->paused = true;
         hold(batch, request);
     }

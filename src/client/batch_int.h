@@ -70,7 +70,7 @@ struct turn {
     bool executed;
     bool close;    /* once its replies are sent */
     bool held;     /* some of its requests are */
-    bool paused;   /* by CLIENT PAUSE */
+    bool paused;   /* by CLIENT PAUSE, or because its command waits */
     bool cut;      /* for want of time: they have their turn later, as if they had been cut */
     bool stranger; /* has not authenticated */
     bool patient;  /* may be idle */

@@ -24,6 +24,7 @@
 #define READ_SIZE_HEAVY 64
 #define CARRY_MAX       32
 #define CUT_MAX         16
+#define HELD_MAX        256
 #else
 /* Most that one read takes from a socket: what the kernel gives for a pipeline of some hundred
  * requests. */
@@ -37,6 +38,9 @@
 /* Connections of a thread whose pipelines are cut at once. With what one read takes, and the
  * replies that are gathered, it bounds the memory that waits for turns. */
 #define CUT_MAX         64
+/* Bytes that a client which is held may send ahead; the rest waits in its socket, and its end is
+ * not noticed behind them. */
+#define HELD_MAX        (256 * 1024)
 #endif
 
 /* ---- parse ---- */
@@ -377,6 +381,28 @@ void batch_read(struct batch *batch, struct client *client) {
         input_free(input);
     }
     arena_take(batch, parse_window(batch, client, NULL, window, carried + (size_t)size, &state));
+}
+
+/* Bytes that lie before or behind a large argument cannot be told apart in an input. */
+bool batch_keeps_held(const struct client *client) {
+    const struct input *input = client->input;
+    return input == NULL ||
+           (input->filling == NULL && input->blob_count == 0 && input->size < HELD_MAX);
+}
+
+void batch_read_held(struct batch *batch, struct client *client) {
+    if (!batch_keeps_held(client)) {
+        connection_update_interest(client);
+        return;
+    }
+    struct input *input = client->input == NULL ? input_new() : client->input;
+    client->input = input;
+    char *at = input_reserve(input, READ_SIZE_HEAVY);
+    ssize_t size = at == NULL ? -ENOMEM : transport_read(&client->transport, at, READ_SIZE_HEAVY);
+    if (account_read(batch, client, size)) {
+        input->size += (size_t)size;
+        connection_update_interest(client);
+    }
 }
 
 void batch_resume(struct batch *batch, struct client *client) {

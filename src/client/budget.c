@@ -12,6 +12,7 @@
 #include "client/client_int.h"
 #include "client/input.h"
 #include "client/transaction.h"
+#include "client/waiting.h"
 #include "client/watch.h"
 #include "store/evict.h"
 
@@ -25,7 +26,8 @@ static size_t buffered_by(const struct client *client) {
 /* What the executing thread keeps for it: what waits to be handed to its thread, a transaction. */
 static size_t kept_for(const struct client *client) {
     size_t queued = client->queue == &client->output ? 0 : client->queue->footprint;
-    return queued + transaction_footprint(client) + watch_footprint(client);
+    return queued + transaction_footprint(client) + watch_footprint(client) +
+           waiting_footprint(client);
 }
 
 /* The clients with the largest buffers, largest first. */

@@ -14,6 +14,7 @@
 #include "client/connection.h"
 #include "client/input.h"
 #include "client/transaction.h"
+#include "client/waiting.h"
 #include "client/watch.h"
 #include "net/socket.h"
 
@@ -141,6 +142,19 @@ static int64_t watched(void *module) {
     return (int64_t)watches_keys(((struct clients *)module)->watches);
 }
 
+static int64_t blocked(void *module) {
+    const struct clients *clients = module;
+    return (int64_t)(waiting_count(clients->waiting) + clients->held);
+}
+
+static int64_t waiting_with_time(void *module) {
+    return (int64_t)waiting_timed(((struct clients *)module)->waiting);
+}
+
+static int64_t awaited_keys(void *module) {
+    return (int64_t)waiting_keys(((struct clients *)module)->waiting);
+}
+
 static int64_t held(void *module) {
     return (int64_t)((struct clients *)module)->held;
 }
@@ -171,6 +185,21 @@ static const struct metric metric_rows[] = {
      .kind = METRIC_KIND_NUMBER,
      .number = held,
      .description = "Connections that CLIENT PAUSE holds back."},
+    {.name = "blocked_clients",
+     .section = METRIC_CLIENTS,
+     .kind = METRIC_KIND_NUMBER,
+     .number = blocked,
+     .description = "Connections that wait for keys or are held back by a pause."},
+    {.name = "clients_in_timeout_table",
+     .section = METRIC_CLIENTS,
+     .kind = METRIC_KIND_NUMBER,
+     .number = waiting_with_time,
+     .description = "Of those that wait, the ones that do so for a time only."},
+    {.name = "total_blocking_keys",
+     .section = METRIC_CLIENTS,
+     .kind = METRIC_KIND_NUMBER,
+     .number = awaited_keys,
+     .description = "Keys that connections wait for."},
     {.name = "watching_clients",
      .section = METRIC_CLIENTS,
      .kind = METRIC_KIND_NUMBER,
@@ -217,6 +246,7 @@ struct clients *clients_new(struct context *context) {
                      &clients->metrics, clients, reset_metrics);
     reply_init(&clients->scratch);
     clients->watches = watches_new(context->keyspace);
+    clients->waiting = waiting_new(clients);
     dispatch_init(&clients->dispatch, clients);
     hold_init(&clients->hold);
     io_thread_init_inlined(&clients->inlined, clients);
@@ -247,6 +277,7 @@ static void tell_leaving(struct client *client) {
 
 void client_forget(struct client *client) {
     tell_leaving(client);
+    waiting_forget(client);
     transaction_end(client);
     unlink_client(client);
     if (client->flags & CLIENT_PAUSED) {
@@ -275,6 +306,7 @@ void clients_free(struct clients *clients) {
     io_thread_free_inlined(&clients->inlined);
     hold_free(&clients->hold);
     watches_free(clients->watches);
+    waiting_free(clients->waiting);
     transactions_free(clients);
     dispatch_free(&clients->dispatch);
     reply_free(&clients->scratch);

@@ -125,6 +125,7 @@ enum client_flag {
     CLIENT_TRACKING = 1 << 17,   /* what it reads is remembered: feature/tracking.h */
     CLIENT_MULTI = 1 << 18,      /* its commands are queued: client/transaction.h */
     CLIENT_DIRTY = 1 << 19,      /* a key that it watched has changed: client/watch.h */
+    CLIENT_WAITING = 1 << 20,    /* its command waits for a key: client/waiting.h */
     CLIENT_UNWANTED = 1 << 29,   /* while a filter is applied: command/client_filter.h */
     CLIENT_REDIRECTED = 1 << 30, /* CLIENT CAPA redirect: it follows redirections */
 };
@@ -132,11 +133,12 @@ enum client_flag {
 #define CLIENT_GATES                                                                               \
     (CLIENT_CLOSING | CLIENT_CLOSE_SENT | CLIENT_MUTED | CLIENT_MUTE_NEXT | CLIENT_MUTE_THIS |     \
      CLIENT_NO_TOUCH | CLIENT_MONITOR | CLIENT_PAUSED | CLIENT_PUSHED | CLIENT_TRACKING |          \
-     CLIENT_MULTI)
+     CLIENT_MULTI | CLIENT_WAITING)
 
 struct input;
 struct io_thread;
 struct transaction;
+struct waiter;
 struct watch;
 
 /* What CLIENT LIST shows of a client's subscriptions; feature/pubsub.c keeps more behind it. */
@@ -179,6 +181,7 @@ struct client {
     struct transaction *transaction;            /* NULL: none; client/transaction.h */
     struct watch *watches;                      /* of keys; client/watch.h */
     size_t watch_count;
+    struct waiter *waiter; /* NULL: none; client/waiting.h */
     uint64_t id;
     int64_t created_ms;
     const struct command *last_command;

@@ -34,6 +34,7 @@ struct clients {
     struct call_observer *observers;
     struct client_watcher *watchers;
     struct watches *watches;               /* of keys, by clients */
+    struct waiting *waiting;               /* clients, for keys */
     struct transaction *spare_transaction; /* memory for the next one; NULL: none */
     bool track_latency;                    /* durations go to the commands' histograms */
     bool paused;

@@ -41,6 +41,10 @@ static void on_ready(struct loop_watch *watch, unsigned ready) {
             connection_update_interest(client);
             return;
         }
+        if (UNLIKELY(client->state & CONNECTION_HELD)) {
+            batch_read_held(thread->filling, client);
+            return;
+        }
         batch_read(io_thread_batch(thread), client);
         if (UNLIKELY(batch_is_full(thread->filling))) {
             loop_put_off(thread->loop);
@@ -75,8 +79,9 @@ void connection_update_interest(struct client *client) {
     if (client->state & CONNECTION_CLOSING) {
         return;
     }
-    bool reads = !(client->state & (CONNECTION_READING_PAUSED | CONNECTION_HELD |
-                                    CONNECTION_CLOSE_SENT | CONNECTION_UNREAD)) &&
+    bool reads = !(client->state &
+                   (CONNECTION_READING_PAUSED | CONNECTION_CLOSE_SENT | CONNECTION_UNREAD)) &&
+                 (!(client->state & CONNECTION_HELD) || batch_keeps_held(client)) &&
                  !thread->stopped;
     bool writes = !output_is_empty(&client->output) && !(client->state & CONNECTION_GATHERED);
     unsigned interest = (reads ? LOOP_READ : 0u) | (writes ? (unsigned)LOOP_WRITE : 0u);

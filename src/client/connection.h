@@ -22,7 +22,7 @@ enum connection_state {
     CONNECTION_CLOSING = 1 << 0,        /* not watched any more; goes when no batch has it */
     CONNECTION_CLOSE_SENT = 1 << 1,     /* closed once its output is sent */
     CONNECTION_READING_PAUSED = 1 << 2, /* its output is full: requests wait in the socket */
-    CONNECTION_HELD = 1 << 3,           /* CLIENT PAUSE holds a request of its back */
+    CONNECTION_HELD = 1 << 3,           /* CLIENT PAUSE holds a request of its back, or it waits */
     CONNECTION_TO_RESUME = 1 << 4,      /* has input left to parse, once it may be */
     CONNECTION_IN_LIST = 1 << 5,        /* ... and is in the list of those */
     CONNECTION_IN_FLIGHT = 1 << 6,      /* the executing thread has its requests */
@@ -44,7 +44,7 @@ enum connection_state {
 enum client_order {
     CLIENT_ORDER_ADOPT = 1 << 0,  /* serve it from now on */
     CLIENT_ORDER_CLOSE = 1 << 1,  /* at once */
-    CLIENT_ORDER_RESUME = 1 << 2, /* the pause is over */
+    CLIENT_ORDER_RESUME = 1 << 2, /* the pause is over, or what it waited for has come */
     CLIENT_ORDER_MOVE = 1 << 3,   /* let go of it */
 };
 

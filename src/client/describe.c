@@ -10,6 +10,7 @@
 #include "client/client_int.h"
 #include "client/input.h"
 #include "client/transaction.h"
+#include "client/waiting.h"
 #include "client/watch.h"
 #include "net/socket.h"
 
@@ -69,7 +70,7 @@ size_t client_footprint(const struct client *client) {
     if (client->input != NULL) {
         size += input_footprint(client->input);
     }
-    size += transaction_footprint(client) + watch_footprint(client);
+    size += transaction_footprint(client) + watch_footprint(client) + waiting_footprint(client);
     return size + text_footprint(client->name) + text_footprint(client->lib_name) +
            text_footprint(client->lib_version);
 }
@@ -97,7 +98,7 @@ void client_write_flags(const struct client *client, char *out) {
     if (client->flags & CLIENT_MULTI) {
         *at++ = 'x';
     }
-    if (client->flags & CLIENT_PAUSED) {
+    if (client->flags & (CLIENT_PAUSED | CLIENT_WAITING)) {
         *at++ = 'b';
     }
     if (tracking != NULL) {

@@ -11,6 +11,7 @@
 #include "client/client_int.h"
 #include "client/refusal.h"
 #include "client/transaction.h"
+#include "client/waiting.h"
 #include "store/evict.h"
 
 /* Memory for messages behind a reply that is kept for the next ones. */
@@ -183,7 +184,8 @@ static inline void execute(struct dispatch *dispatch, struct call *call) {
     dispatch->clients->metrics.total_commands_processed++;
     command->calls++;
     uint32_t errors = call->reply->errors;
-    if (LIKELY((command->flags & (COMMAND_FAST | COMMAND_BRIEF)) && dispatch->special == 0 &&
+    if (LIKELY((command->flags & (COMMAND_FAST | COMMAND_BRIEF)) &&
+               !(dispatch->special & ~(unsigned)DISPATCH_AWAITED) &&
                !(command->flags & COMMAND_STILL))) {
         run_call(dispatch, command);
         command->fn(call);
@@ -292,6 +294,39 @@ void dispatch_run(struct call *call) {
     }
 }
 
+void dispatch_again(struct call *call) {
+    struct client *client = call->client;
+    struct dispatch *dispatch = &client->clients->dispatch;
+    struct command *command = call->command;
+    bool heard = dispatch->special & DISPATCH_HEARD;
+    if (refusal_due(call)) {
+        return;
+    }
+    uint32_t errors = call->reply->errors;
+    call->keyspace->no_touch = client->flags & CLIENT_NO_TOUCH;
+    if (heard) {
+        pass_on_calling(dispatch->context->pass_on, call);
+    }
+    int64_t start = clock_mono_ns();
+    command->fn(call);
+    int64_t duration = clock_mono_ns() - start;
+    if (heard) {
+        pass_on_called(dispatch->context->pass_on, call);
+    }
+    call->keyspace->no_touch = false;
+    command->busy_ns += (uint64_t)duration;
+    dispatch->busy_ns += duration;
+    command->failed += call->reply->errors != errors;
+    for (struct call_observer *o = dispatch->clients->observers; o != NULL; o = o->next) {
+        if (o->after != NULL && duration >= o->after_min_ns) {
+            o->after(o->context, call, duration);
+        }
+    }
+    if (client->flags & CLIENT_TRACKING) {
+        tell_called(dispatch, call);
+    }
+}
+
 /* A client with a gate up: muted, not touching, watching, getting messages. */
 static void execute_gated(struct dispatch *dispatch, struct client *client, struct call *call) {
     struct reply *reply = call->reply;
@@ -354,6 +389,9 @@ enum dispatch_result dispatch_request(struct dispatch *dispatch, struct client *
     call->blobs = blobs;
     call->blob_count = blob_count;
     if (UNLIKELY(client->flags & CLIENT_GATES)) {
+        if (client->flags & CLIENT_WAITING) {
+            return DISPATCH_HOLD;
+        }
         if ((client->flags & CLIENT_GATES) == CLIENT_MULTI &&
             is_welcome(dispatch, client, command, argc) &&
             !(command->flags & (COMMAND_AT_ONCE | COMMAND_NO_MULTI))) {
@@ -366,6 +404,11 @@ enum dispatch_result dispatch_request(struct dispatch *dispatch, struct client *
     }
     if (UNLIKELY(blob_count > 0)) {
         call_end(call);
+    }
+    if (UNLIKELY(dispatch->special & DISPATCH_AWAITED) &&
+        waiting_has_ready(dispatch->clients->waiting)) {
+        dispatch_end(dispatch);
+        waiting_serve(dispatch->clients->waiting);
     }
     return DISPATCH_DONE;
 }

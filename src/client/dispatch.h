@@ -23,6 +23,7 @@ enum dispatch_special {
     DISPATCH_EXACT = 1 << 0,    /* durations of single calls are asked for */
     DISPATCH_OBSERVED = 1 << 1, /* somebody wants to know of calls before they run */
     DISPATCH_HEARD = 1 << 2,    /* and somebody of writes: call/pass_on.h */
+    DISPATCH_AWAITED = 1 << 3,  /* clients wait for keys: client/waiting.h */
 };
 
 struct dispatch {
@@ -34,7 +35,7 @@ struct dispatch {
     uint64_t run_calls;
     int64_t run_start_ns;
     int64_t busy_ns;  /* of all commands */
-    unsigned special; /* set of dispatch_special; while 0, fast commands are called straight away */
+    unsigned special; /* set of dispatch_special */
     /* Of the gated client whose command is running: what its reply had before, and messages that
      * come behind it. */
     bool gated;
@@ -44,7 +45,7 @@ struct dispatch {
 
 enum dispatch_result {
     DISPATCH_DONE,
-    DISPATCH_HOLD, /* not now: the client is paused; the request must be kept */
+    DISPATCH_HOLD, /* not now: the client is paused, or waits; the request must be kept */
 };
 
 void dispatch_init(struct dispatch *dispatch, struct clients *clients);
@@ -65,6 +66,10 @@ enum dispatch_result dispatch_request(struct dispatch *dispatch, struct client *
  * have been made earlier. The caller has filled in `call`, which is its own, `inner` set; database
  * and blobs are taken care of. */
 void dispatch_run(struct call *call);
+
+/* Executes a command that has waited, for a client that need not be the one whose turn it is: with
+ * the checks in front, but it is not counted as another call. */
+void dispatch_again(struct call *call);
 
 /* A message for the client whose command is running, whose replies are in `reply`. */
 void dispatch_message(struct dispatch *dispatch, struct reply *reply, struct bytes message,

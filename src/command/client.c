@@ -268,6 +268,8 @@ static void client_help(struct call *call) {
         "    Remember what this connection reads, and tell it when that changes.",
         "TRACKINGINFO",
         "    Show how keys are tracked for this connection.",
+        "UNBLOCK <client-id> [TIMEOUT|ERROR]",
+        "    End a connection's waiting, as if its time were up or with an error.",
         "UNPAUSE",
         "    End a pause.",
         NULL,

@@ -1,6 +1,8 @@
 /* list_call: see the header. */
 #include "command/list_call.h"
 
+#include "base/num.h"
+
 #include "base/mem.h"
 #include "command/list_reply.h"
 
@@ -59,6 +61,54 @@ bool list_call_end(const struct call *call, int index, enum list_end *end) {
     }
     *end = LIST_TAIL;
     return call_arg_is(call, index, "right");
+}
+
+static bool parse_count(struct call *call, int index, size_t *count) {
+    int64_t value;
+    if (!num_parse_i64(call->args[index], &value) || value < 1) {
+        reply_error(call->reply, "ERR count should be greater than 0");
+        return false;
+    }
+    *count = (size_t)value;
+    return true;
+}
+
+bool list_call_parse_mpop(struct call *call, int index, struct list_mpop *mpop) {
+    int64_t keys;
+    if (!num_parse_i64(call->args[index], &keys) || keys < 1) {
+        reply_error(call->reply, "ERR numkeys should be greater than 0");
+        return false;
+    }
+    *mpop = (struct list_mpop){.first_key = index + 1, .count = 1};
+    if (keys > call->argc - index - 2 || !list_call_end(call, index + 1 + (int)keys, &mpop->end)) {
+        reply_syntax_error(call->reply);
+        return false;
+    }
+    mpop->key_count = (int)keys;
+    bool counted = false;
+    for (int i = index + 2 + (int)keys; i < call->argc; i += 2) {
+        if (counted || i + 1 == call->argc || !call_arg_is(call, i, "count")) {
+            reply_syntax_error(call->reply);
+            return false;
+        }
+        if (!parse_count(call, i + 1, &mpop->count)) {
+            return false;
+        }
+        counted = true;
+    }
+    return true;
+}
+
+bool list_call_first(struct call *call, int first_key, int key_count, struct list_call *on) {
+    for (int i = 0; i < key_count; i++) {
+        if (!list_call_write(call, first_key + i, on)) {
+            return false;
+        }
+        if (on->list != NULL) {
+            return true;
+        }
+    }
+    return true;
 }
 
 /* Removes elements from an end. */

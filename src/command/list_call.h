@@ -37,6 +37,20 @@ void list_call_settle(struct list_call *on);
 /* LEFT or RIGHT; false when the argument is neither, without a reply. */
 bool list_call_end(const struct call *call, int index, enum list_end *end);
 
+/* The arguments of LMPOP and BLMPOP from the number of keys on. */
+struct list_mpop {
+    int first_key; /* argument index */
+    int key_count;
+    enum list_end end;
+    size_t count;
+};
+/* False when an error has been replied. `index` is the argument with the number of keys. */
+bool list_call_parse_mpop(struct call *call, int index, struct list_mpop *mpop);
+
+/* The first of several keys in a row that is there; `list` is NULL when none is. False when one
+ * before it holds another type: the error has been replied. */
+bool list_call_first(struct call *call, int first_key, int key_count, struct list_call *on);
+
 /* Pops `count` elements, no more than there are, and replies them as bulk strings, in the order of
  * popping; the array's header is the caller's business. Tells the keyspace. The list must be
  * there. */

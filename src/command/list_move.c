@@ -88,40 +88,17 @@ static void lmovem(struct call *call) {
 }
 
 static void lmpop(struct call *call) {
-    int64_t keys;
-    int64_t count = 1;
-    enum list_end end;
-    if (!num_parse_i64(call->args[1], &keys) || keys < 1) {
-        reply_error(call->reply, "ERR numkeys should be greater than 0");
+    struct list_mpop mpop;
+    struct list_call on;
+    if (!list_call_parse_mpop(call, 1, &mpop) ||
+        !list_call_first(call, mpop.first_key, mpop.key_count, &on)) {
         return;
     }
-    if (keys > call->argc - 3 || !list_call_end(call, (int)keys + 2, &end)) {
-        reply_syntax_error(call->reply);
-        return;
+    if (on.list != NULL) {
+        list_call_pop_many(&on, mpop.end, mpop.count);
+    } else {
+        reply_null_array(call->reply);
     }
-    bool counted = false;
-    for (int i = (int)keys + 3; i < call->argc; i += 2) {
-        if (counted || i + 1 == call->argc || !call_arg_is(call, i, "count")) {
-            reply_syntax_error(call->reply);
-            return;
-        }
-        if (!num_parse_i64(call->args[i + 1], &count) || count < 1) {
-            reply_error(call->reply, "ERR count should be greater than 0");
-            return;
-        }
-        counted = true;
-    }
-    for (int i = 2; i < keys + 2; i++) {
-        struct list_call on;
-        if (!list_call_write(call, i, &on)) {
-            return;
-        }
-        if (on.list != NULL) {
-            list_call_pop_many(&on, end, (size_t)count);
-            return;
-        }
-    }
-    reply_null_array(call->reply);
 }
 
 static const struct command_row rows[] = {

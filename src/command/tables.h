@@ -51,4 +51,8 @@ const struct command_table *command_server(void);       /* server.c: INFO, FLUSH
 const struct command_table *command_observe(void);      /* observe.c: SLOWLOG, LATENCY, MONITOR */
 const struct command_table *command_debug(void);        /* debug.c: DEBUG */
 
+/* That wait: client/waiting.h. */
+const struct command_table *command_list_waits(void); /* list_wait.c: BLPOP, BLMOVE ... */
+const struct command_table *command_waits(void);      /* wait.c: WAIT, CLIENT UNBLOCK */
+
 #endif

@@ -57,7 +57,7 @@ void monitor_print(const struct call *call, int64_t wall_us, struct buffer *out)
 static void after(void *context, const struct call *call, int64_t duration_ns) {
     (void)duration_ns;
     struct monitor *monitor = context;
-    if (call->command->flags & (COMMAND_SKIP_MONITOR | COMMAND_ADMIN)) {
+    if (call->again || call->command->flags & (COMMAND_SKIP_MONITOR | COMMAND_ADMIN)) {
         return;
     }
     monitor->line.size = 0;

@@ -48,6 +48,8 @@ static const table_fn families[] = {
     command_observe,
     command_debug,
     command_transactions,
+    command_list_waits,
+    command_waits,
     command_zsets,
     command_zset_ranges,
     command_zset_pops,

@@ -108,9 +108,8 @@ static void server_process(void *module, struct buffer *out) {
 
 static void clients_absent(void *module, struct buffer *out) {
     (void)module;
-    buffer_append_text(out, "cluster_connections:0\r\nblocked_clients:0\r\n"
-                            "clients_in_timeout_table:0\r\n"
-                            "total_blocking_keys:0\r\ntotal_blocking_keys_on_nokey:0\r\n");
+    buffer_append_text(out, "cluster_connections:0\r\n"
+                            "total_blocking_keys_on_nokey:0\r\n");
 }
 
 /* As of a Redis that saves nothing. */

@@ -241,6 +241,9 @@ void keyspace_swap(struct keyspace *keyspace, int a, int b) {
     keyspace->databases[a].id = a;
     keyspace->databases[b].id = b;
     keyspace->changes++;
+    if (keyspace->hooks.swapped != NULL) {
+        keyspace->hooks.swapped(keyspace->hooks.awaits, a, b);
+    }
 }
 
 struct live_visit {

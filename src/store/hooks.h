@@ -47,6 +47,11 @@ struct store_hooks {
     void (*event)(void *context, int database, enum keyspace_class event_class, const char *event,
                   struct bytes key);
     unsigned classes;
+    /* A value has appeared under a key where none of its type was (type: enum entry_type), and two
+     * databases have been swapped: set while somebody waits for keys, with a context of its own. */
+    void *awaits;
+    void (*appeared)(void *awaits, const struct key *key, int type);
+    void (*swapped)(void *awaits, int a, int b);
 };
 
 #endif

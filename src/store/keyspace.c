@@ -201,12 +201,21 @@ bool keyspace_is_due(const struct keyspace *keyspace, const struct key *key) {
 
 /* Changes. */
 
+static inline void tell_appeared(const struct keyspace *keyspace, const struct key *key,
+                                 const struct entry *entry) {
+    const struct store_hooks *hooks = &keyspace->hooks;
+    if (UNLIKELY(hooks->appeared != NULL)) {
+        hooks->appeared(hooks->awaits, key, (int)entry_type(entry));
+    }
+}
+
 static void insert(struct keyspace *keyspace, struct key *key, struct entry *entry,
                    int64_t deadline_ms) {
     key->slot = NULL;
     dict_insert(&key->database->keys, key->hash, entry);
     file_deadline(key->database, entry, deadline_ms);
     keyspace_event(keyspace, key, KEYSPACE_NEW, "new");
+    tell_appeared(keyspace, key, entry);
 }
 
 struct entry *keyspace_add(struct keyspace *keyspace, struct key *key,
@@ -248,6 +257,7 @@ struct entry *keyspace_assign(struct keyspace *keyspace, struct key *key, struct
     dict_replace(slot_of(key, old), entry);
     file_deadline(key->database, entry, deadline_ms);
     file_fields(key->database, entry);
+    tell_appeared(keyspace, key, entry);
     keyspace_let_go(keyspace, old, keyspace->options.lazy_server_del);
     return entry;
 }
