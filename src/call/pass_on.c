@@ -105,6 +105,27 @@ void pass_on_words(struct pass_on *pass_on, int database, const struct bytes *wo
     pass_on_end(pass_on);
 }
 
+static void key_left(void *context, const struct key *key, bool lazily) {
+    const struct bytes words[] = {bytes_text(lazily ? "UNLINK" : "DEL"), key->name};
+    pass_on_words(context, key->database->id, words, 2);
+}
+
+static void field_expired(void *context, const struct key *key, struct bytes field) {
+    const struct bytes words[] = {bytes_text("HDEL"), key->name, field};
+    pass_on_words(context, key->database->id, words, 3);
+}
+
+void pass_on_follow(struct pass_on *pass_on, struct keyspace *keyspace) {
+    keyspace->hooks.keys_context = pass_on;
+    keyspace->hooks.key_left = key_left;
+    keyspace->hooks.fields_context = pass_on;
+    keyspace->hooks.field_expired = field_expired;
+}
+
+struct bytes pass_on_number(char digits[NUM_I64_SIZE], int64_t number) {
+    return bytes_of(digits, num_format_i64(digits, number));
+}
+
 void pass_on_calling(struct pass_on *pass_on, const struct call *call) {
     pass_on_begin(pass_on);
     pass_on->declared = false;
@@ -138,4 +159,26 @@ void call_pass_on_nothing(struct call *call) {
 
 void call_pass_on_itself(struct call *call) {
     call_pass_on(call, call->args, call->argc);
+}
+
+void call_pass_on_removal(struct call *call, struct bytes key, bool lazily) {
+    CALL_PASS_ON(call, bytes_text(lazily ? "UNLINK" : "DEL"), key);
+}
+
+void call_pass_on_deadline(struct call *call, struct bytes key, int64_t deadline_ms) {
+    char digits[NUM_I64_SIZE];
+    CALL_PASS_ON(call, bytes_text("PEXPIREAT"), key, pass_on_number(digits, deadline_ms));
+}
+
+void call_pass_on_set(struct call *call, struct bytes key, struct bytes value,
+                      int64_t deadline_ms) {
+    char digits[NUM_I64_SIZE];
+    if (deadline_ms >= 0) {
+        CALL_PASS_ON(call, bytes_text("SET"), key, value, bytes_text("PXAT"),
+                     pass_on_number(digits, deadline_ms));
+    } else if (deadline_ms == KEYSPACE_KEEP_DEADLINE) {
+        CALL_PASS_ON(call, bytes_text("SET"), key, value, bytes_text("KEEPTTL"));
+    } else {
+        CALL_PASS_ON(call, bytes_text("SET"), key, value);
+    }
 }

@@ -21,8 +21,10 @@
 
 #include "base/buffer.h"
 #include "base/bytes.h"
+#include "base/num.h"
 
 struct call;
+struct keyspace;
 
 struct pass_on_listener {
     void *context;
@@ -68,6 +70,12 @@ void pass_on_called(struct pass_on *pass_on, const struct call *call);
 /* One command, whoever caused it, in that database. Begins and ends a unit if there is none. */
 void pass_on_words(struct pass_on *pass_on, int database, const struct bytes *words, int count);
 
+/* From now on the keys and fields of this keyspace that leave by themselves are passed on. */
+void pass_on_follow(struct pass_on *pass_on, struct keyspace *keyspace);
+
+/* A number as a word. */
+struct bytes pass_on_number(char digits[NUM_I64_SIZE], int64_t number);
+
 /* A command's side. */
 
 /* Whether anybody wants to know: a command may save itself the words otherwise. */
@@ -82,6 +90,12 @@ void call_pass_on_nothing(struct call *call);
 
 /* It is passed on as it is, though it changes no key (PUBLISH, FLUSHALL of nothing). */
 void call_pass_on_itself(struct call *call);
+
+/* What many commands become: DEL, or UNLINK if it is freed in the background; PEXPIREAT; and SET
+ * with a deadline, without one (ENTRY_NO_DEADLINE) or with KEYSPACE_KEEP_DEADLINE. */
+void call_pass_on_removal(struct call *call, struct bytes key, bool lazily);
+void call_pass_on_deadline(struct call *call, struct bytes key, int64_t deadline_ms);
+void call_pass_on_set(struct call *call, struct bytes key, struct bytes value, int64_t deadline_ms);
 
 /* The same with the words as arguments; they are not looked at while nobody listens. */
 #define CALL_PASS_ON(call, ...)                                                                    \

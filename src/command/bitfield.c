@@ -133,7 +133,7 @@ static bool result_of(const struct operation *operation, int64_t old, int64_t *r
     return true;
 }
 
-/* Replies to one operation and carries it out. Whether something was written. */
+/* Replies to one operation and carries it out. Whether that has changed anything. */
 static bool perform(struct call *call, const struct operation *operation, struct bytes value,
                     char *writable) {
     int64_t old = as_number(operation, bits_field(value, operation->at, operation->width));
@@ -148,7 +148,7 @@ static bool perform(struct call *call, const struct operation *operation, struct
     }
     bits_set_field(writable, operation->at, operation->width, (uint64_t)result);
     reply_integer(call->reply, operation->kind == OPERATION_SET ? old : result);
-    return true;
+    return result != old;
 }
 
 /* Looks for mistakes. The number of operations, or -1; *size: how long the string must be for the
@@ -188,9 +188,11 @@ static void bitfield_generic(struct call *call, bool may_write) {
     }
     char scratch[NUM_I64_SIZE];
     char *writable = NULL;
+    bool grows = false;
     struct bytes value = bytes_of("", 0);
     if (writes) {
         size_t old_size = entry == NULL ? 0 : string_size(entry);
+        grows = entry == NULL || size > old_size;
         writable = string_edit(call, &key, entry, size);
         if (writable == NULL) {
             return;
@@ -202,7 +204,7 @@ static void bitfield_generic(struct call *call, bool may_write) {
     reply_array(call->reply, count);
     struct reader reader = {.next = 2};
     struct operation operation;
-    bool changed = false;
+    bool changed = writes && grows;
     while (read_operation(call, &reader, &operation) > 0) {
         changed |= perform(call, &operation, value, writable);
     }

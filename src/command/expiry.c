@@ -3,6 +3,7 @@
 #include "command/tables.h"
 
 #include "base/num.h"
+#include "call/pass_on.h"
 #include "call/call.h"
 
 #define MS_IN_S 1000
@@ -88,8 +89,10 @@ static void set_deadline(struct call *call, int64_t unit_ms, int64_t since_ms) {
     if (deadline_ms <= call->now_ms) {
         keyspace_remove(keyspace, &key, entry, keyspace->options.lazy_expire);
         keyspace_changed(keyspace, &key, KEYSPACE_GENERIC, "del");
+        call_pass_on_removal(call, key.name, keyspace->options.lazy_expire);
     } else if (keyspace_set_deadline(keyspace, &key, entry, deadline_ms) != NULL) {
         keyspace_changed(keyspace, &key, KEYSPACE_GENERIC, "expire");
+        call_pass_on_deadline(call, key.name, deadline_ms);
     } else {
         reply_no_memory(call->reply);
         return;

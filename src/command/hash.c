@@ -1,5 +1,6 @@
 /* hash: commands on fields of hashes: setting, reading, counting up and deleting them. What
  * visits all fields is in hash_visit.c, deadlines of fields in hash_expire.c. */
+#include "call/pass_on.h"
 #include "command/hash_call.h"
 
 #include <math.h>
@@ -60,6 +61,7 @@ static void hsetnx(struct call *call) {
     if (hash_call_set(&on, 2, ENTRY_NO_DEADLINE) >= 0) {
         reply_integer(call->reply, 1);
         hash_call_changed(&on, "hset");
+        CALL_PASS_ON(call, bytes_text("HSET"), on.key.name, call->args[2], call->args[3]);
     }
     hash_call_settle(&on);
 }
@@ -157,7 +159,26 @@ static void hgetdel(struct call *call) {
     }
     if (deleted) {
         hash_call_changed(&on, "hdel");
+        hash_call_pass_on_deleted(&on, call->args + 4, call->argc - 4);
         hash_call_settle(&on);
+    }
+}
+
+/* What an increment becomes: its result, with the deadline that the field has now. Others may still
+ * have a field that has expired here. */
+static void pass_on_result(const struct hash_call *on, struct bytes text) {
+    struct call *call = on->call;
+    if (!call_is_heard(call)) {
+        return;
+    }
+    char digits[NUM_I64_SIZE];
+    int64_t deadline_ms = hash_deadline(on->hash, call_element_name(call, 2), call->now_ms);
+    if (deadline_ms < 0) {
+        CALL_PASS_ON(call, bytes_text("HSET"), on->key.name, call->args[2], text);
+    } else {
+        CALL_PASS_ON(call, bytes_text("HSETEX"), on->key.name, bytes_text("PXAT"),
+                     pass_on_number(digits, deadline_ms), bytes_text("FIELDS"), bytes_text("1"),
+                     call->args[2], text);
     }
 }
 
@@ -171,6 +192,7 @@ static bool set_result(struct hash_call *on, struct bytes text, const char *even
         reply_no_memory(call->reply);
     } else {
         hash_call_changed(on, event);
+        pass_on_result(on, text);
     }
     hash_call_settle(on);
     return result >= 0;

@@ -1,6 +1,11 @@
 /* hash_call: see the header. */
 #include "command/hash_call.h"
 
+#include <string.h>
+
+#include "base/mem.h"
+#include "call/pass_on.h"
+
 /* Removes what has expired, so that lengths need not be counted and an expired hash is absent. */
 static void expire_fields(struct hash_call *on) {
     int64_t next_ms = hash_next_deadline(on->hash);
@@ -24,6 +29,25 @@ static bool check_hash(struct hash_call *on) {
     }
     expire_fields(on);
     return true;
+}
+
+void hash_call_pass_on_fields(const struct hash_call *on, const struct bytes *head, int head_count,
+                              const struct bytes *fields, int count) {
+    struct call *call = on->call;
+    if (!call_is_heard(call) || count == 0) {
+        return;
+    }
+    size_t size = (size_t)(head_count + count) * sizeof(struct bytes);
+    struct bytes *words = mem_alloc(MEM_ARENA, size);
+    memcpy(words, head, (size_t)head_count * sizeof *words);
+    memcpy(words + head_count, fields, (size_t)count * sizeof *words);
+    call_pass_on(call, words, head_count + count);
+    mem_free(MEM_ARENA, words, size);
+}
+
+void hash_call_pass_on_deleted(const struct hash_call *on, const struct bytes *fields, int count) {
+    const struct bytes head[] = {bytes_text("HDEL"), on->key.name};
+    hash_call_pass_on_fields(on, head, 2, fields, count);
 }
 
 bool hash_call_read(struct call *call, struct hash_call *on) {

@@ -28,6 +28,12 @@ bool hash_call_create(struct hash_call *on);
  * except that the error has been replied when it is negative. */
 int hash_call_set(struct hash_call *on, int index, int64_t deadline_ms);
 
+/* The call becomes the words of `head` and these fields behind them, if there are any; an HDEL of
+ * them. */
+void hash_call_pass_on_fields(const struct hash_call *on, const struct bytes *head, int head_count,
+                              const struct bytes *fields, int count);
+void hash_call_pass_on_deleted(const struct hash_call *on, const struct bytes *fields, int count);
+
 /* Tells that the hash was changed; `event` is what happened. */
 void hash_call_changed(struct hash_call *on, const char *event);
 

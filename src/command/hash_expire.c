@@ -1,7 +1,9 @@
 /* hash_expire: deadlines of single fields: setting them (HEXPIRE and its variants, HSETEX,
  * HGETEX), taking them away and reading them. */
+#include "call/pass_on.h"
 #include "command/hash_call.h"
 
+#include "base/mem.h"
 #include "base/num.h"
 #include "command/tables.h"
 
@@ -70,21 +72,62 @@ static bool read_fields(struct call *call, int at, int step, const char *bad_num
 
 /* What changes of deadlines have come to, for the events. */
 struct changes {
-    bool deadline_set;
-    bool deadline_gone;
-    bool deleted;
+    int deadline_set; /* so many fields */
+    int deadline_gone;
+    int deleted;
+    int64_t deadline_ms; /* that was set */
+    struct bytes *set;   /* the fields, while somebody wants to know what the call becomes */
+    struct bytes *gone;
+    struct bytes *left;
+    size_t room;
 };
 
-static void tell_changes(struct hash_call *on, const struct changes *changes) {
-    if (changes->deadline_set) {
+static void begin_changes(const struct call *call, struct changes *changes) {
+    *changes = (struct changes){0};
+    if (call_is_heard(call)) {
+        changes->room = (size_t)call->argc;
+        changes->set = mem_alloc(MEM_ARENA, 3 * changes->room * sizeof(struct bytes));
+        changes->gone = changes->set + changes->room;
+        changes->left = changes->gone + changes->room;
+    }
+}
+
+static void note(struct bytes *fields, int *count, struct bytes field) {
+    if (fields != NULL) {
+        fields[*count] = field;
+    }
+    (*count)++;
+}
+
+/* Only the fields that something has happened to, and times of the clock. */
+static void pass_on_changes(const struct hash_call *on, struct changes *changes) {
+    char time[NUM_I64_SIZE];
+    char digits[NUM_I64_SIZE];
+    if (changes->set == NULL) {
+        return;
+    }
+    const struct bytes set[] = {bytes_text("HPEXPIREAT"), on->key.name,
+                                pass_on_number(time, changes->deadline_ms), bytes_text("FIELDS"),
+                                pass_on_number(digits, changes->deadline_set)};
+    hash_call_pass_on_fields(on, set, 5, changes->set, changes->deadline_set);
+    const struct bytes gone[] = {bytes_text("HPERSIST"), on->key.name, bytes_text("FIELDS"),
+                                 pass_on_number(digits, changes->deadline_gone)};
+    hash_call_pass_on_fields(on, gone, 4, changes->gone, changes->deadline_gone);
+    hash_call_pass_on_deleted(on, changes->left, changes->deleted);
+    mem_free(MEM_ARENA, changes->set, 3 * changes->room * sizeof(struct bytes));
+}
+
+static void tell_changes(struct hash_call *on, struct changes *changes) {
+    if (changes->deadline_set > 0) {
         hash_call_changed(on, "hexpire");
     }
-    if (changes->deadline_gone) {
+    if (changes->deadline_gone > 0) {
         hash_call_changed(on, "hpersist");
     }
-    if (changes->deleted) {
+    if (changes->deleted > 0) {
         hash_call_changed(on, "hdel");
     }
+    pass_on_changes(on, changes);
     if (on->hash != NULL) {
         hash_call_settle(on);
     }
@@ -133,13 +176,14 @@ static enum expire_code expire_field(struct hash_call *on, struct element_name f
     }
     if (deadline_ms <= now_ms) {
         hash_delete(on->hash, field, now_ms);
-        changes->deleted = true;
+        note(changes->left, &changes->deleted, field.text);
         return EXPIRE_DELETED;
     }
     if (hash_set_deadline(on->hash, field, deadline_ms, now_ms) != 0) {
         return EXPIRE_REFUSED;
     }
-    changes->deadline_set = true;
+    note(changes->set, &changes->deadline_set, field.text);
+    changes->deadline_ms = deadline_ms;
     return EXPIRE_SET;
 }
 
@@ -168,7 +212,8 @@ static void expire(struct call *call, enum time_form form) {
     if (!read_fields(call, at, 1, "ERR Parameter `numFields` should be greater than 0", &count)) {
         return;
     }
-    struct changes changes = {0};
+    struct changes changes;
+    begin_changes(call, &changes);
     reply_array(call->reply, count);
     for (int i = at + 2; i < call->argc; i++) {
         int code = expire_field(&on, call_element_name(call, i), condition, deadline_ms, &changes);
@@ -204,7 +249,8 @@ static void hpersist(struct call *call) {
     if (!hash_call_write(call, &on) || !read_fields(call, 2, 1, NOT_POSITIVE, &count)) {
         return;
     }
-    struct changes changes = {0};
+    struct changes changes;
+    begin_changes(call, &changes);
     reply_array(call->reply, count);
     for (int i = 4; i < call->argc; i++) {
         int64_t old_ms = HASH_NO_FIELD;
@@ -215,7 +261,7 @@ static void hpersist(struct call *call) {
             reply_integer(call->reply, no_deadline_code(old_ms));
         } else {
             hash_persist(on.hash, call_element_name(call, i), call->now_ms);
-            changes.deadline_gone = true;
+            note(changes.gone, &changes.deadline_gone, call->args[i]);
             reply_integer(call->reply, 1);
         }
     }
@@ -359,7 +405,8 @@ static void hgetex(struct call *call) {
         !read_fields(call, options.fields_at, 1, NOT_POSITIVE, &count)) {
         return;
     }
-    struct changes changes = {0};
+    struct changes changes;
+    begin_changes(call, &changes);
     reply_array(call->reply, count);
     for (int i = options.fields_at + 2; i < call->argc; i++) {
         struct element_name field = call_element_name(call, i);
@@ -368,7 +415,7 @@ static void hgetex(struct call *call) {
             expire_field(&on, field, ALWAYS, options.deadline_ms, &changes);
         } else if (options.persists && on.hash != NULL &&
                    hash_persist(on.hash, field, call->now_ms) == 0) {
-            changes.deadline_gone = true;
+            note(changes.gone, &changes.deadline_gone, call->args[i]);
         }
     }
     tell_changes(&on, &changes);
@@ -397,12 +444,34 @@ static bool may_set(const struct hash_call *on, const struct field_options *opti
 /* Fields that are set with a deadline in the past are not there afterwards. */
 static void delete_instead(struct hash_call *on, const struct field_options *options) {
     const struct call *call = on->call;
-    struct changes changes = {0};
+    struct changes changes;
+    begin_changes(call, &changes);
     for (int i = options->fields_at + 2; on->hash != NULL && i < call->argc; i += 2) {
-        changes.deleted |= hash_delete(on->hash, call_element_name(call, i), call->now_ms);
+        if (hash_delete(on->hash, call_element_name(call, i), call->now_ms)) {
+            note(changes.left, &changes.deleted, call->args[i]);
+        }
     }
     tell_changes(on, &changes);
     reply_integer(call->reply, 1);
+}
+
+/* HSETEX without its condition, with a time of the clock; of the fields before argument `end`. */
+static void pass_on_set(const struct hash_call *on, const struct field_options *options, int end) {
+    const struct call *call = on->call;
+    char time[NUM_I64_SIZE];
+    char digits[NUM_I64_SIZE];
+    int first = options->fields_at + 2;
+    struct bytes head[6] = {bytes_text("HSETEX"), on->key.name};
+    int count = 2;
+    if (options->has_deadline) {
+        head[count++] = bytes_text("PXAT");
+        head[count++] = pass_on_number(time, options->deadline_ms);
+    } else if (options->keeps) {
+        head[count++] = bytes_text("KEEPTTL");
+    }
+    head[count++] = bytes_text("FIELDS");
+    head[count++] = pass_on_number(digits, (end - first) / 2);
+    hash_call_pass_on_fields(on, head, count, call->args + first, end - first);
 }
 
 static void hsetex(struct call *call) {
@@ -437,6 +506,9 @@ static void hsetex(struct call *call) {
     bool any_set = result >= 0 || i > first + 2;
     if (any_set) {
         hash_call_changed(&on, "hset");
+    }
+    if (any_set) {
+        pass_on_set(&on, &options, i);
     }
     struct changes changes = {.deadline_set = any_set && options.has_deadline};
     tell_changes(&on, &changes);

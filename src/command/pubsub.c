@@ -3,6 +3,7 @@
 #include "command/tables.h"
 
 #include "base/glob.h"
+#include "call/pass_on.h"
 #include "call/call.h"
 #include "client/client.h"
 #include "feature/pubsub.h"
@@ -111,10 +112,12 @@ static void reply_published(struct call *call, int64_t count) {
 }
 
 static void publish(struct call *call) {
+    call_pass_on_itself(call);
     reply_published(call, pubsub_publish(call->context->pubsub, call->args[1], call->args[2]));
 }
 
 static void spublish(struct call *call) {
+    call_pass_on_itself(call);
     reply_published(call,
                     pubsub_publish_shard(call->context->pubsub, call->args[1], call->args[2]));
 }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/metric.h"
 #include "base/num.h"
+#include "call/pass_on.h"
 #include "call/call.h"
 #include "client/client.h"
 #include "call/control.h"
@@ -81,6 +82,7 @@ static void flushdb(struct call *call) {
     bool lazy;
     if (parse_flush(call, &lazy)) {
         keyspace_flush(call->keyspace, call->database->id, lazy);
+        call_pass_on_itself(call);
         reply_ok(call->reply);
     }
 }
@@ -89,6 +91,7 @@ static void flushall(struct call *call) {
     bool lazy;
     if (parse_flush(call, &lazy)) {
         keyspace_flush(call->keyspace, -1, lazy);
+        call_pass_on_itself(call);
         reply_ok(call->reply);
     }
 }

@@ -2,6 +2,7 @@
  * all: a look-up and a reply, nothing else. */
 #include <string.h>
 
+#include "call/pass_on.h"
 #include "call/call.h"
 #include "command/string_edit.h"
 #include "command/string_options.h"
@@ -63,6 +64,7 @@ static void getdel(struct call *call) {
         reply_string_entry(call->reply, entry);
         keyspace_remove(call->keyspace, &key, entry, call->keyspace->options.lazy_user_del);
         keyspace_changed(call->keyspace, &key, KEYSPACE_GENERIC, "del");
+        call_pass_on_removal(call, key.name, false);
     }
 }
 
@@ -81,6 +83,7 @@ static void getex(struct call *call) {
         reply_string_entry(call->reply, entry);
         keyspace_remove(call->keyspace, &key, entry, call->keyspace->options.lazy_expire);
         keyspace_changed(call->keyspace, &key, KEYSPACE_GENERIC, "del");
+        call_pass_on_removal(call, key.name, call->keyspace->options.lazy_expire);
         return;
     }
     bool expires = (options.given & STRING_EXPIRES) != 0;
@@ -93,6 +96,11 @@ static void getex(struct call *call) {
             return;
         }
         keyspace_changed(call->keyspace, &key, KEYSPACE_GENERIC, expires ? "expire" : "persist");
+        if (expires) {
+            call_pass_on_deadline(call, key.name, deadline_ms);
+        } else {
+            CALL_PASS_ON(call, bytes_text("PERSIST"), key.name);
+        }
     }
     reply_string_entry(call->reply, entry);
 }

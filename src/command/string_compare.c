@@ -3,6 +3,7 @@
  *
  * The digest is XXH3 of the value, 64 bits with seed 0, as 16 hexadecimal digits. Clients compute
  * it themselves, so it must stay what it is. */
+#include "call/pass_on.h"
 #include "command/string_compare.h"
 
 #include <inttypes.h>
@@ -74,6 +75,7 @@ static void digest(struct call *call) {
 static void remove_and_reply(struct call *call, struct key *key, struct entry *entry) {
     keyspace_remove(call->keyspace, key, entry, call->keyspace->options.lazy_user_del);
     keyspace_changed(call->keyspace, key, KEYSPACE_GENERIC, "del");
+    call_pass_on_removal(call, key->name, false);
     reply_integer(call->reply, 1);
 }
 

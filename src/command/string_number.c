@@ -5,6 +5,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "call/pass_on.h"
 #include "call/call.h"
 #include "command/string_options.h"
 #include "command/tables.h"
@@ -139,6 +140,7 @@ static void incrbyfloat(struct call *call) {
     struct bytes text = bytes_of(digits, num_format_long_double(digits, value));
     if (store_text(call, &key, entry, text, KEYSPACE_KEEP_DEADLINE)) {
         keyspace_changed(call->keyspace, &key, KEYSPACE_STRING, "incrbyfloat");
+        call_pass_on_set(call, key.name, text, KEYSPACE_KEEP_DEADLINE);
         reply_bulk(call->reply, text);
     }
 }
@@ -246,7 +248,9 @@ static void increx_integer(struct call *call, struct increx *increx) {
     }
     bool had_deadline = entry != NULL && entry_deadline(entry) != ENTRY_NO_DEADLINE;
     if (store_integer(call, &key, entry, value, increx->deadline_ms)) {
+        char digits[NUM_I64_SIZE];
         increx_changed(call, increx, &key, had_deadline, "incrby");
+        call_pass_on_set(call, key.name, pass_on_number(digits, value), increx->deadline_ms);
         reply_integers(call, value, applied);
     }
 }
@@ -317,6 +321,7 @@ static void increx_float(struct call *call, struct increx *increx) {
     bool had_deadline = entry != NULL && entry_deadline(entry) != ENTRY_NO_DEADLINE;
     if (store_text(call, &key, entry, text, increx->deadline_ms)) {
         increx_changed(call, increx, &key, had_deadline, "incrbyfloat");
+        call_pass_on_set(call, key.name, text, increx->deadline_ms);
         reply_floats(call, value, applied);
     }
 }

@@ -2,6 +2,7 @@
  *
  * SET with three arguments is the hottest write of all and takes a path of its own, without a look
  * at options. A large value that was read straight into a blob becomes the key's value as it is. */
+#include "call/pass_on.h"
 #include "command/string_options.h"
 
 #include <string.h>
@@ -75,14 +76,16 @@ static void kept_drop(struct kept *kept) {
 }
 
 /* Assigns and replies the old value. */
-static void exchange(struct call *call, struct key *key, struct entry *old, int index,
+static bool exchange(struct call *call, struct key *key, struct entry *old, int index,
                      int64_t deadline_ms) {
     struct kept kept;
     keep(&kept, old);
-    if (assign(call, key, old, index, deadline_ms)) {
+    bool done = assign(call, key, old, index, deadline_ms);
+    if (done) {
         kept_reply(call, &kept);
     }
     kept_drop(&kept);
+    return done;
 }
 
 /* Whether SET's condition holds for what the look-up gave. */
@@ -130,10 +133,17 @@ static void set_with_options(struct call *call) {
         }
         return;
     }
+    bool done;
     if (gets) {
-        exchange(call, &key, old, 2, deadline_ms);
-    } else if (assign(call, &key, old, 2, deadline_ms)) {
-        reply_ok(call->reply);
+        done = exchange(call, &key, old, 2, deadline_ms);
+    } else {
+        done = assign(call, &key, old, 2, deadline_ms);
+        if (done) {
+            reply_ok(call->reply);
+        }
+    }
+    if (done) {
+        call_pass_on_set(call, key.name, call->args[2], deadline_ms);
     }
 }
 
@@ -166,6 +176,7 @@ static void set_expiring(struct call *call, unsigned unit) {
     struct key key = call_key(call, 1);
     struct entry *old = keyspace_write(call->keyspace, &key);
     if (assign(call, &key, old, 3, deadline_ms)) {
+        call_pass_on_set(call, key.name, call->args[3], deadline_ms);
         reply_ok(call->reply);
     }
 }
@@ -254,6 +265,26 @@ static void msetnx(struct call *call) {
     }
 }
 
+/* MSETEX without its condition, with a time of the clock. */
+static void pass_on_pairs(struct call *call, int end, int64_t deadline_ms) {
+    if (!call_is_heard(call)) {
+        return;
+    }
+    size_t size = ((size_t)end + 2) * sizeof(struct bytes);
+    struct bytes *words = mem_alloc(MEM_ARENA, size);
+    char digits[NUM_I64_SIZE];
+    int count = end;
+    memcpy(words, call->args, (size_t)end * sizeof *words);
+    if (deadline_ms >= 0) {
+        words[count++] = bytes_text("PXAT");
+        words[count++] = pass_on_number(digits, deadline_ms);
+    } else if (deadline_ms == KEYSPACE_KEEP_DEADLINE) {
+        words[count++] = bytes_text("KEEPTTL");
+    }
+    call_pass_on(call, words, count);
+    mem_free(MEM_ARENA, words, size);
+}
+
 static void msetex(struct call *call) {
     int64_t count;
     if (!num_parse_i64(call->args[1], &count) || count < 1 || count > INT32_MAX) {
@@ -276,6 +307,7 @@ static void msetex(struct call *call) {
         !all_are(call, 2, end, (options.given & STRING_XX) != 0)) {
         reply_integer(call->reply, 0);
     } else if (set_all(call, 2, end, deadline_ms)) {
+        pass_on_pairs(call, end, deadline_ms);
         reply_integer(call->reply, 1);
     }
 }

@@ -49,6 +49,7 @@ static const table_fn families[] = {
     command_debug,
     command_transactions,
     command_list_waits,
+    command_zset_waits,
     command_waits,
     command_zsets,
     command_zset_ranges,

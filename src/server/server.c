@@ -113,6 +113,7 @@ void server_init(struct server *server, const char *program) {
     server_register_options(server);
     info_init_memory(&server->info, server);
     keyspace_init(&server->keyspace, &server->clock, context->options, context->metrics);
+    pass_on_follow(&server->pass_on, &server->keyspace);
     limit_init(&server->limit, context->options, context->metrics);
     evict_init(&server->evict, &server->limit, &server->keyspace, context->metrics);
     context->evict = &server->evict;

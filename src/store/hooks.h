@@ -4,6 +4,8 @@
 #ifndef LARDER_STORE_HOOKS_H
 #define LARDER_STORE_HOOKS_H
 
+#include <stdbool.h>
+
 #include "base/bytes.h"
 
 /* Classes of keyspace notifications; the letters of notify-keyspace-events. */
@@ -41,6 +43,10 @@ struct store_hooks {
      * the event "hexpired". NULL: nobody wants to know. */
     void (*field_expired)(void *context, const struct key *key, struct bytes field);
     void *fields_context;
+    /* A key has left by itself: its deadline had come, or room was made. Before its event; `lazily`
+     * is whether it is freed in the background. */
+    void (*key_left)(void *context, const struct key *key, bool lazily);
+    void *keys_context;
     void *context;
     /* Something happened to a key that can be subscribed to. Called only for classes in
      * `classes`. */

@@ -100,11 +100,19 @@ void keyspace_let_go(struct keyspace *keyspace, struct entry *entry, bool lazy) 
 
 /* Look-ups. */
 
+static void tell_left(const struct keyspace *keyspace, const struct key *key, bool lazily) {
+    const struct store_hooks *hooks = &keyspace->hooks;
+    if (hooks->key_left != NULL) {
+        hooks->key_left(hooks->keys_context, key, lazily);
+    }
+}
+
 void keyspace_expired(struct keyspace *keyspace, struct key *key, struct entry *entry) {
     unfile_fields(key->database, entry);
     dict_remove(&key->database->keys, key->hash, slot_of(key, entry));
     key->slot = NULL;
     keyspace->metrics.expired_keys++;
+    tell_left(keyspace, key, keyspace->options.lazy_expire);
     keyspace_event(keyspace, key, KEYSPACE_EXPIRED, "expired");
     keyspace_tell_modified(keyspace, key);
     keyspace_let_go(keyspace, entry, keyspace->options.lazy_expire);
@@ -402,6 +410,7 @@ void keyspace_evict(struct keyspace *keyspace, struct database *database, struct
     }
     keyspace_detach(keyspace, &key, entry);
     keyspace->metrics.evicted_keys++;
+    tell_left(keyspace, &key, keyspace->options.lazy_eviction);
     keyspace_event(keyspace, &key, KEYSPACE_EVICTED, "evicted");
     keyspace_tell_modified(keyspace, &key);
     keyspace_let_go(keyspace, entry, keyspace->options.lazy_eviction);

@@ -139,6 +139,31 @@ static void test_types(void **state) {
     got(1, "*2\r\n$1\r\nq\r\n$1\r\nv\r\n");
 }
 
+static void test_sorted_sets(void **state) {
+    (void)state;
+    send_line(0, "BZPOPMIN a b 0");
+    send_line(1, "BZPOPMAX a 0");
+    send_line(2, "BZMPOP 0 2 c a MIN COUNT 2");
+    send_line(3, "BLPOP a 0");
+    expect("ZADD a 1 x 2 y 3 z 4 w", ":4\r\n");
+    got(0, "*3\r\n$1\r\na\r\n$1\r\nx\r\n$1\r\n1\r\n");
+    got(1, "*3\r\n$1\r\na\r\n$1\r\nw\r\n$1\r\n4\r\n");
+    got(2, "*2\r\n$1\r\na\r\n*2\r\n*2\r\n$1\r\ny\r\n$1\r\n2\r\n*2\r\n$1\r\nz\r\n$1\r\n3\r\n");
+    got(3, "");
+    expect("EXISTS a", ":0\r\n");
+    expect("ZADD a 1 x", ":1\r\n");
+    got(3, "");
+    expect("BZPOPMIN nokey a 0", "*3\r\n$1\r\na\r\n$1\r\nx\r\n$1\r\n1\r\n");
+    expect("RPUSH a v", ":1\r\n");
+    got(3, "*2\r\n$1\r\na\r\n$1\r\nv\r\n");
+    /* What another command leaves under the key. */
+    send_line(0, "HELLO 3\r\nBZPOPMAX d 0");
+    session_read(session, fds[0]);
+    expect("ZADD s 2.5 m", ":1\r\n");
+    expect("ZUNIONSTORE d 1 s", ":1\r\n");
+    got(0, "*3\r\n$1\r\nd\r\n$1\r\nm\r\n,2.5\r\n");
+}
+
 static void test_other_ways_for_a_key_to_appear(void **state) {
     (void)state;
     static const char *const before[] = {"RPUSH t v", "RPUSH t v", "SELECT 3", "SELECT 5"};
@@ -413,6 +438,7 @@ int main(void) {
         TEST(test_chains),
         TEST(test_transactions),
         TEST(test_types),
+        TEST(test_sorted_sets),
         TEST(test_other_ways_for_a_key_to_appear),
         TEST(test_what_is_sent_meanwhile),
         TEST(test_served_in_the_batch_that_began_it),
