@@ -329,6 +329,16 @@ void reply_long_double(struct reply *reply, long double value) {
     reply_bulk(reply, bytes_of(digits, num_format_long_double(digits, value)));
 }
 
+void reply_exact_double(struct reply *reply, double value) {
+    char digits[NUM_FLOAT_SIZE];
+    struct bytes text = bytes_of(digits, num_format_long_double(digits, value));
+    if (reply->version == 2) {
+        reply_bulk(reply, text);
+    } else {
+        line(reply, ',', text);
+    }
+}
+
 void reply_verbatim(struct reply *reply, const char *format3, struct bytes text) {
     if (reply->version == 2) {
         reply_bulk(reply, text);

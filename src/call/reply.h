@@ -178,6 +178,8 @@ void reply_boolean(struct reply *reply, bool value);  /* :1 or #t */
 void reply_double(struct reply *reply, double value); /* bulk or , */
 /* A double in the human form of INCRBYFLOAT, always as bulk. */
 void reply_long_double(struct reply *reply, long double value);
+/* A double with all of its decimals, up to 17: bulk or , */
+void reply_exact_double(struct reply *reply, double value);
 void reply_verbatim(struct reply *reply, const char *format3, struct bytes text); /* bulk or = */
 void reply_big_number(struct reply *reply, struct bytes digits);                  /* bulk or ( */
 

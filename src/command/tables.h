@@ -19,6 +19,8 @@ const struct command_table *command_object(void);           /* object.c: OBJECT,
 const struct command_table *command_hashes(void);           /* hash.c */
 const struct command_table *command_hash_visits(void);      /* hash_visit.c: HGETALL, HSCAN ... */
 const struct command_table *command_hash_expiry(void);      /* hash_expire.c */
+const struct command_table *command_geo(void);              /* geo.c: GEOADD, GEOPOS ... */
+const struct command_table *command_geo_search(void);       /* geo_search.c: GEOSEARCH ... */
 const struct command_table *command_hyperloglogs(void);     /* hyperloglog.c: PFADD ... */
 const struct command_table *command_streams(void);          /* stream.c: XADD, XDEL, XTRIM ... */
 const struct command_table *command_stream_ranges(void);    /* stream_range.c */

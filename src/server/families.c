@@ -24,6 +24,8 @@ static const table_fn families[] = {
     command_sets,
     command_set_visits,
     command_set_algebra,
+    command_geo,
+    command_geo_search,
     command_hyperloglogs,
     command_streams,
     command_stream_ranges,
