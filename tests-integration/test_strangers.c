@@ -101,7 +101,7 @@ static struct server *start(const char *bind, const char *option, const char *va
 
 static void a_bind_does_not_lift_it(void **state) {
     (void)state;
-    static const char *const binds[] = {"0.0.0.0", "127.0.0.1 " STRANGE, "* -::*"};
+    static const char *const binds[] = {"0.0.0.0", ("127.0.0.1 " STRANGE), "* -::*"};
     for (size_t i = 0; i < sizeof binds / sizeof binds[0]; i++) {
         harness_note(binds[i]);
         struct server *server = start(binds[i], NULL, NULL);

@@ -112,7 +112,7 @@ static void reply_listing(struct call *call, const struct stream_group *group,
 }
 
 static void xpending(struct call *call) {
-    struct listing listing;
+    struct listing listing = {0};
     struct stream_call on;
     if ((call->argc != 3 && !parse_listing(call, &listing)) || !stream_call_read(call, 1, &on)) {
         return;

@@ -113,7 +113,7 @@ static void add_pairs(struct zset_call *on, const struct adding *adding, const d
         struct zset_write write = {.name = call_element_name(call, index + 1),
                                    .flags = adding->flags};
         if (i < SCORES_KEPT) {
-            write.score = scores[i];
+            write.score = scores[i]; /* NOLINT(clang-analyzer-core.uninitialized.Assign) */
         } else {
             num_parse_double(call->args[index], &write.score);
         }

@@ -202,7 +202,7 @@ static inline int64_t element_integer(const uint8_t *element) {
         return ((int64_t)(tag & 31) << 5 | (element[1] & 31)) + ELEMENT_PAIR_MIN;
     }
     unsigned width = tag - ELEMENT_TAG_INTEGER;
-    unsigned unused = 64 - 8 * width;
+    unsigned unused = (64 - 8 * width) & 63;
     return (int64_t)(element_take_number(element + 1, width) << unused) >> unused;
 }
 

@@ -159,7 +159,7 @@ static inline uint64_t take_number(const uint8_t *at, unsigned width) {
 }
 
 static inline int64_t take_integer(const uint8_t *at, unsigned width) {
-    unsigned unused = 64 - 8 * width;
+    unsigned unused = (64 - 8 * width) & 63;
     return (int64_t)(take_number(at, width) << unused) >> unused;
 }
 
