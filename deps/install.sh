@@ -28,14 +28,21 @@ test bench|redis-server|command redis-server
 test bench|redis-tools|command redis-cli
 test check bench|python3|file /usr/bin/python3
 test|python3-redis|file /usr/lib/python3/dist-packages/redis/__init__.py
+test|python3-rq|file /usr/lib/python3/dist-packages/rq/__init__.py
+test|python3-kombu|file /usr/lib/python3/dist-packages/kombu/__init__.py
+test|python3-django-redis|file /usr/lib/python3/dist-packages/django_redis/__init__.py
 test|nodejs|command node
 test|npm|command npm
 test|systemd|command systemd-analyze
 test|libseccomp2|file /usr/lib/*/libseccomp.so.2
 test|ruby|file /usr/bin/ruby
 test|ruby-redis|file /usr/share/rubygems-integration/all/specifications/redis-[0-9]*.gemspec
+test|ruby-redis-activesupport|file /usr/share/rubygems-integration/all/specifications/redis-activesupport-[0-9]*.gemspec
 test|php-cli|file /usr/bin/php
 test|php-redis|file /usr/lib/php/*/redis.so
+test|php-predis|file /usr/share/php/Predis/autoload.php
+test|php-illuminate-cache|file /usr/share/php/Illuminate/Cache/autoload.php
+test|php-illuminate-redis|file /usr/share/php/Illuminate/Redis/autoload.php
 check|clang|command clang
 check|libclang-rt-14-dev|file /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a
 check|clang-format|command clang-format
