@@ -18,6 +18,7 @@ static const table_fn families[] = {
     command_expiry,
     command_scan,
     command_object,
+    command_dumps,
     command_hashes,
     command_hash_visits,
     command_hash_expiry,

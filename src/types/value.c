@@ -160,6 +160,11 @@ void value_free(struct entry *entry) {
     entry_free(entry);
 }
 
+void value_discard(const struct entry_shape *shape) {
+    check(shape->type < ENTRY_TYPES && types[shape->type].discard != NULL);
+    types[shape->type].discard(shape);
+}
+
 void value_settle(struct entry *entry, uint32_t *cursor, struct sparse_tally *tally) {
     type_of(entry)->settle(entry, cursor, tally);
 }

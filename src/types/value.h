@@ -27,6 +27,10 @@ size_t value_weight(const struct entry *entry);
  * more. */
 void value_free(struct entry *entry);
 
+/* Frees the value that a shape was made of, if no entry was made of it. An inline one is not
+ * its. */
+void value_discard(const struct entry_shape *shape);
+
 /* Moves what the value is made of, the entry itself excepted, out of sparse slabs (base/sparse.h).
  * A portion a call, some microseconds: *cursor is 0 at first, and again when that was all. */
 void value_settle(struct entry *entry, uint32_t *cursor, struct sparse_tally *tally);

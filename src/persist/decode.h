@@ -1,0 +1,33 @@
+/* decode: a value out of Redis's serialisation, as any version from 1 to 12 writes it, and Valkey's
+ * 80: types 0 to 25 but modules and streams.
+ *
+ * Nothing of what comes is believed. The value is built aside, from texts whose every size was
+ * checked, and given to the caller when all of it was right; otherwise it is freed whole. What is
+ * refused: counts beyond what there is, runs that do not end where they say, a field or member that
+ * comes twice, scores that are no numbers, a compact sorted set or set of integers out of order,
+ * deadlines beyond what Redis takes.
+ *
+ * Costs: what adding the elements one by one costs; memory is taken as elements come, never by
+ * what a count says. */
+#ifndef LARDER_PERSIST_DECODE_H
+#define LARDER_PERSIST_DECODE_H
+
+#include "ds/entry.h"
+#include "persist/rdb_bytes.h"
+#include "store/keyspace.h"
+
+/* What is to be decoded, and for whom. */
+struct decode_source {
+    struct rdb_reader *reader;       /* behind the type and the key */
+    int type;                        /* as it was read */
+    int version;                     /* of the format */
+    struct rdb_text *text;           /* keeps what the shape refers to: the caller clears it then */
+    const struct keyspace *keyspace; /* whose limits of compact encodings count */
+};
+
+/* Makes the shape of a value, for a new entry; value_discard if none is made. 0; -EBADMSG: it is
+ * damaged, or of a type that is not known; -ENODATA: it is a sound collection without elements,
+ * which cannot be a key; -ENOMEM. */
+int decode_value(const struct decode_source *source, struct entry_shape *shape);
+
+#endif

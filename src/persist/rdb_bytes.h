@@ -1,0 +1,121 @@
+/* rdb_bytes: the bytes that Redis's files and DUMP payloads are made of: lengths and strings,
+ * written into a run that grows and read from a slice whose every byte may be wrong.
+ *
+ *     00nnnnnn                 length of 6 bits        11000000 i     integer of 1 byte, as text
+ *     01nnnnnn nnnnnnnn        of 14 bits              11000001 i i   of 2
+ *     10000000 n*4             of 32, big-endian       11000010 i*4   of 4, little-endian
+ *     10000001 n*8             of 64                   11000011 packed size, size, LZF
+ *
+ * A string is a length and so many bytes, or one of the forms on the right. */
+#ifndef LARDER_PERSIST_RDB_BYTES_H
+#define LARDER_PERSIST_RDB_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/num.h"
+
+/* Strings from this size on are tried to be compressed: below it there is nothing to win. */
+#define RDB_COMPRESS_MIN 21u
+/* What compressing has to save. */
+#define RDB_COMPRESS_GAIN 4u
+/* Longest string that a compressed one may expand to: Redis's own limit of a string's size. */
+#define RDB_EXPANDED_MAX ((uint64_t)512 << 20)
+
+/* Types of values as they are written before them. Those not named here are refused. */
+enum rdb_type {
+    RDB_STRING = 0,
+    RDB_LIST = 1,
+    RDB_SET = 2,
+    RDB_ZSET = 3, /* scores as text */
+    RDB_HASH = 4,
+    RDB_ZSET_2 = 5, /* scores in binary */
+    RDB_HASH_ZIPMAP = 9,
+    RDB_LIST_ZIPLIST = 10,
+    RDB_SET_INTSET = 11,
+    RDB_ZSET_ZIPLIST = 12,
+    RDB_HASH_ZIPLIST = 13,
+    RDB_LIST_QUICKLIST = 14, /* of ziplists */
+    RDB_STREAM = 15,
+    RDB_HASH_LISTPACK = 16,
+    RDB_ZSET_LISTPACK = 17,
+    RDB_LIST_QUICKLIST_2 = 18, /* of listpacks and single elements */
+    RDB_STREAM_2 = 19,
+    RDB_SET_LISTPACK = 20,
+    RDB_STREAM_3 = 21,
+    RDB_HASH_VALKEY = 22, /* with deadlines; in Redis's files something that was withdrawn */
+    RDB_HASH_TIMED_LISTPACK_EARLY = 23, /* withdrawn too */
+    RDB_HASH_TIMED = 24,                /* with deadlines, of Redis 7.4 */
+    RDB_HASH_TIMED_LISTPACK = 25        /* likewise */
+};
+
+/* Versions of the format: what Redis 7.0 reads, what Redis 7.4 does, and Valkey 9's own. */
+#define RDB_VERSION        10
+#define RDB_VERSION_TIMED  12
+#define RDB_VERSION_VALKEY 80
+
+/* ---- writing ---- */
+
+/* What is written. Once there is no memory it has failed, and what is written further goes
+ * nowhere. */
+struct rdb_writer {
+    char *at;
+    size_t size;
+    size_t capacity;
+    bool compress;
+    bool failed;
+};
+
+void rdb_writer_init(struct rdb_writer *writer, bool compress);
+void rdb_writer_clear(struct rdb_writer *writer);
+
+static inline struct bytes rdb_written(const struct rdb_writer *writer) {
+    return bytes_of(writer->at == NULL ? "" : writer->at, writer->size);
+}
+
+void rdb_write_raw(struct rdb_writer *writer, const void *at, size_t size);
+void rdb_write_byte(struct rdb_writer *writer, uint8_t byte);
+/* Little-endian, `width` bytes. */
+void rdb_write_number(struct rdb_writer *writer, uint64_t number, unsigned width);
+void rdb_write_length(struct rdb_writer *writer, uint64_t length);
+/* In the shortest form. */
+void rdb_write_string(struct rdb_writer *writer, struct bytes text);
+
+/* ---- reading ---- */
+
+struct rdb_reader {
+    const uint8_t *at;
+    const uint8_t *end;
+};
+
+static inline struct rdb_reader rdb_reader_of(struct bytes text) {
+    const uint8_t *at = (const uint8_t *)text.at;
+    return (struct rdb_reader){.at = at, .end = at + text.size};
+}
+
+static inline size_t rdb_left(const struct rdb_reader *reader) {
+    return (size_t)(reader->end - reader->at);
+}
+
+/* A string as read: a slice of what it was read from, or of `scratch`, or memory of its own. Must
+ * not be copied; rdb_text_clear when done. Zeroed to begin with. */
+struct rdb_text {
+    struct bytes text;
+    char *owned; /* text.size bytes of it, or NULL */
+    char scratch[NUM_I64_SIZE];
+};
+void rdb_text_clear(struct rdb_text *text);
+/* Makes it the decimal digits of an integer. */
+void rdb_text_integer(struct rdb_text *text, int64_t value);
+
+/* These return false when there is too little, or it makes no sense. */
+bool rdb_read_raw(struct rdb_reader *reader, size_t size, const uint8_t **at);
+bool rdb_read_number(struct rdb_reader *reader, unsigned width, uint64_t *number);
+bool rdb_read_length(struct rdb_reader *reader, uint64_t *length);
+
+/* 0, -EBADMSG, or -ENOMEM. What `text` held before is cleared. */
+int rdb_read_string(struct rdb_reader *reader, struct rdb_text *text);
+
+#endif
