@@ -6,7 +6,8 @@
 #include "ds/ordered.h"
 
 /* Items of a leaf and children of an inner node. Each capacity fills a class of the allocator; see
- * ordered_leaf_size. */
+ * ordered_leaf_size. Leaves of 30, 62 and 126 items take the same time in large indexes; 30 take
+ * 3 % more memory, 126 a quarter more time where all is in the cache. */
 #ifdef LARDER_TEST_SMALL
 #define ORDERED_LEAF_FIRST 2
 #define ORDERED_LEAF_FULL  6

@@ -344,21 +344,64 @@ void packmap_get(const struct packmap *map, packmap_at at, unsigned which,
     }
 }
 
+/* Writes only what the kind says: a whole item at once would be written in other pieces than those
+ * in which it is read, for which the processor waits. */
+static inline void set_text(struct packmap_item *item, const void *at, size_t size) {
+    item->kind = PACKMAP_TEXT;
+    item->text.at = at;
+    item->text.size = size;
+}
+
+static inline void set_integer(struct packmap_item *item, int64_t integer) {
+    item->kind = PACKMAP_INTEGER;
+    item->integer = integer;
+}
+
+packmap_at packmap_read(const struct packmap *map, packmap_at at, struct packmap_item *items) {
+    size_t index = packmap_index(at);
+    const uint8_t *record = map_at(map, at_offset(at));
+    const uint8_t *item = record;
+    bool is_plain = map->form == PACKMAP_PLAIN;
+    for (unsigned i = is_plain ? 0 : 1; i < map->width; i++) {
+        size_t size = item_size(item);
+        if (tag_is_text(*item)) {
+            unsigned head = 1 + text_length_width(*item);
+            set_text(&items[i], item + head, size - head);
+        } else if (*item == TAG_DOUBLE) {
+            items[i].kind = PACKMAP_DOUBLE;
+            uint64_t bits = take_number(item + 1, 8);
+            memcpy(&items[i].number, &bits, 8);
+        } else {
+            set_integer(&items[i], integer_of(item));
+        }
+        item += size;
+    }
+    if (!is_plain) {
+        uint32_t size = size_in(map_at(map, map_end(map)), map->form, index);
+        size_t key_size = size - (size_t)(item - record);
+        if (map_tags(map)[index] & KEY_IS_INTEGER) {
+            set_integer(&items[0], take_integer(item, (unsigned)key_size));
+        } else {
+            set_text(&items[0], item, key_size);
+        }
+        item = record + size;
+    }
+    return index + 1 < map_count(map) ? at_of(index + 1, at_offset(at) + (size_t)(item - record))
+                                      : 0;
+}
+
 struct bytes packmap_text(const struct packmap *map, packmap_at at, unsigned which, char *scratch) {
     struct packmap_item item;
     packmap_get(map, at, which, &item);
-    if (item.kind == PACKMAP_TEXT) {
-        return item.text;
-    }
-    debug_check(item.kind == PACKMAP_INTEGER);
-    return bytes_of(scratch, num_format_i64(scratch, item.integer));
+    debug_check(item.kind != PACKMAP_DOUBLE);
+    return packmap_item_text(&item, scratch);
 }
 
 double packmap_number(const struct packmap *map, packmap_at at, unsigned which) {
     struct packmap_item item;
     packmap_get(map, at, which, &item);
     debug_check(item.kind != PACKMAP_TEXT);
-    return item.kind == PACKMAP_DOUBLE ? item.number : (double)item.integer;
+    return packmap_item_number(&item);
 }
 
 int64_t packmap_integer(const struct packmap *map, packmap_at at, unsigned which) {

@@ -100,6 +100,19 @@ packmap_at packmap_find_hashed(const struct packmap *map, struct bytes key, uint
 void packmap_get(const struct packmap *map, packmap_at at, unsigned which,
                  struct packmap_item *item);
 
+/* All items of a record at once; returns the position of the record behind it, 0 if it was the
+ * last. The way to go through many. */
+packmap_at packmap_read(const struct packmap *map, packmap_at at, struct packmap_item *items);
+
+/* What packmap_text makes of an item, and packmap_number. */
+static inline struct bytes packmap_item_text(const struct packmap_item *item, char *scratch) {
+    return item->kind == PACKMAP_TEXT ? item->text
+                                      : bytes_of(scratch, num_format_i64(scratch, item->integer));
+}
+static inline double packmap_item_number(const struct packmap_item *item) {
+    return item->kind == PACKMAP_DOUBLE ? item->number : (double)item->integer;
+}
+
 /* The item's text, which must not be a double; integers are printed into `scratch`
  * (NUM_I64_SIZE bytes). */
 struct bytes packmap_text(const struct packmap *map, packmap_at at, unsigned which, char *scratch);

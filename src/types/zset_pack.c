@@ -154,10 +154,12 @@ void zset_packed_visit(const struct entry *zset, struct zset_span span, bool rev
     packmap_at at = packmap_seek(map, (int64_t)first);
     for (size_t i = 0; i < span.count; i++) {
         char scratch[NUM_I64_SIZE];
-        struct zset_member member = {packmap_text(map, at, NAME, scratch),
-                                     packmap_number(map, at, SCORE)};
+        struct packmap_item items[2];
+        packmap_at next = packmap_read(map, at, items);
+        struct zset_member member = {packmap_item_text(&items[NAME], scratch),
+                                     packmap_item_number(&items[SCORE])};
         visit(context, &member);
-        at = reverse ? packmap_previous(map, at) : packmap_next(map, at);
+        at = reverse ? packmap_previous(map, at) : next;
     }
 }
 
@@ -172,9 +174,10 @@ void zset_packed_walk_next(struct zset_walk *walk, struct zset_batch *batch) {
     const struct packmap *map = map_of(walk->zset);
     size_t i = 0;
     for (; i < ZSET_BATCH && walk->packed != 0; i++) {
-        batch->names[i] = packmap_text(map, walk->packed, NAME, batch->scratch[i]);
-        batch->scores[i] = packmap_number(map, walk->packed, SCORE);
-        walk->packed = packmap_next(map, walk->packed);
+        struct packmap_item items[2];
+        walk->packed = packmap_read(map, walk->packed, items);
+        batch->names[i] = packmap_item_text(&items[NAME], batch->scratch[i]);
+        batch->scores[i] = packmap_item_number(&items[SCORE]);
     }
     batch->count = i;
 }

@@ -119,8 +119,21 @@ static void assert_record(const struct packmap *map, packmap_at at, const struct
                           size_t index) {
     assert_int_not_equal(at, 0);
     assert_int_equal(packmap_index(at), index);
+    struct packmap_item items[PACKMAP_WIDTH_MAX];
+    assert_true(packmap_read(map, at, items) == packmap_next(map, at));
     for (unsigned i = 0; i < model->width; i++) {
         assert_item(map, at, i, &model->items[index][i]);
+        struct packmap_item item;
+        packmap_get(map, at, i, &item);
+        assert_int_equal(items[i].kind, item.kind);
+        if (item.kind == PACKMAP_TEXT) {
+            assert_ptr_equal(items[i].text.at, item.text.at);
+            assert_int_equal(items[i].text.size, item.text.size);
+        } else if (item.kind == PACKMAP_INTEGER) {
+            assert_true(items[i].integer == item.integer);
+        } else {
+            assert_memory_equal(&items[i].number, &item.number, sizeof item.number);
+        }
     }
 }
 
