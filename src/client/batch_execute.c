@@ -277,6 +277,11 @@ static inline bool is_packmap(const struct entry *entry) {
     return entry_encoding(entry) == ENTRY_PACK && entry_type(entry) != ENTRY_LIST;
 }
 
+/* Which end of a list a request is about. Asking for both costs as much again as it saves. */
+static inline enum list_end planned_end(const struct request *request) {
+    return request->command->row->name[0] == 'r' ? LIST_TAIL : LIST_HEAD; /* RPUSH, LPUSH */
+}
+
 /* The key's entry is there by now: hashes the element and asks for what the entry's word points
  * to. */
 static inline void plan_value(struct batch *batch, size_t index, uint64_t seed) {
@@ -286,7 +291,7 @@ static inline void plan_value(struct batch *batch, size_t index, uint64_t seed) 
         return;
     }
     if (command->row->group == GROUP_LIST) {
-        /* What is asked for is the list's ends, which no hash leads to. */
+        /* What is asked for is an end of the list, which no hash leads to. */
         request->element_hash = 1;
     } else {
         struct bytes name = request_args(batch, request)[command->element];
@@ -315,7 +320,7 @@ static inline void plan_index(struct batch *batch, size_t index) {
     } else if (is_packmap(entry)) {
         packmap_prefetch_index(entry_pointer(entry));
     } else if (entry_type(entry) == ENTRY_LIST) {
-        list_prefetch_ends(entry);
+        list_prefetch_end(entry, planned_end(request));
     }
 }
 
@@ -336,7 +341,7 @@ static inline void plan_element(struct batch *batch, size_t index) {
         struct bytes name = request_args(batch, request)[request->command->element];
         packmap_prefetch_record(entry_pointer(entry), name, request->element_hash);
     } else if (entry_type(entry) == ENTRY_LIST) {
-        list_prefetch_room(entry);
+        list_prefetch_room(entry, planned_end(request));
     }
 }
 

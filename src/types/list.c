@@ -109,20 +109,22 @@ int list_push(struct entry *list, const struct list_options *options, enum list_
     return result;
 }
 
-void list_prefetch_ends(const struct entry *list) {
-    if (list_is_chain(list)) {
-        const struct list_chain *chain = list_chain_of(list);
-        __builtin_prefetch(chain->first);
-        __builtin_prefetch(chain->last);
+static const struct strip *end_strip(const struct entry *list, enum list_end end) {
+    if (!list_is_chain(list)) {
+        return entry_pointer(list);
     }
+    const struct list_chain *chain = list_chain_of(list);
+    return end == LIST_HEAD ? chain->first : chain->last;
 }
 
-void list_prefetch_room(const struct entry *list) {
-    bool is_chain = list_is_chain(list);
-    const struct strip *first = is_chain ? list_chain_of(list)->first : entry_pointer(list);
-    const struct strip *last = is_chain ? list_chain_of(list)->last : first;
-    __builtin_prefetch((const char *)first + first->start - 1, 1);
-    __builtin_prefetch((const char *)last + last->end, 1);
+void list_prefetch_end(const struct entry *list, enum list_end end) {
+    __builtin_prefetch(end_strip(list, end));
+}
+
+void list_prefetch_room(const struct entry *list, enum list_end end) {
+    const struct strip *strip = end_strip(list, end);
+    const char *room = (const char *)strip + (end == LIST_HEAD ? strip->start - 1 : strip->end);
+    __builtin_prefetch(room, 1);
 }
 
 int list_set(struct entry *list, const struct list_options *options, size_t at,

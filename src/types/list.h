@@ -80,10 +80,10 @@ struct list_value {
 int list_push(struct entry *list, const struct list_options *limits, enum list_end end,
               const struct list_write *write);
 
-/* For what will be done at the ends soon: asks for the end strips, the list's value being in the
- * cache; and then, some time later, for the places where the next elements will lie. */
-void list_prefetch_ends(const struct entry *list);
-void list_prefetch_room(const struct entry *list);
+/* For what will be done at an end soon: asks for the end strip, the list's value being in the
+ * cache; and then, some time later, for the place where the next element will lie. */
+void list_prefetch_end(const struct entry *list, enum list_end end);
+void list_prefetch_room(const struct entry *list, enum list_end end);
 
 /* Replaces the element at a position below the length, or adds one before a position up to the
  * length. 0, or -ENOMEM with nothing changed. */
