@@ -29,6 +29,7 @@ static const struct difference differences[] = {
     {"xread*[ ]+*", "*", "-ERR Invalid stream ID*", "+ is the last entry, since Redis 7.4"},
     {"z*rank * * *", "*", "*wrong number of arguments*",
      "the score may be asked for along with the rank, as from 7.2 on"},
+    {"bitcount * *", "*", "-ERR syntax error", "the end may be left out, as in Valkey"},
     {"z*aggregate count*", "*", "*syntax error*", "inputs may be counted, as from 8.8 on"},
     {"memory usage *", ":[0-9]*", ":[0-9]*", "what a key takes is each server's own affair"},
     {"object encoding *", "*listpack*", "*quicklist*",

@@ -275,6 +275,7 @@ def check_json_fields():
     wanted = {"test", "server", "version", "connections", "threads", "pipeline", "value_size",
               "keys", "key_order", "zipf_exponent", "rate_wanted", "arrivals", "requests",
               "seconds", "requests_per_second", "server_ns_per_request", "client_ns_per_request",
+              "server_ns_of_rounds", "server_user_ns_of_rounds",
               "latency_us", "late_us", "unsent", "rounds", "requests_per_second_of_rounds",
               "interrupted", "nulls", "errors", "first_error"}
     assert set(found) == wanted, set(found) ^ wanted
