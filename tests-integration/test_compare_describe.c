@@ -138,9 +138,9 @@ static void strip_description(char *text) {
     }
 }
 
-/* As in versions later than the reference: at least one argument where it asks for two, refused when
- * memory is full, allowed in scripts, a destination that is only written, keys behind words that may
- * stand elsewhere too. */
+/* As in versions later than the reference: at least one argument where it asks for two, refused
+ * when memory is full, allowed in scripts, a destination that is only written, keys behind words
+ * that may stand elsewhere too. */
 static const char *const described_as_later[] = {"command|getkeys",
                                                  "command|getkeysandflags",
                                                  "subscribe",
