@@ -134,8 +134,8 @@ static const char *const elements[] = {"a",
                                        "123456789012",
                                        "007",
                                        "of thirty-three bytes, and binary",
-                                       "of more than sixty-three bytes, which is where the length "
-                                       "does not fit one byte any more"};
+                                       ("of more than sixty-three bytes, which is where the length "
+                                        "does not fit one byte any more")};
 
 static const char *const patterns[] = {"*",          "s:*",    "h:?",   "?:*",         "*1*",
                                        "[sh]:[0-3]", "[^s]:*", "s:\\1", "f*",          "",

@@ -91,11 +91,11 @@ enum goal { GOAL_REPLY, GOAL_COUNT, GOAL_STORE };
 
 /* A set that is in no keyspace: an entry without a key, just large enough for its word. */
 struct result {
+    bool exists;
     union {
         struct entry entry;
         uint64_t room[2];
     };
-    bool exists;
 };
 
 /* An operation under way. */
@@ -106,8 +106,8 @@ struct work {
     int64_t taken;
     bool has_begun;         /* of a reply */
     struct reply_mark mark; /* then where its header goes */
-    struct result result;   /* of one that is built */
     bool failed;            /* there was no memory: before a reply has begun */
+    struct result result;   /* of one that is built */
 };
 
 static void result_free(struct work *work) {
