@@ -224,6 +224,20 @@ static const char *const id_lines[] = {
     "XADD none NOMKSTREAM * a b",
     "XADD none LIMIT 1 * a b",
     "XADD none MAXLEN * a b",
+    "XREAD BLOCK 5 STREAMS none $",
+    "XREAD BLOCK 5 STREAMS none none 0 $",
+    "XREAD COUNT 2 BLOCK 5 STREAMS e $",
+    "XREAD BLOCK -1 STREAMS none $",
+    "XREAD BLOCK x STREAMS none $",
+    "XREAD BLOCK 1.5 STREAMS none $",
+    "XREAD BLOCK STREAMS none $",
+    "XGROUP CREATE waits g $ MKSTREAM",
+    "XREADGROUP GROUP g c BLOCK 5 STREAMS waits >",
+    "XREADGROUP GROUP g c BLOCK 5 STREAMS waits 0",
+    "XREADGROUP GROUP x c BLOCK 5 STREAMS waits >",
+    "XREADGROUP GROUP g c BLOCK 5 STREAMS none >",
+    "XREADGROUP GROUP g c BLOCK -5 STREAMS waits >",
+    "XINFO GROUPS waits",
 };
 
 static void ids(void **state) {

@@ -245,6 +245,7 @@ static void xadd(struct call *call) {
     stream_reply_id(call->reply, adding.id);
     remember_sent(&on, &adding);
     stream_call_changed(&on, "xadd");
+    stream_call_wake(&on);
     trim_and_pass_on(&on, &adding);
 }
 

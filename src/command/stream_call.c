@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "client/waiting.h"
 
 /* Ids are at most so long, with all the zeros that one may write before them. */
 #define ID_TEXT_MAX 127
@@ -52,6 +53,10 @@ bool stream_call_create(struct stream_call *on) {
 
 void stream_call_changed(struct stream_call *on, const char *event) {
     keyspace_changed(on->call->keyspace, &on->key, KEYSPACE_STREAM, event);
+}
+
+void stream_call_wake(struct stream_call *on) {
+    waiting_signal(on->call->context->clients, &on->key, ENTRY_STREAM);
 }
 
 struct stream_group *stream_call_group(struct stream_call *on, int index) {

@@ -28,6 +28,9 @@ bool stream_call_create(struct stream_call *on);
 /* Tells that the stream was changed; `event` is what happened. */
 void stream_call_changed(struct stream_call *on, const char *event);
 
+/* Clients that wait for the stream look at it again. */
+void stream_call_wake(struct stream_call *on);
+
 /* The group that argument `index` names; NULL when it or the stream is absent, and then the error
  * that most commands have for that has been replied. */
 struct stream_group *stream_call_group(struct stream_call *on, int index);

@@ -212,6 +212,7 @@ static void xnack(struct call *call) {
     }
     if (refused > 0) {
         stream_call_noted(&on);
+        stream_call_wake(&on);
     }
     reply_integer(call->reply, refused);
 }

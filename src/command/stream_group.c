@@ -145,6 +145,7 @@ static void xgroup_destroy(struct call *call) {
     reply_integer(call->reply, is_there);
     if (is_there) {
         stream_call_changed(&on, "xgroup-destroy");
+        stream_call_wake(&on); /* who waits as one of the group is told that there is none */
     }
 }
 

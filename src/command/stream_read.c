@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/num.h"
 #include "call/pass_on.h"
+#include "client/waiting.h"
 #include "command/stream_claim.h"
 #include "command/tables.h"
 
@@ -51,23 +52,6 @@ static bool number_option(struct call *call, int index, int64_t *out, const char
     return true;
 }
 
-static bool timeout_option(struct call *call, int index, int64_t *block_ms) {
-    int64_t sum;
-    if (!num_parse_i64(call->args[index], block_ms)) {
-        reply_error(call->reply, "ERR timeout is not an integer or out of range");
-        return false;
-    }
-    if (*block_ms < 0) {
-        reply_error(call->reply, "ERR timeout is negative");
-        return false;
-    }
-    if (__builtin_add_overflow(*block_ms, call->now_ms, &sum)) {
-        reply_error(call->reply, "ERR timeout is out of range");
-        return false;
-    }
-    return true;
-}
-
 /* Options with a number. 1: it was one, 0: it is none, -1: an error has been replied. */
 static int numbered_option(struct reading *reading, int index, bool of_group) {
     struct call *call = reading->call;
@@ -76,7 +60,7 @@ static int numbered_option(struct reading *reading, int index, bool of_group) {
         return 0;
     }
     if (call_arg_is(call, index, "block")) {
-        done = timeout_option(call, index + 1, &reading->block_ms);
+        done = waiting_read_ms(call, index + 1, &reading->block_ms);
     } else if (call_arg_is(call, index, "count")) {
         done = call_integer(call, index + 1, &reading->count);
         reading->count = reading->count < 0 ? 0 : reading->count;
@@ -507,6 +491,41 @@ static bool serve_all(struct reading *reading) {
     return reading->served > 0 || reading->call->reply->errors != errors;
 }
 
+/* The last id there has been, which "$" stands for. */
+static struct stream_id last_id_of(const struct reading *reading, int i) {
+    struct stream_call on;
+    bool is_stream = stream_call_read(reading->call, reading->keys_at + i, &on);
+    return is_stream && on.stream != NULL ? on.stream->last_id : STREAM_ID_MIN;
+}
+
+/* The client waits for its streams. It will be executed again with what "$" stands for now. */
+static void wait_for_entries(struct reading *reading) {
+    struct call *call = reading->call;
+    struct wait wait = {.type = ENTRY_STREAM,
+                        .first_key = reading->keys_at,
+                        .key_count = reading->key_count,
+                        .timeout_ms = reading->block_ms};
+    size_t args_size = (size_t)call->argc * sizeof *call->args;
+    size_t ids_size = (size_t)reading->key_count * STREAM_ID_SIZE;
+    char *room = mem_try_alloc(MEM_BUFFER, args_size + ids_size);
+    if (room == NULL) {
+        reply_no_memory(call->reply);
+        return;
+    }
+    struct bytes *args = (struct bytes *)(void *)room;
+    memcpy(args, call->args, args_size);
+    for (int i = 0; i < reading->key_count; i++) {
+        char *text = room + args_size + (size_t)i * STREAM_ID_SIZE;
+        if (is_sign(args[id_at(reading, i)], '$')) {
+            args[id_at(reading, i)] =
+                bytes_of(text, stream_id_format(text, last_id_of(reading, i)));
+        }
+    }
+    wait.args = args;
+    waiting_begin(call, &wait);
+    mem_free(MEM_BUFFER, room, args_size + ids_size);
+}
+
 static void read_streams(struct call *call, bool of_group) {
     struct reading reading = {.call = call, .block_ms = -1, .claim_idle_ms = -1};
     if (!parse_options(&reading, of_group)) {
@@ -524,7 +543,7 @@ static void read_streams(struct call *call, bool of_group) {
         return;
     }
     if (reading.block_ms >= 0) {
-        reply_error(call->reply, "ERR waiting for entries (BLOCK) is not supported yet");
+        wait_for_entries(&reading);
     } else {
         reply_null_array(call->reply);
     }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -259,6 +260,78 @@ static void adding_once(void **state) {
     assert_non_null(strstr(info, "iids-duplicates :4"));
 }
 
+/* Sends a command that waits, on a connection of its own. */
+static int wait_with(const char *line) {
+    int fd = session_connect(session);
+    assert_string_equal(session_ask_on(session, fd, line), "");
+    return fd;
+}
+
+static void came(int fd, const char *answer) {
+    session_pass(session);
+    assert_string_equal(plain(session_read(session, fd)), answer);
+}
+
+static void readers_wait(void **state) {
+    (void)state;
+    select_is_heard_once();
+    int none = wait_with("XREAD BLOCK 0 STREAMS s $");
+    ask("XADD s 5-0 f v", "5-0", NULL);
+    came(none, "*1 *2 s *1 *2 5-0 *2 f v");
+    int all[3];
+    all[0] = wait_with("XREAD BLOCK 0 STREAMS s $");
+    all[1] = wait_with("XREAD BLOCK 0 COUNT 1 STREAMS t s 0 $");
+    all[2] = wait_with("XREAD BLOCK 0 STREAMS s 7-0");
+    ask("MULTI", NULL, NULL);
+    session_ask(session, "XADD s 6-0 f v6");
+    session_ask(session, "XADD s 7-0 f v7");
+    ask("EXEC", "*2 6-0 7-0", NULL);
+    came(all[0], "*1 *2 s *2 *2 6-0 *2 f v6 *2 7-0 *2 f v7");
+    came(all[1], "*1 *2 s *1 *2 6-0 *2 f v6");
+    came(all[2], "");
+    ask("DEL s", ":1", NULL);
+    ask("XADD s 3-0 f v", "3-0", NULL);
+    came(all[2], "");
+    ask("XADD s 8-0 f v8", "8-0", NULL);
+    came(all[2], "*1 *2 s *1 *2 8-0 *2 f v8");
+    /* What is there already is not waited for. */
+    ask("XREAD BLOCK 0 STREAMS s 7-0", "*1 *2 s *1 *2 8-0 *2 f v8", NULL);
+    ask("XREAD BLOCK x STREAMS s 0", "-ERR timeout is not an integer or out of range", NULL);
+    ask("XREAD BLOCK -1 STREAMS s 0", "-ERR timeout is negative", NULL);
+    for (int i = 0; i < 3; i++) {
+        close(all[i]);
+    }
+    close(none);
+}
+
+static void consumers_wait(void **state) {
+    (void)state;
+    select_is_heard_once();
+    ask("XGROUP CREATE s g $ MKSTREAM", "+OK", NULL);
+    int one = wait_with("XREADGROUP GROUP g c BLOCK 0 STREAMS s >");
+    int other = wait_with("XREADGROUP GROUP g d BLOCK 0 STREAMS s >");
+    ask("XADD s 1-0 f v", "1-0", NULL);
+    const char *words = plain(buffer_text(&heard));
+    assert_int_equal(strncmp(words, "*5 XADD s 1-0 f v *14 XCLAIM s g c 0 1-0 TIME ", 46), 0);
+    came(one, "*1 *2 s *1 *2 1-0 *2 f v");
+    came(other, "");
+    ask("XADD s 2-0 f w", "2-0", NULL);
+    came(other, "*1 *2 s *1 *2 2-0 *2 f w");
+    ask("XPENDING s g", "*4 :2 1-0 2-0 *2 *2 c 1 *2 d 1", NULL);
+    close(one);
+    close(other);
+    one = wait_with("XREADGROUP GROUP g c BLOCK 0 STREAMS s >");
+    ask("XGROUP DESTROY s g", ":1", NULL);
+    came(one, "-NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option");
+    close(one);
+    ask("XREADGROUP GROUP g c BLOCK 0 STREAMS s 0",
+        "-NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option", NULL);
+    /* In a transaction nobody waits. */
+    ask("MULTI", NULL, NULL);
+    session_ask(session, "XREAD BLOCK 0 STREAMS s $");
+    ask("EXEC", "*1 *-1", NULL);
+}
+
 /* Large streams are handed to the thread that frees. */
 static void large_streams_are_freed_elsewhere(void **state) {
     (void)state;
@@ -286,6 +359,8 @@ int main(void) {
         TEST(reading_what_others_left),
         TEST(reading_no_more_than),
         TEST(adding_once),
+        TEST(readers_wait),
+        TEST(consumers_wait),
         TEST(large_streams_are_freed_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
