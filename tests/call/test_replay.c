@@ -252,7 +252,7 @@ static char *state_of(void) {
         snprintf(line, sizeof line, "SELECT %d", database);
         session_ask(session, line);
         for (int i = 0; i < KEYS; i++) {
-            char key[8];
+            char key[16];
             snprintf(key, sizeof key, "k%d", i);
             for (size_t j = 0; j < sizeof looks / sizeof looks[0]; j++) {
                 snprintf(line, sizeof line, looks[j], key);
