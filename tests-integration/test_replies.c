@@ -259,8 +259,8 @@ static void endless_replies_end_early(void **state) {
 static void many_values_exist_once(void **state) {
     (void)state;
     char *value = pattern(MANY_SIZE, 4);
-    char key[16];
-    static char request[MANY * 24];
+    char key[24];
+    static char request[MANY * 40];
     size_t size = (size_t)sprintf(request, "*%d\r\n$4\r\nMGET\r\n", MANY + 1);
     for (int i = 0; i < MANY; i++) {
         snprintf(key, sizeof key, "many:%d", i);
