@@ -253,9 +253,17 @@ static void test_reports_can_be_turned_off(void **state) {
     free(report);
 }
 
+/* In place of all the others: a sanitizer reports. */
+static void test_somebody_else_reports(void **state) {
+    (void)state;
+    assert_false(crash_is_available());
+    skip();
+}
+
 int main(void) {
     if (!crash_is_available()) {
-        return 0; /* a sanitizer reports */
+        const struct CMUnitTest none[] = {cmocka_unit_test(test_somebody_else_reports)};
+        return cmocka_run_group_tests(none, NULL, NULL);
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_report),
