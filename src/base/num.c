@@ -141,6 +141,23 @@ size_t num_format_i64(char *out, int64_t value) {
     return num_format_u64(out, (uint64_t)value);
 }
 
+/* Eight digits at once, as pairs, fours and eights of them; false when one is none. */
+static inline bool parse_eight(const char *at, uint64_t *out) {
+    uint64_t word = 0;
+    for (int i = 0; i < 8; i++) { /* one load, on a little-endian machine */
+        word |= (uint64_t)(unsigned char)at[i] << (8 * i);
+    }
+    uint64_t digits = word - 0x3030303030303030;
+    /* A byte that is no digit has a bit of its upper half set, here or once 6 is added. */
+    if (((digits | (digits + 0x0606060606060606)) & 0xf0f0f0f0f0f0f0f0) != 0) {
+        return false;
+    }
+    digits = (digits * 10 + (digits >> 8)) & 0x00ff00ff00ff00ff;
+    digits = (digits * 100 + (digits >> 16)) & 0x0000ffff0000ffff;
+    *out = (digits * 10000 + (digits >> 32)) & 0xffffffff;
+    return true;
+}
+
 /* Decimals without exponent of which digits and power of ten are exact as doubles, so that their
  * quotient is the nearest double. False says nothing about the text. */
 static bool parse_short_decimal(struct bytes text, double *out) {
@@ -158,6 +175,10 @@ static bool parse_short_decimal(struct bytes text, double *out) {
     uint64_t value = 0;
     size_t digits = 0;
     size_t behind = 0;
+    if (end - at >= 8 && parse_eight(at, &value)) {
+        at += 8;
+        digits = 8;
+    }
     for (; at < end && is_digit(*at) && value < EXACT_END; at++, digits++) {
         value = value * 10 + (uint64_t)(*at - '0');
     }
