@@ -46,8 +46,8 @@ static void bzpopmax(struct call *call) {
 
 static void bzmpop(struct call *call) {
     struct wait wait = {.type = ENTRY_SORTED_SET};
-    struct zset_mpop mpop;
-    struct zset_call on;
+    struct zset_mpop mpop = {0};
+    struct zset_call on = {0};
     if (!waiting_read_seconds(call, 1, &wait.timeout_ms) || !zset_call_parse_mpop(call, 2, &mpop)) {
         return;
     }

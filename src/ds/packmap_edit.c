@@ -162,8 +162,8 @@ static uint8_t *put_bytes(uint8_t *at, const void *from, size_t size) {
 
 static uint8_t *put_shape(uint8_t *at, const struct packmap_shape *shape) {
     /* The analyser does not follow that each item has its shape. */
-    at = put_bytes(at, shape->head,
-                   shape->head_size); /* NOLINT(clang-analyzer-core.CallAndMessage) */
+    /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage) */
+    at = put_bytes(at, shape->head, shape->head_size);
     return put_bytes(at, shape->text.at, shape->text.size);
 }
 

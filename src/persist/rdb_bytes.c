@@ -249,7 +249,7 @@ int rdb_read_string(struct rdb_reader *reader, struct rdb_text *text) {
         if (!rdb_read_number(reader, width, &bits)) {
             return -EBADMSG;
         }
-        unsigned unused = 64 - 8 * width;
+        unsigned unused = (64 - 8 * width) & 63;
         rdb_text_integer(text, (int64_t)(bits << unused) >> unused);
         return 0;
     }
