@@ -1,5 +1,6 @@
 /* hash_visit: commands that go through the fields of a hash: all of them, a portion, or some at
  * random. */
+#include "command/element_random.h"
 #include "command/element_scan.h"
 #include "command/hash_call.h"
 #include "command/tables.h"
@@ -115,15 +116,8 @@ static void reply_random(struct call *call, int64_t count, bool with_values) {
 static void hrandfield(struct call *call) {
     if (call->argc > 2) {
         int64_t count;
-        if (!call_integer_between(call, 2, -INT64_MAX, INT64_MAX, &count)) {
-            return;
-        }
-        bool with_values = call->argc == 4 && call_arg_is(call, 3, "withvalues");
-        if (call->argc > 3 && !with_values) {
-            reply_syntax_error(call->reply);
-        } else if (with_values && (count < -(INT64_MAX / 2) || count > INT64_MAX / 2)) {
-            reply_error(call->reply, "ERR value is out of range");
-        } else {
+        bool with_values;
+        if (element_random_read(call, "withvalues", &count, &with_values)) {
             reply_random(call, count, with_values);
         }
         return;

@@ -1,9 +1,9 @@
 /* list_call: see the header. */
 #include "command/list_call.h"
 
-#include "base/num.h"
-
 #include "base/mem.h"
+#include "base/num.h"
+#include "call/pass_on.h"
 #include "command/list_reply.h"
 
 bool list_call_read(struct call *call, int index, struct list_call *on) {
@@ -137,14 +137,17 @@ void list_call_pop(struct list_call *on, enum list_end end, size_t count) {
     list_call_settle(on);
 }
 
-void list_call_pop_many(struct list_call *on, enum list_end end, size_t max) {
+void list_call_mpop(struct list_call *on, const struct list_mpop *mpop) {
     struct reply *reply = on->call->reply;
     size_t length = list_length(on->list);
-    size_t count = length < max ? length : max;
+    size_t count = length < mpop->count ? length : mpop->count;
+    char digits[NUM_I64_SIZE];
     reply_array(reply, 2);
     reply_bulk(reply, on->key.name);
     reply_array(reply, (int64_t)count);
-    list_call_pop(on, end, count);
+    list_call_pop(on, mpop->end, count);
+    CALL_PASS_ON(on->call, bytes_text(mpop->end == LIST_HEAD ? "LPOP" : "RPOP"), on->key.name,
+                 bytes_of(digits, num_format_i64(digits, (int64_t)count)));
 }
 
 void list_call_pop_one(struct list_call *on, enum list_end end) {

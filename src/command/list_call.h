@@ -56,9 +56,9 @@ bool list_call_first(struct call *call, int first_key, int key_count, struct lis
  * there. */
 void list_call_pop(struct list_call *on, enum list_end end, size_t count);
 
-/* The reply of LMPOP and its kin for a list that is there: the key, and an array of what was
- * popped: up to `max` elements. */
-void list_call_pop_many(struct list_call *on, enum list_end end, size_t max);
+/* What LMPOP and BLMPOP do with a list that is there: the reply is the key, and an array of what
+ * was popped. For others the call becomes an LPOP or RPOP of so many. */
+void list_call_mpop(struct list_call *on, const struct list_mpop *mpop);
 
 /* The reply of BLPOP and BRPOP for a list that is there: the key and the element popped. */
 void list_call_pop_one(struct list_call *on, enum list_end end);

@@ -95,7 +95,7 @@ static void lmpop(struct call *call) {
         return;
     }
     if (on.list != NULL) {
-        list_call_pop_many(&on, mpop.end, mpop.count);
+        list_call_mpop(&on, &mpop);
     } else {
         reply_null_array(call->reply);
     }

@@ -1,6 +1,5 @@
 /* list_wait: commands that pop from lists, or move elements, and wait where there is nothing:
  * client/waiting.h. What they become for others is the command that does not wait. */
-#include "base/num.h"
 #include "call/pass_on.h"
 #include "client/waiting.h"
 #include "command/list_call.h"
@@ -47,12 +46,7 @@ static void blmpop(struct call *call) {
         waiting_begin(call, &wait);
         return;
     }
-    size_t length = list_length(on.list);
-    char digits[NUM_I64_SIZE];
-    struct bytes count = bytes_of(
-        digits, num_format_i64(digits, (int64_t)(length < mpop.count ? length : mpop.count)));
-    list_call_pop_many(&on, mpop.end, mpop.count);
-    CALL_PASS_ON(call, bytes_text(mpop.end == LIST_HEAD ? "LPOP" : "RPOP"), on.key.name, count);
+    list_call_mpop(&on, &mpop);
 }
 
 /* Whether it was moved; otherwise the client waits, or an error has been replied. */

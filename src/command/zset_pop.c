@@ -4,6 +4,7 @@
 
 #include "base/num.h"
 #include "call/pass_on.h"
+#include "command/element_random.h"
 #include "command/element_scan.h"
 #include "command/tables.h"
 
@@ -100,15 +101,8 @@ static void reply_random(struct call *call, int64_t count, bool with_scores) {
 static void zrandmember(struct call *call) {
     if (call->argc > 2) {
         int64_t count;
-        if (!call_integer_between(call, 2, -INT64_MAX, INT64_MAX, &count)) {
-            return;
-        }
-        bool with_scores = call->argc == 4 && call_arg_is(call, 3, "withscores");
-        if (call->argc > 3 && !with_scores) {
-            reply_syntax_error(call->reply);
-        } else if (with_scores && (count < -(INT64_MAX / 2) || count > INT64_MAX / 2)) {
-            reply_error(call->reply, "ERR value is out of range");
-        } else {
+        bool with_scores;
+        if (element_random_read(call, "withscores", &count, &with_scores)) {
             reply_random(call, count, with_scores);
         }
         return;

@@ -230,6 +230,9 @@ static void test_waiting(void **state) {
     }
     becomes("RPUSH q a b c", "RPUSH q a b c");
     becomes("BLMPOP 0 1 q RIGHT COUNT 2", "RPOP q 2");
+    becomes("RPUSH q d e f", "RPUSH q d e f");
+    becomes("LMPOP 2 none q LEFT COUNT 2", "LPOP q 2");
+    becomes("LMPOP 1 q RIGHT", "RPOP q 1");
     becomes("BLPOP q 0", "LPOP q");
     becomes("ZADD z 1 a 2 b 3 c", "ZADD z 1 a 2 b 3 c");
     becomes("BZPOPMIN z 0", "ZPOPMIN z 1");
