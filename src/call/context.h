@@ -16,6 +16,7 @@ struct slowlog;
 struct latency;
 struct monitor;
 struct pass_on;
+struct saving;
 struct pubsub;
 struct notify;
 struct tracking;
@@ -39,6 +40,7 @@ struct context {
     struct pubsub *pubsub;
     struct notify *notify;
     struct tracking *tracking;
+    struct saving *saving;          /* the file of the data */
     struct server_control *control; /* shutdown, configuration file, run id: call/control.h */
 };
 

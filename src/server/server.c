@@ -25,6 +25,7 @@
 #include "feature/slowlog.h"
 #include "feature/tracking.h"
 #include "net/socket.h"
+#include "persist/saving.h"
 #include "server/config_commands.h"
 #include "server/families.h"
 
@@ -128,6 +129,7 @@ void server_init(struct server *server, const char *program) {
     context->pubsub = pubsub_new(context);
     context->notify = notify_new(context);
     context->tracking = tracking_new(context);
+    context->saving = saving_new(context);
     ending_init(&server->ending, server);
     server->config = config_new(context->options);
     config_on_line(server->config, "rename-command", rename_command, server);
@@ -275,6 +277,7 @@ void server_free(struct server *server) {
     clients_free(context->clients);
     slowlog_free(context->slowlog);
     latency_free(context->latency);
+    saving_free(context->saving);
     monitor_free(context->monitor);
     compact_free(&server->compact);
     keyspace_free(&server->keyspace);

@@ -80,7 +80,6 @@ static void test_changes(void **state) {
         {"cluster-compatibility-sample-ratio", "101", range, "0"},
         {"cluster-compatibility-sample-ratio", "100", NULL, "100"},
         {"cluster-enabled", "yes", "can't set immutable config", "no"},
-        {"dbfilename", "x", "can't set protected config", "dump.rdb"},
         {"oom-score-adj-values", "1 2 3", NULL, "1 2 3"},
         {"oom-score-adj-values", "-2001 1 1", scores, "1 2 3"},
         {"oom-score-adj-values", "a b c", scores, "1 2 3"},
