@@ -109,7 +109,7 @@ static bool open_payload(struct bytes payload, struct rdb_reader *reader, int *v
     }
     reader->end -= FOOTER_SIZE;
     *version = (int)said;
-    return said <= RDB_VERSION_TIMED || said == RDB_VERSION_VALKEY;
+    return said <= RDB_VERSION_LATEST || said == RDB_VERSION_VALKEY;
 }
 
 /* False when it is damaged, which has been replied. */
@@ -127,7 +127,8 @@ static bool decode_payload(struct call *call, struct rdb_text *text, struct entr
                                        .type = (int)type,
                                        .version = version,
                                        .text = text,
-                                       .keyspace = call->keyspace};
+                                       .keyspace = call->keyspace,
+                                       .now_ms = call->now_ms};
         status = decode_value(&source, shape);
         if (status == 0 && rdb_left(&reader) != 0) {
             value_discard(shape);

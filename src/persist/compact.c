@@ -25,12 +25,18 @@ static bool take_text(struct rdb_reader *reader, uint64_t size, struct rdb_text 
     return true;
 }
 
-static bool take_integer(struct rdb_reader *reader, unsigned width, struct rdb_text *text) {
+static void give_integer(struct compact_walk *walk, int64_t value, struct rdb_text *text) {
+    walk->is_integer = true;
+    walk->integer = value;
+    rdb_text_integer(text, value);
+}
+
+static bool take_integer(struct compact_walk *walk, unsigned width, struct rdb_text *text) {
     uint64_t bits;
-    if (!rdb_read_number(reader, width, &bits)) {
+    if (!rdb_read_number(&walk->reader, width, &bits)) {
         return false;
     }
-    rdb_text_integer(text, signed_of(bits, width));
+    give_integer(walk, signed_of(bits, width), text);
     return true;
 }
 
@@ -127,8 +133,7 @@ static bool listpack_element(struct compact_walk *walk, uint8_t tag, struct rdb_
     struct rdb_reader *reader = &walk->reader;
     uint64_t low = 0;
     if (tag < 0x80) {
-        walk->is_integer = true;
-        rdb_text_integer(text, tag);
+        give_integer(walk, tag, text);
         return true;
     }
     if (tag < 0xc0) {
@@ -138,9 +143,8 @@ static bool listpack_element(struct compact_walk *walk, uint8_t tag, struct rdb_
         return false;
     }
     if (tag < 0xe0) {
-        walk->is_integer = true;
         int64_t value = (int64_t)((uint64_t)(tag & 0x1f) << 8 | low);
-        rdb_text_integer(text, value < 1 << 12 ? value : value - (1 << 13));
+        give_integer(walk, value < 1 << 12 ? value : value - (1 << 13), text);
         return true;
     }
     if (tag < 0xf0) {
@@ -152,8 +156,7 @@ static bool listpack_element(struct compact_walk *walk, uint8_t tag, struct rdb_
     if (tag > 0xf4) {
         return false;
     }
-    walk->is_integer = true;
-    return take_integer(reader, tag == 0xf4 ? 8 : tag - 0xf0u + 1, text);
+    return take_integer(walk, tag == 0xf4 ? 8 : tag - 0xf0u + 1, text);
 }
 
 static bool next_listpack(struct compact_walk *walk, uint8_t tag, struct rdb_text *text) {
@@ -188,23 +191,22 @@ static bool ziplist_element(struct compact_walk *walk, struct rdb_text *text) {
             (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
         return take_text(reader, size, text);
     }
-    walk->is_integer = true;
     switch (tag) {
     case 0xc0:
-        return take_integer(reader, 2, text);
+        return take_integer(walk, 2, text);
     case 0xd0:
-        return take_integer(reader, 4, text);
+        return take_integer(walk, 4, text);
     case 0xe0:
-        return take_integer(reader, 8, text);
+        return take_integer(walk, 8, text);
     case 0xf0:
-        return take_integer(reader, 3, text);
+        return take_integer(walk, 3, text);
     case 0xfe:
-        return take_integer(reader, 1, text);
+        return take_integer(walk, 1, text);
     default:
         break;
     }
     if (tag > 0xf0 && tag < 0xfe) {
-        rdb_text_integer(text, tag - 0xf1);
+        give_integer(walk, tag - 0xf1, text);
         return true;
     }
     return false;
@@ -252,10 +254,8 @@ static int next_integer(struct compact_walk *walk, struct rdb_text *text) {
     if (walk->seen > 0 && value <= walk->integer) {
         return -EBADMSG;
     }
-    walk->integer = value;
-    walk->is_integer = true;
     walk->seen++;
-    rdb_text_integer(text, value);
+    give_integer(walk, value, text);
     return 1;
 }
 

@@ -30,8 +30,8 @@ struct compact_walk {
     uint64_t seen;
     size_t before;   /* ziplist: size of the element before */
     unsigned width;  /* intset */
-    int64_t integer; /* intset: the one before */
     bool is_integer; /* the last element read was written as an integer */
+    int64_t integer; /* which one, of listpacks and intsets */
 };
 
 /* False when the head of the run is wrong. The run must stay where it is. */
@@ -46,17 +46,20 @@ int compact_next(struct compact_walk *walk, struct rdb_text *text);
 struct listpack {
     struct rdb_writer run;
     size_t count;
-    bool
-        refused; /* an element has a size that some versions cannot walk over, or all is too long */
+    bool all_sizes; /* of elements, and of the whole up to 4 GiB: the streams' way, for which there
+                       is no other form */
+    bool refused;   /* an element has a size that some versions cannot walk over, or all is too
+                       long */
 };
 
-void listpack_init(struct listpack *pack);
+void listpack_init(struct listpack *pack, bool all_sizes);
 void listpack_clear(struct listpack *pack);
 void listpack_add(struct listpack *pack, struct bytes text);
 void listpack_add_integer(struct listpack *pack, int64_t value);
 
-/* Whether an element of this text may be in a listpack: the sizes at which the width of the
- * backward size changes are read differently by different versions. */
+/* Whether an element of this text may be in a listpack that does not take all sizes: those at
+ * which the width of the backward size changes are read differently by different versions. Where
+ * they must be written, it is as all versions before 2026 do. */
 bool listpack_takes(struct bytes text);
 
 /* Writes it as a string. It must not be refused. */

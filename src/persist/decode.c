@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "persist/compact.h"
+#include "persist/decode_int.h"
 #include "types/string.h"
 #include "types/value.h"
 #include "types/zset_gather.h"
@@ -511,6 +512,12 @@ int decode_value(const struct decode_source *source, struct entry_shape *shape) 
     case RDB_HASH_TIMED:
     case RDB_HASH_TIMED_LISTPACK:
         return decode_hash(source, shape);
+    case RDB_STREAM:
+    case RDB_STREAM_2:
+    case RDB_STREAM_3:
+    case RDB_STREAM_4:
+    case RDB_STREAM_5:
+        return decode_stream(source, shape);
     default:
         return -EBADMSG;
     }

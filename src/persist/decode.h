@@ -1,11 +1,12 @@
-/* decode: a value out of Redis's serialisation, as any version from 1 to 12 writes it, and Valkey's
- * 80: types 0 to 25 but modules and streams.
+/* decode: a value out of Redis's serialisation, as any version from 1 to 14 writes it, and Valkey's
+ * 80: types 0 to 27 but modules.
  *
  * Nothing of what comes is believed. The value is built aside, from texts whose every size was
  * checked, and given to the caller when all of it was right; otherwise it is freed whole. What is
  * refused: counts beyond what there is, runs that do not end where they say, a field or member that
  * comes twice, scores that are no numbers, a compact sorted set or set of integers out of order,
- * deadlines beyond what Redis takes.
+ * deadlines beyond what Redis takes, streams whose ids do not ascend or whose counts are not true,
+ * what is pending for two consumers or for none.
  *
  * Costs: what adding the elements one by one costs; memory is taken as elements come, never by
  * what a count says. */
@@ -23,6 +24,7 @@ struct decode_source {
     int version;                     /* of the format */
     struct rdb_text *text;           /* keeps what the shape refers to: the caller clears it then */
     const struct keyspace *keyspace; /* whose limits of compact encodings count */
+    int64_t now_ms;                  /* nothing was sent by a producer later; 0: not known */
 };
 
 /* Makes the shape of a value, for a new entry; value_discard if none is made. 0; -EBADMSG: it is

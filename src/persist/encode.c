@@ -8,13 +8,14 @@
 #include "base/num.h"
 #include "ds/element.h"
 #include "persist/compact.h"
+#include "persist/encode_int.h"
 #include "types/hash.h"
 #include "types/list.h"
 #include "types/set.h"
 #include "types/string.h"
 #include "types/zset.h"
 
-static void begin(struct rdb_writer *writer, enum rdb_type type, const struct bytes *key) {
+void encode_begin(struct rdb_writer *writer, int type, const struct bytes *key) {
     rdb_write_byte(writer, (uint8_t)type);
     if (key != NULL) {
         rdb_write_string(writer, *key);
@@ -24,7 +25,7 @@ static void begin(struct rdb_writer *writer, enum rdb_type type, const struct by
 static int encode_string(const struct entry *entry, const struct bytes *key,
                          struct rdb_writer *writer) {
     char scratch[NUM_I64_SIZE];
-    begin(writer, RDB_STRING, key);
+    encode_begin(writer, RDB_STRING, key);
     rdb_write_string(writer, string_bytes(entry, scratch));
     return RDB_VERSION;
 }
@@ -71,7 +72,7 @@ static void add_packed(struct nodes *nodes, const uint8_t *element) {
     }
     if (nodes->writer != NULL) {
         if (nodes->packed == 0) {
-            listpack_init(&nodes->pack);
+            listpack_init(&nodes->pack, false);
         }
         if (is_text) {
             listpack_add(&nodes->pack, element_text(element));
@@ -105,7 +106,7 @@ static uint64_t write_nodes(const struct entry *list, struct rdb_writer *writer)
 
 static int encode_list(const struct entry *entry, const struct bytes *key,
                        struct rdb_writer *writer) {
-    begin(writer, RDB_LIST_QUICKLIST_2, key);
+    encode_begin(writer, RDB_LIST_QUICKLIST_2, key);
     rdb_write_length(writer, write_nodes(entry, NULL));
     write_nodes(entry, writer);
     return RDB_VERSION;
@@ -161,13 +162,13 @@ static int encode_set(const struct entry *entry, const struct bytes *key,
         rdb_write_number(&run, width, 4);
         rdb_write_number(&run, set_size(entry), 4);
         write_integers(entry, width, &run);
-        begin(writer, RDB_SET_INTSET, key);
+        encode_begin(writer, RDB_SET_INTSET, key);
         rdb_write_string(writer, rdb_written(&run));
         writer->failed = writer->failed || run.failed;
         rdb_writer_clear(&run);
         return RDB_VERSION;
     }
-    begin(writer, RDB_SET, key);
+    encode_begin(writer, RDB_SET, key);
     rdb_write_length(writer, set_size(entry));
     struct set_walk walk;
     struct set_batch batch;
@@ -201,7 +202,7 @@ static bool write_pack(struct listpack *pack, enum rdb_type type, const struct b
                        struct rdb_writer *writer) {
     bool fits = !pack->refused;
     if (fits) {
-        begin(writer, type, key);
+        encode_begin(writer, type, key);
         listpack_write(pack, writer);
     }
     listpack_clear(pack);
@@ -213,13 +214,13 @@ static int encode_zset(const struct entry *entry, const struct bytes *key,
     struct zset_span all = {.count = zset_length(entry)};
     if (entry_encoding(entry) == ENTRY_PACK) {
         struct listpack pack;
-        listpack_init(&pack);
+        listpack_init(&pack, false);
         zset_visit(entry, all, false, pack_member, &pack);
         if (write_pack(&pack, RDB_ZSET_LISTPACK, key, writer)) {
             return RDB_VERSION;
         }
     }
-    begin(writer, RDB_ZSET_2, key);
+    encode_begin(writer, RDB_ZSET_2, key);
     rdb_write_length(writer, all.count);
     zset_visit(entry, all, true, write_member, writer);
     return RDB_VERSION;
@@ -269,7 +270,7 @@ static int encode_hash(const struct entry *entry, const struct bytes *key, int64
         hash_visit(entry, now_ms, find_first, &timed);
     }
     if (timed.first_ms != 0) {
-        begin(writer, RDB_HASH_TIMED, key);
+        encode_begin(writer, RDB_HASH_TIMED, key);
         rdb_write_number(writer, (uint64_t)timed.first_ms, 8);
         rdb_write_length(writer, length);
         hash_visit(entry, now_ms, write_timed_field, &timed);
@@ -277,13 +278,13 @@ static int encode_hash(const struct entry *entry, const struct bytes *key, int64
     }
     if (entry_encoding(entry) != ENTRY_TABLE) {
         struct listpack pack;
-        listpack_init(&pack);
+        listpack_init(&pack, false);
         hash_visit(entry, now_ms, pack_field, &pack);
         if (write_pack(&pack, RDB_HASH_LISTPACK, key, writer)) {
             return RDB_VERSION;
         }
     }
-    begin(writer, RDB_HASH, key);
+    encode_begin(writer, RDB_HASH, key);
     rdb_write_length(writer, length);
     hash_visit(entry, now_ms, write_field, writer);
     return RDB_VERSION;
@@ -302,6 +303,8 @@ int encode_value(const struct entry *entry, const struct bytes *key, int64_t now
         return encode_zset(entry, key, writer);
     case ENTRY_HASH:
         return encode_hash(entry, key, now_ms, writer);
+    case ENTRY_STREAM:
+        return encode_stream(entry, key, writer);
     default:
         return -ENOTSUP;
     }

@@ -8,6 +8,9 @@
  *     hash         16, 4    listpack, fields and values
  *     hash            24    with deadlines of fields: Redis 7.4 and later read it. Valkey has
  *                           a form of its own, and no form is common to both
+ *     stream          19    nodes as listpacks; when a consumer last got something is lost
+ *     stream          26    with what is remembered of producers: Redis 8.6 and later
+ *     stream          27    with what was given back by consumers (XNACK): Redis 8.8 and later
  *
  * Costs: one pass over the value, and twice a compact collection's size in memory. */
 #ifndef LARDER_PERSIST_ENCODE_H
@@ -18,8 +21,7 @@
 
 /* Writes the entry's value, behind the type and, unless it is NULL, the key. Returns the version of
  * the format that reads it; -ENODATA when there is nothing in it at this time, -ENOTSUP when there
- * is
- * no form for its type; nothing is written then. See writer->failed for want of memory. */
+ * is no form for it; nothing is written then. See writer->failed for want of memory. */
 int encode_value(const struct entry *entry, const struct bytes *key, int64_t now_ms,
                  struct rdb_writer *writer);
 

@@ -12,14 +12,16 @@
 /* Redis refuses listpacks from 1 GiB on. */
 #define SIZE_MAX_WRITTEN (((size_t)1 << 30) - 1)
 /* Sizes of texts by the form of their tags. */
-#define SHORT_MAX  63u
-#define MEDIUM_MAX 4095u
+#define SHORT_MAX      63u
+#define MEDIUM_MAX     4095u
+#define BACK_WIDTH_MAX 5u
 
-void listpack_init(struct listpack *pack) {
+void listpack_init(struct listpack *pack, bool all_sizes) {
     rdb_writer_init(&pack->run, false);
     static const char head[HEAD_SIZE];
     rdb_write_raw(&pack->run, head, sizeof head);
     pack->count = 0;
+    pack->all_sizes = all_sizes;
     pack->refused = false;
 }
 
@@ -38,18 +40,26 @@ bool listpack_takes(struct bytes text) {
            total != (1u << 28) - 1;
 }
 
-static void end_element(struct listpack *pack, size_t start) {
-    size_t size = pack->run.size - start;
+/* Bytes of an element's size backwards: from the second byte on, the greatest that would fit has
+ * one more. */
+static unsigned back_width(size_t size) {
     unsigned width = 1;
-    while (size >> (7 * width) != 0) {
+    while (width < BACK_WIDTH_MAX && (size + (width > 1)) >> (7 * width) != 0) {
         width++;
     }
+    return width;
+}
+
+static void end_element(struct listpack *pack, size_t start) {
+    size_t size = pack->run.size - start;
+    unsigned width = back_width(size);
     for (unsigned i = width; i > 0; i--) {
         uint8_t bits = (uint8_t)(size >> (7 * (i - 1)) & 0x7f);
         rdb_write_byte(&pack->run, (uint8_t)(bits | (i < width ? 0x80 : 0)));
     }
     pack->count++;
-    pack->refused = pack->refused || pack->run.size >= SIZE_MAX_WRITTEN;
+    size_t size_max = pack->all_sizes ? UINT32_MAX : SIZE_MAX_WRITTEN;
+    pack->refused = pack->refused || pack->run.size >= size_max;
 }
 
 void listpack_add_integer(struct listpack *pack, int64_t value) {
@@ -82,7 +92,7 @@ void listpack_add(struct listpack *pack, struct bytes text) {
         listpack_add_integer(pack, value);
         return;
     }
-    if (pack->refused || !listpack_takes(text)) {
+    if (pack->refused || (pack->all_sizes ? text.size >= UINT32_MAX : !listpack_takes(text))) {
         pack->refused = true;
         return;
     }

@@ -48,13 +48,19 @@ enum rdb_type {
     RDB_HASH_VALKEY = 22, /* with deadlines; in Redis's files something that was withdrawn */
     RDB_HASH_TIMED_LISTPACK_EARLY = 23, /* withdrawn too */
     RDB_HASH_TIMED = 24,                /* with deadlines, of Redis 7.4 */
-    RDB_HASH_TIMED_LISTPACK = 25        /* likewise */
+    RDB_HASH_TIMED_LISTPACK = 25,       /* likewise */
+    RDB_STREAM_4 = 26,                  /* with producers, of Redis 8.6 */
+    RDB_STREAM_5 = 27                   /* with what was given back, of Redis 8.8 */
 };
 
-/* Versions of the format: what Redis 7.0 reads, what Redis 7.4 does, and Valkey 9's own. */
-#define RDB_VERSION        10
-#define RDB_VERSION_TIMED  12
-#define RDB_VERSION_VALKEY 80
+/* Versions of the format: what Redis 7.0 reads, Redis 7.4, 8.6 and 8.8, and Valkey 9's own. */
+#define RDB_VERSION           10
+#define RDB_VERSION_TIMED     12
+#define RDB_VERSION_PRODUCERS 13
+#define RDB_VERSION_UNOWNED   14
+#define RDB_VERSION_VALKEY    80
+/* Latest of Redis's that is read, as far as the types above go. */
+#define RDB_VERSION_LATEST 15
 
 /* ---- writing ---- */
 

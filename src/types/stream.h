@@ -45,8 +45,10 @@ struct stream_options {
 void stream_register_options(struct options *registry, struct stream_options *fields);
 
 /* Settings of producers, which a stream may have of its own (XCFGSET). */
-#define STREAM_DURATION_MAX  86400
-#define STREAM_SENT_SIZE_MAX 10000
+#define STREAM_DURATION_DEFAULT  100
+#define STREAM_DURATION_MAX      86400
+#define STREAM_SENT_SIZE_DEFAULT 100
+#define STREAM_SENT_SIZE_MAX     10000
 
 /* A node never grows beyond this by adding to it, whatever the options say: an edit moves what is
  * behind it. */

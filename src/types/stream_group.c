@@ -53,6 +53,17 @@ struct stream_group *stream_group_try_add(struct stream *stream, struct bytes na
     return group;
 }
 
+struct stream_group *stream_group_try_append(struct stream *stream, struct bytes name,
+                                             struct stream_id last_id, int64_t entries_read) {
+    struct stream_group *group = group_try_new(name);
+    if (group != NULL) {
+        group->last_id = last_id;
+        group->entries_read = entries_read;
+        stream_names_append(&stream->groups, &group->named);
+    }
+    return group;
+}
+
 static void consumer_free(struct stream_consumer *consumer) {
     id_index_clear(&consumer->pending);
     stream_named_free(consumer);
@@ -131,20 +142,37 @@ static void take_slot(struct stream_group *group, struct stream_consumer *consum
     group->slots[consumer->slot].consumer = consumer;
 }
 
+/* In a slot of the group, but not among its names yet. */
+static struct stream_consumer *consumer_try_new(struct stream_group *group, struct bytes name,
+                                                int64_t seen_ms, int64_t active_ms) {
+    struct stream_consumer *consumer = stream_named_try_new(sizeof *consumer, name);
+    if (consumer != NULL) {
+        id_index_init(&consumer->pending, sizeof(struct stream_id));
+        consumer->seen_ms = seen_ms;
+        consumer->active_ms = active_ms;
+        take_slot(group, consumer);
+    }
+    return consumer;
+}
+
 struct stream_consumer *stream_consumer_try_add(struct stream_group *group, struct bytes name,
                                                 int64_t now_ms) {
     uint32_t index;
     bool is_there = stream_names_find(&group->consumers, name, &index);
     check(!is_there);
-    struct stream_consumer *consumer = stream_named_try_new(sizeof *consumer, name);
-    if (consumer == NULL) {
-        return NULL;
+    struct stream_consumer *consumer = consumer_try_new(group, name, now_ms, -1);
+    if (consumer != NULL) {
+        stream_names_add(&group->consumers, index, &consumer->named);
     }
-    id_index_init(&consumer->pending, sizeof(struct stream_id));
-    consumer->seen_ms = now_ms;
-    consumer->active_ms = -1;
-    take_slot(group, consumer);
-    stream_names_add(&group->consumers, index, &consumer->named);
+    return consumer;
+}
+
+struct stream_consumer *stream_consumer_try_append(struct stream_group *group, struct bytes name,
+                                                   int64_t seen_ms, int64_t active_ms) {
+    struct stream_consumer *consumer = consumer_try_new(group, name, seen_ms, active_ms);
+    if (consumer != NULL) {
+        stream_names_append(&group->consumers, &consumer->named);
+    }
     return consumer;
 }
 

@@ -80,6 +80,11 @@ struct stream_group *stream_group_try_add(struct stream *stream, struct bytes na
                                           struct stream_id last_id, int64_t entries_read,
                                           bool *no_memory);
 
+/* Likewise, whatever its name: stream_names_sort(&stream->groups) once all are there. NULL when
+ * there is no memory. */
+struct stream_group *stream_group_try_append(struct stream *stream, struct bytes name,
+                                             struct stream_id last_id, int64_t entries_read);
+
 /* Frees the group and all it knows; false when there is none. */
 bool stream_group_delete(struct stream *stream, struct bytes name);
 
@@ -95,6 +100,9 @@ struct stream_consumer *stream_consumer_find(const struct stream_group *group, s
 /* It is not there yet. NULL when there is no memory. */
 struct stream_consumer *stream_consumer_try_add(struct stream_group *group, struct bytes name,
                                                 int64_t now_ms);
+/* Likewise, whatever its name: stream_names_sort(&group->consumers) once all are there. */
+struct stream_consumer *stream_consumer_try_append(struct stream_group *group, struct bytes name,
+                                                   int64_t seen_ms, int64_t active_ms);
 /* With all that is pending for it, which is forgotten. */
 void stream_consumer_delete(struct stream_group *group, struct stream_consumer *consumer);
 

@@ -1,6 +1,7 @@
 /* stream_names: see the header. */
 #include "types/stream_names.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -57,6 +58,35 @@ void stream_names_add(struct stream_names *names, uint32_t index, struct stream_
     memmove(names->at + index + 1, names->at + index, (names->count - index) * sizeof *names->at);
     names->at[index] = named;
     names->count++;
+}
+
+void stream_names_append(struct stream_names *names, struct stream_named *named) {
+    stream_names_add(names, names->count, named);
+}
+
+static int compare_named(const void *a, const void *b) {
+    const struct stream_named *const *first = a;
+    const struct stream_named *const *second = b;
+    return bytes_compare(stream_name(*first), stream_name(*second));
+}
+
+/* Whether the names ascend; < 0 if they do, 0 if the worst is that one comes twice, else > 0. */
+static int worst_order(const struct stream_names *names) {
+    int worst = -1;
+    for (uint32_t i = 1; i < names->count && worst <= 0; i++) {
+        int order = compare_named(&names->at[i - 1], &names->at[i]);
+        worst = order > worst ? order : worst;
+    }
+    return worst;
+}
+
+bool stream_names_sort(struct stream_names *names) {
+    int worst = worst_order(names);
+    if (worst > 0) {
+        qsort(names->at, names->count, sizeof *names->at, compare_named);
+        worst = worst_order(names);
+    }
+    return worst < 0;
 }
 
 void stream_names_remove(struct stream_names *names, uint32_t index) {

@@ -46,6 +46,11 @@ bool stream_names_find(const struct stream_names *names, struct bytes name, uint
 /* Adds at the index that stream_names_find has given. */
 void stream_names_add(struct stream_names *names, uint32_t index, struct stream_named *named);
 
+/* Adds behind the others, whatever its name; stream_names_sort before anything is looked for. */
+void stream_names_append(struct stream_names *names, struct stream_named *named);
+/* Puts them in order; false when a name comes twice. */
+bool stream_names_sort(struct stream_names *names);
+
 /* Takes it out without freeing it. */
 void stream_names_remove(struct stream_names *names, uint32_t index);
 

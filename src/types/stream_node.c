@@ -144,14 +144,12 @@ void stream_node_free(struct stream_node *node) {
     mem_free(MEM_DATA, node, node->capacity);
 }
 
-/* Room for so many bytes more, reading slack included. */
-static struct stream_node *try_reserve(struct stream_node *node, size_t more) {
+/* Room for so many bytes more, reading slack included; and `ahead` beyond that if it moves. */
+static struct stream_node *try_reserve(struct stream_node *node, size_t more, size_t ahead) {
     size_t needed = node->size + more + STREAM_NODE_SLACK;
     if (LIKELY(needed <= node->capacity)) {
         return node;
     }
-    /* By half of what there is, so that a node of a hundred entries moves a few times only. */
-    size_t ahead = node->size < 4096 ? node->size / 2 : 0;
     size_t capacity = mem_class(needed + ahead);
     if (capacity > UINT32_MAX) {
         return NULL;
@@ -215,30 +213,34 @@ static inline unsigned length_size(size_t length) {
     return groups;
 }
 
+/* Form, id, and the number of pairs if it has names of its own; otherwise `own_count` is 0. */
+static inline uint8_t *head_write(uint8_t *out, struct stream_id base, struct stream_id id,
+                                  uint32_t own_count) {
+    uint64_t ms = id.ms - base.ms;
+    uint64_t seq = ms == 0 ? id.seq - base.seq : id.seq;
+    unsigned ms_code = width_code(ms);
+    unsigned seq_code = width_code(seq);
+    *out++ = (uint8_t)(ms_code | seq_code << 3 | (own_count > 0 ? FORM_OWN_NAMES : 0));
+    memcpy(out, &ms, 8);
+    out += widths[ms_code];
+    memcpy(out, &seq, 8);
+    out += widths[seq_code];
+    return own_count > 0 ? integer_write(out, own_count) : out;
+}
+
 struct stream_node *stream_node_try_append(struct stream_node *node, struct stream_id base,
                                            struct stream_id id, const struct bytes *pairs,
                                            uint32_t count) {
     bool own_names = !are_node_names(node, pairs, count);
     size_t bound = ENTRY_EXTRA_MAX + texts_bound(pairs + 1, count, 2) +
                    (own_names ? texts_bound(pairs, count, 2) : 0);
-    node = try_reserve(node, bound);
+    /* By half of what there is, so that a node of a hundred entries moves a few times only. */
+    node = try_reserve(node, bound, node->size < 4096 ? node->size / 2 : 0);
     if (node == NULL) {
         return NULL;
     }
-    uint64_t ms = id.ms - base.ms;
-    uint64_t seq = ms == 0 ? id.seq - base.seq : id.seq;
-    unsigned ms_code = width_code(ms);
-    unsigned seq_code = width_code(seq);
     uint8_t *begin = (uint8_t *)node + node->size;
-    uint8_t *out = begin;
-    *out++ = (uint8_t)(ms_code | seq_code << 3 | (own_names ? FORM_OWN_NAMES : 0));
-    memcpy(out, &ms, 8);
-    out += widths[ms_code];
-    memcpy(out, &seq, 8);
-    out += widths[seq_code];
-    if (own_names) {
-        out = integer_write(out, count);
-    }
+    uint8_t *out = head_write(begin, base, id, own_names ? count : 0);
     for (uint32_t i = 0; i < count; i++) {
         if (own_names) {
             out = text_write(out, pairs[2 * (size_t)i]);
@@ -251,6 +253,75 @@ struct stream_node *stream_node_try_append(struct stream_node *node, struct stre
     node->added++;
     debug_check(node->size + STREAM_NODE_SLACK <= node->capacity);
     return node;
+}
+
+/* ---- building ---- */
+
+struct stream_node *stream_node_try_empty(void) {
+    size_t capacity = mem_class(sizeof(struct stream_node) + ENTRY_EXTRA_MAX + STREAM_NODE_SLACK);
+    struct stream_node *node = mem_try_alloc(MEM_DATA, capacity);
+    if (node != NULL) {
+        *node = (struct stream_node){.size = sizeof(struct stream_node),
+                                     .start = sizeof(struct stream_node),
+                                     .capacity = (uint32_t)capacity};
+    }
+    return node;
+}
+
+struct stream_node *stream_node_try_text(struct stream_node *node, struct bytes text) {
+    node = try_reserve(node, text.size + TEXT_EXTRA_MAX, node->size / 2);
+    if (node != NULL) {
+        node->size = position_of(node, text_write((uint8_t *)node + node->size, text));
+    }
+    return node;
+}
+
+struct stream_node *stream_node_try_name(struct stream_node *node, struct bytes name) {
+    node = stream_node_try_text(node, name);
+    if (node != NULL) {
+        node->field_count++;
+        node->start = node->size;
+    }
+    return node;
+}
+
+struct stream_node *stream_node_try_begin(struct stream_node *node, struct stream_id base,
+                                          struct stream_id id, uint32_t own_count) {
+    node = try_reserve(node, ENTRY_EXTRA_MAX, node->size / 2);
+    if (node != NULL) {
+        uint8_t *out = head_write((uint8_t *)node + node->size, base, id, own_count);
+        node->size = position_of(node, out);
+    }
+    return node;
+}
+
+struct stream_node *stream_node_try_end(struct stream_node *node, uint32_t begin) {
+    node = try_reserve(node, ENTRY_EXTRA_MAX, node->size / 2);
+    if (node != NULL) {
+        uint8_t *out = length_write((uint8_t *)node + node->size, node->size - begin);
+        node->size = position_of(node, out);
+        node->count++;
+        node->added++;
+    }
+    return node;
+}
+
+struct stream_node *stream_node_try_next(const struct stream_node *node) {
+    const uint8_t *end = node->bytes;
+    for (uint32_t i = 0; i < node->field_count; i++) {
+        end = text_skip(end);
+    }
+    size_t size = position_of(node, end);
+    size_t capacity = mem_class(size + ENTRY_EXTRA_MAX + STREAM_NODE_SLACK);
+    struct stream_node *next = mem_try_alloc(MEM_DATA, capacity);
+    if (next != NULL) {
+        memcpy(next, node, size);
+        *next = (struct stream_node){.size = (uint32_t)size,
+                                     .start = (uint32_t)size,
+                                     .capacity = (uint32_t)capacity,
+                                     .field_count = node->field_count};
+    }
+    return next;
 }
 
 /* ---- reading ---- */

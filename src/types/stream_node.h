@@ -96,6 +96,20 @@ struct stream_node *stream_node_try_append(struct stream_node *node, struct stre
                                            struct stream_id id, const struct bytes *pairs,
                                            uint32_t count);
 
+/* Building a node text by text, where there is no array of pairs: names first, then for each entry
+ * a beginning, its texts and an end. `own_count` is 0 for an entry that has the node's names, its
+ * values follow then; otherwise so many names and values in turn. `begin` is stream_node_end before
+ * the entry was begun. The node may move; NULL: there is no memory, and the node can only be freed
+ * then. */
+struct stream_node *stream_node_try_empty(void);
+struct stream_node *stream_node_try_name(struct stream_node *node, struct bytes name);
+struct stream_node *stream_node_try_begin(struct stream_node *node, struct stream_id base,
+                                          struct stream_id id, uint32_t own_count);
+struct stream_node *stream_node_try_text(struct stream_node *node, struct bytes text);
+struct stream_node *stream_node_try_end(struct stream_node *node, uint32_t begin);
+/* A node with the same names and no entries. */
+struct stream_node *stream_node_try_next(const struct stream_node *node);
+
 /* Gives back room that will not be needed. Returns the node. */
 struct stream_node *stream_node_fit(struct stream_node *node);
 

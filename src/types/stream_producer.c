@@ -12,19 +12,12 @@
 #define SEED_LOW  0x8f14e45fceea167aull
 #define SEED_HIGH 0x45c48cce2e2d7fbdull
 
-struct sent {
-    struct stream_sent_id sent;
-    struct stream_id id;
-    int64_t added_ms;
-};
-_Static_assert(sizeof(struct sent) == 40, "what is remembered of an entry is 40 bytes");
-
 struct producer {
     struct stream_named named;
     uint32_t first; /* of the ring */
     uint32_t count;
     uint32_t capacity;
-    struct sent *ring;
+    struct stream_sent *ring;
 };
 
 static inline struct producer *producer_at(const struct stream_producers *producers,
@@ -32,7 +25,7 @@ static inline struct producer *producer_at(const struct stream_producers *produc
     return (struct producer *)producers->names.at[index];
 }
 
-static inline struct sent *sent_at(const struct producer *producer, uint32_t at) {
+static inline struct stream_sent *sent_at(const struct producer *producer, uint32_t at) {
     uint32_t place = producer->first + at;
     return &producer->ring[place < producer->capacity ? place : place - producer->capacity];
 }
@@ -135,7 +128,7 @@ bool stream_sent_find(struct stream_producers *producers, struct bytes name,
     struct producer *producer = producer_at(producers, index);
     expire(producers, producer, now_ms);
     for (uint32_t i = producer->count; i-- > 0;) {
-        const struct sent *known = sent_at(producer, i);
+        const struct stream_sent *known = sent_at(producer, i);
         if (known->sent.low == sent.low && known->sent.high == sent.high) {
             *id = known->id;
             return true;
@@ -156,7 +149,7 @@ static void make_room(struct stream_producers *producers, struct producer *produ
     }
     uint32_t capacity = producer->capacity == 0 ? FIRST_CAPACITY : producer->capacity * 2;
     capacity = capacity > producers->size_max ? producers->size_max : capacity;
-    struct sent *ring = mem_alloc(MEM_DATA, capacity * sizeof *ring);
+    struct stream_sent *ring = mem_alloc(MEM_DATA, capacity * sizeof *ring);
     for (uint32_t i = 0; i < producer->count; i++) {
         ring[i] = *sent_at(producer, i);
     }
@@ -164,6 +157,20 @@ static void make_room(struct stream_producers *producers, struct producer *produ
     producer->ring = ring;
     producer->capacity = capacity;
     producer->first = 0;
+}
+
+/* Behind what is remembered. A clock that was set back does not make anything older than what was
+ * before it. */
+static void remember(struct stream_producers *producers, struct producer *producer,
+                     const struct stream_sent *sent) {
+    make_room(producers, producer);
+    producer->count++;
+    producers->tracked++;
+    struct stream_sent *last = sent_at(producer, producer->count - 1);
+    *last = *sent;
+    if (producer->count > 1 && sent_at(producer, producer->count - 2)->added_ms > last->added_ms) {
+        last->added_ms = sent_at(producer, producer->count - 2)->added_ms;
+    }
 }
 
 bool stream_sent_try_add(struct stream_producers *producers, struct bytes name,
@@ -180,17 +187,35 @@ bool stream_sent_try_add(struct stream_producers *producers, struct bytes name,
         }
         stream_names_add(&producers->names, index, &producer->named);
     }
-    make_room(producers, producer);
-    /* A clock that was set back does not make anything older than what was before it. */
-    if (producer->count > 0 && sent_at(producer, producer->count - 1)->added_ms > now_ms) {
-        now_ms = sent_at(producer, producer->count - 1)->added_ms;
-    }
-    producer->count++;
-    *sent_at(producer, producer->count - 1) =
-        (struct sent){.sent = sent, .id = id, .added_ms = now_ms};
-    producers->tracked++;
+    remember(producers, producer,
+             &(struct stream_sent){.sent = sent, .id = id, .added_ms = now_ms});
     producers->added++;
     return true;
+}
+
+struct bytes stream_producer_name(const struct stream_producers *producers, uint32_t index) {
+    return stream_name(producers->names.at[index]);
+}
+
+uint32_t stream_producer_count(const struct stream_producers *producers, uint32_t index) {
+    return producer_at(producers, index)->count;
+}
+
+struct stream_sent stream_producer_sent(const struct stream_producers *producers, uint32_t index,
+                                        uint32_t at) {
+    return *sent_at(producer_at(producers, index), at);
+}
+
+bool stream_producer_try_append(struct stream_producers *producers, struct bytes name) {
+    struct producer *producer = stream_named_try_new(sizeof *producer, name);
+    if (producer != NULL) {
+        stream_names_append(&producers->names, &producer->named);
+    }
+    return producer != NULL;
+}
+
+void stream_producer_remember(struct stream_producers *producers, const struct stream_sent *sent) {
+    remember(producers, producer_at(producers, producers->names.count - 1), sent);
 }
 
 size_t stream_producers_footprint(const struct stream_producers *producers) {

@@ -26,6 +26,14 @@ struct stream_sent_id {
     uint64_t high;
 };
 
+/* What is remembered of an entry. */
+struct stream_sent {
+    struct stream_sent_id sent;
+    struct stream_id id;
+    int64_t added_ms;
+};
+_Static_assert(sizeof(struct stream_sent) == 40, "what is remembered of an entry is 40 bytes");
+
 struct stream_producers {
     uint32_t duration_s;
     uint32_t size_max;
@@ -55,6 +63,18 @@ bool stream_sent_find(struct stream_producers *producers, struct bytes producer,
 /* Remembers what was not found. False when there is no memory. */
 bool stream_sent_try_add(struct stream_producers *producers, struct bytes producer,
                          struct stream_sent_id sent, int64_t now_ms, struct stream_id id);
+
+/* All that is known, producer by producer below names.count: its name, how many of its ids are
+ * remembered, and each one, the oldest first. */
+struct bytes stream_producer_name(const struct stream_producers *producers, uint32_t index);
+uint32_t stream_producer_count(const struct stream_producers *producers, uint32_t index);
+struct stream_sent stream_producer_sent(const struct stream_producers *producers, uint32_t index,
+                                        uint32_t at);
+
+/* The other way round: a producer, whatever its name (stream_names_sort(&producers->names) once all
+ * are there), and then its ids, size_max at most. The first is false when there is no memory. */
+bool stream_producer_try_append(struct stream_producers *producers, struct bytes name);
+void stream_producer_remember(struct stream_producers *producers, const struct stream_sent *sent);
 
 size_t stream_producers_footprint(const struct stream_producers *producers);
 void stream_producers_validate(const struct stream_producers *producers);

@@ -17,6 +17,8 @@
 #include "persist/encode.h"
 #include "persist/lzf.h"
 #include "types/string.h"
+#include "types/stream_group.h"
+#include "types/stream_producer.h"
 #include "types/value.h"
 
 #define NOW_MS         1000000
@@ -30,6 +32,10 @@ static struct keyspace limits = {
     .zset_options = {.pack_entries_max = 8, .pack_value_max = 40},
     .set_options = {.integers_max = 8, .pack_entries_max = 8, .pack_value_max = 40},
     .list_options = {.strip_size = 5},
+    .stream_options = {.node_size_max = 600,
+                       .node_entries_max = 5,
+                       .sent_duration_s = STREAM_DURATION_DEFAULT,
+                       .sent_size_max = STREAM_SENT_SIZE_DEFAULT},
 };
 
 static uint32_t chance = 1;
@@ -95,8 +101,78 @@ static void fill(struct entry *value, size_t count, bool integers, bool timed) {
     }
 }
 
+/* Ids whose second part goes down where the first goes up, too. */
+static struct stream_id id_at(size_t index) {
+    return (struct stream_id){100 + index / 3, 1000 - 5 * (index / 3) + index % 3};
+}
+
+static void add_entries(struct stream *stream, size_t count) {
+    char room[4][TEXT_MAX];
+    for (size_t i = 0; i < count; i++) {
+        struct bytes pairs[4];
+        for (size_t k = 0; k < 4; k++) {
+            /* The names of every fourth entry are others. */
+            bool is_name = k % 2 == 0;
+            pairs[k] = make_text(room[k], is_name ? 3 * k + (i % 4 == 3 ? i : 0) : i + k);
+        }
+        assert_int_equal(stream_add(stream, &limits.stream_options, id_at(i), pairs, 1 + i / 9 % 2),
+                         0);
+    }
+    for (size_t i = 1; i + 1 < count; i += 4) {
+        assert_true(stream_delete(stream, id_at(i)));
+    }
+}
+
+static void add_group(struct stream *stream, const char *name, size_t count, bool unowned) {
+    bool no_memory;
+    char room[TEXT_MAX];
+    struct stream_group *group =
+        stream_group_try_add(stream, bytes_text(name), id_at(count / 2),
+                             count % 2 ? STREAM_READ_UNKNOWN : (int64_t)count / 2, &no_memory);
+    assert_non_null(group);
+    for (size_t i = 0; i < 3; i++) {
+        struct stream_consumer *consumer =
+            stream_consumer_try_add(group, make_text(room, 7 * i), NOW_MS - 5);
+        for (size_t at = i; at < count; at += 2 + i) {
+            struct stream_pending *pending =
+                stream_pending_give(group, id_at(at), consumer, NOW_MS - (int64_t)at);
+            pending->deliveries = (int64_t)(at * at * 100);
+            consumer->active_ms = NOW_MS - 10;
+        }
+    }
+    for (size_t at = 0; unowned && at < count; at += 3) {
+        stream_pending_give(group, id_at(at), NULL, 0);
+    }
+}
+
+static void add_producers(struct stream *stream, size_t count) {
+    char room[TEXT_MAX];
+    stream->producers = stream_producers_new(50, 7);
+    for (size_t i = 0; i < count; i++) {
+        struct bytes iid = make_text(room, i);
+        struct stream_sent_id sent = stream_sent_id_of(iid);
+        assert_true(stream_sent_try_add(stream->producers, bytes_text(i % 2 ? "p" : "other"), sent,
+                                        NOW_MS - 1000 + (int64_t)i, id_at(i)));
+    }
+}
+
+enum { STREAM = 7, STREAM_OF_GROUPS, STREAM_OF_PRODUCERS, STREAM_OF_UNOWNED };
+
+static struct entry_shape make_stream(size_t kind, size_t count) {
+    struct entry_shape shape = stream_new_shape();
+    struct stream *stream = (struct stream *)(uintptr_t)shape.word;
+    add_entries(stream, count);
+    if (kind == STREAM_OF_GROUPS || kind == STREAM_OF_UNOWNED) {
+        add_group(stream, "first", count, false);
+        add_group(stream, "", count, kind == STREAM_OF_UNOWNED);
+    } else if (kind == STREAM_OF_PRODUCERS) {
+        add_producers(stream, count);
+    }
+    return shape;
+}
+
 /* A value of one of many kinds and sizes. */
-#define KINDS 7
+#define KINDS 11
 static struct entry *make_value(size_t kind, size_t count) {
     char text[TEXT_MAX];
     struct entry_shape shape;
@@ -114,12 +190,16 @@ static struct entry *make_value(size_t kind, size_t count) {
     case 4:
         shape = zset_new_shape();
         break;
-    default:
+    case 5:
+    case 6:
         shape = hash_new_shape();
+        break;
+    default:
+        shape = make_stream(kind, count);
     }
     struct entry *value = entry_try_new(bytes_text("key"), &shape);
     assert_non_null(value);
-    if (kind > 0) {
+    if (kind > 0 && kind < STREAM) {
         fill(value, count, kind == 3, kind == 6);
     }
     return value;
@@ -136,7 +216,8 @@ static int decode(struct bytes payload, int version, struct entry **value) {
                                    .type = (uint8_t)copy[0],
                                    .version = version,
                                    .text = &text,
-                                   .keyspace = &limits};
+                                   .keyspace = &limits,
+                                   .now_ms = NOW_MS};
     int status = decode_value(&source, &shape);
     if (status == 0) {
         *value = entry_try_new(bytes_text("key"), &shape);
@@ -173,6 +254,29 @@ static void same_member(void *context, struct bytes member) {
     assert_true(set_has(context, member, set_hash(member)));
 }
 
+/* Written again they are the same bytes; what the form has no room for are consumers' times. */
+static void same_stream(const struct entry *a, const struct entry *b) {
+    struct rdb_writer writers[2];
+    for (size_t i = 0; i < 2; i++) {
+        rdb_writer_init(&writers[i], false);
+        assert_true(encode_value(i == 0 ? a : b, NULL, NOW_MS, &writers[i]) >= RDB_VERSION);
+    }
+    assert_int_equal(writers[0].size, writers[1].size);
+    assert_memory_equal(writers[0].at, writers[1].at, writers[0].size);
+    rdb_writer_clear(&writers[0]);
+    rdb_writer_clear(&writers[1]);
+    const struct stream *first = stream_of(a);
+    const struct stream *second = stream_of(b);
+    assert_int_equal(first->nodes.size, second->nodes.size);
+    assert_int_equal(first->groups.count, second->groups.count);
+    for (uint32_t i = 0; i < first->groups.count; i++) {
+        const struct stream_group *group = (const struct stream_group *)first->groups.at[i];
+        const struct stream_group *other = (const struct stream_group *)second->groups.at[i];
+        assert_int_equal(group->unowned, other->unowned);
+        assert_int_equal(group->consumers.count, other->consumers.count);
+    }
+}
+
 static void assert_same(const struct entry *a, struct entry *b) {
     assert_int_equal(a->kind, b->kind);
     char scratch[2][NUM_I64_SIZE];
@@ -197,9 +301,25 @@ static void assert_same(const struct entry *a, struct entry *b) {
         assert_int_equal(zset_length(a), zset_length(b));
         zset_visit(a, (struct zset_span){.count = zset_length(a)}, false, same_score, b);
         break;
+    case ENTRY_STREAM:
+        same_stream(a, b);
+        break;
     default:
         assert_int_equal(hash_length(a, NOW_MS), hash_length(b, NOW_MS));
         hash_visit(a, NOW_MS, same_field, b);
+    }
+}
+
+static int version_of(size_t kind) {
+    switch (kind) {
+    case 6:
+        return RDB_VERSION_TIMED;
+    case STREAM_OF_PRODUCERS:
+        return RDB_VERSION_PRODUCERS;
+    case STREAM_OF_UNOWNED:
+        return RDB_VERSION_UNOWNED;
+    default:
+        return RDB_VERSION;
     }
 }
 
@@ -212,7 +332,7 @@ static void values_go_there_and_back(void **state) {
             struct rdb_writer writer;
             rdb_writer_init(&writer, i % 2 == 0);
             int version = encode_value(value, NULL, NOW_MS, &writer);
-            assert_int_equal(version, kind == 6 ? RDB_VERSION_TIMED : RDB_VERSION);
+            assert_int_equal(version, version_of(kind));
             assert_false(writer.failed);
             struct entry *back;
             assert_int_equal(decode(rdb_written(&writer), version, &back), 0);
@@ -246,6 +366,19 @@ struct sample {
 };
 #define SAMPLE(bytes_, version_, status_, count_)                                                  \
     { (bytes_), sizeof(bytes_) - 1, (version_), (status_), (count_) }
+
+/* Of streams. */
+#define ID_1000_5 "\0\0\0\0\0\0\x03\xe8\0\0\0\0\0\0\0\x05"
+#define ID_1001_0 "\0\0\0\0\0\0\x03\xe9\0\0\0\0\0\0\0\0"
+#define NODE_HEAD "\x01\x10" ID_1000_5 "\x29\x29\0\0\0\x0f\0"
+#define NODE_ENTRIES                                                                               \
+    "\x02\x01\0\x01\x01\x01\x81"                                                                   \
+    "f\x02\0\x01\x02\x01\0\x01\0\x01\x81"                                                          \
+    "a\x02\x04\x01\x02\x01\x01\x01\xdf\xfb\x02\x81"                                                \
+    "b\x02\x04\x01\xff"
+#define NUMBERS "\x02\x43\xe9\0\x43\xe8\x05\0\0\x02"
+#define TIME    "\x01\0\0\0\0\0\0\0"
+#define PENDING ID_1000_5 TIME "\x03"
 
 static const struct sample samples[] = {
     /* Lists: strings; a ziplist of a, 1, -1, 300; one in a quicklist; as Redis 7 writes it. */
@@ -340,6 +473,57 @@ static const struct sample samples[] = {
     SAMPLE("\0\xc3\x09\x1e\x01xx\xe0\x11\0\x01xx", 10, 0, 1),
     SAMPLE("\0\xc3\x09\x1d\x01xx\xe0\x11\0\x01xx", 10, -EBADMSG, 0),
     SAMPLE("\0\xc3\x09\x80\xff\0\0\0\x01xx\xe0\x11\0\x01xx", 10, -EBADMSG, 0),
+    /* Streams: of 1000-5 and 1001-0, as Redis 7.0 writes them, and 5.0; of another length, with one
+     * entry removed, with ids that do not ascend, with a count of elements that is wrong, without
+     * any entry. */
+    SAMPLE("\x13" NODE_HEAD NODE_ENTRIES "\x02\x43\xe9\0\x43\xe8\x05\0\0\x02\0", 10, 0, 2),
+    SAMPLE("\x0f" NODE_HEAD NODE_ENTRIES "\x02\x43\xe9\0\0", 9, 0, 2),
+    SAMPLE("\x0f" NODE_HEAD NODE_ENTRIES "\x03\x43\xe9\0\0", 9, -EBADMSG, 0),
+    SAMPLE("\x0f" NODE_HEAD NODE_ENTRIES "\x02\x43\xe8\x05\0", 9, -EBADMSG, 0),
+    SAMPLE("\x0f" NODE_HEAD "\x01\x01\x01\x01\x01\x01\x81"
+           "f\x02\0\x01\x02\x01\0\x01\0\x01\x81"
+           "a\x02\x04\x01\x03\x01\x01\x01\xdf\xfb\x02\x81"
+           "b\x02\x04\x01\xff\x01\x43\xe9\0\0",
+           9, 0, 1),
+    SAMPLE("\x0f" NODE_HEAD "\x02\x01\0\x01\x01\x01\x81"
+           "f\x02\0\x01\x02\x01\0\x01\0\x01\x81"
+           "a\x02\x04\x01\x02\x01\0\x01\xdf\xfb\x02\x81"
+           "b\x02\x04\x01\xff\x02\x43\xe9\0\0",
+           9, -EBADMSG, 0),
+    SAMPLE("\x0f" NODE_HEAD "\x02\x01\0\x01\x01\x01\x81"
+           "f\x02\0\x01\x02\x01\0\x01\0\x01\x81"
+           "a\x02\x05\x01\x02\x01\x01\x01\xdf\xfb\x02\x81"
+           "b\x02\x04\x01\xff\x02\x43\xe9\0\0",
+           9, -EBADMSG, 0),
+    SAMPLE("\x13\0\0\0\0\0\0\0\0\0\0", 10, 0, 0),
+    /* With groups, whose consumers come in any order: with times of Redis 7.2; one name twice; an
+     * id that two have; one that nobody has, and where that may be. */
+    SAMPLE("\x15" NODE_HEAD NODE_ENTRIES NUMBERS "\x01\x01g\x43\xe9\0\x02\x01" PENDING
+           "\x02\x02zz" TIME TIME "\x01" ID_1000_5 "\x01y" TIME
+           "\xff\xff\xff\xff\xff\xff\xff\xff\0",
+           11, 0, 2),
+    SAMPLE("\x13" NODE_HEAD NODE_ENTRIES NUMBERS "\x01\x01g\x43\xe9\0\x02\x01" PENDING
+           "\x02\x01z" TIME "\x01" ID_1000_5 "\x01z" TIME "\0",
+           10, -EBADMSG, 0),
+    SAMPLE("\x13" NODE_HEAD NODE_ENTRIES NUMBERS "\x01\x01g\x43\xe9\0\x02\x01" PENDING
+           "\x02\x01z" TIME "\x01" ID_1000_5 "\x01y" TIME "\x01" ID_1000_5,
+           10, -EBADMSG, 0),
+    SAMPLE("\x13" NODE_HEAD NODE_ENTRIES NUMBERS "\x01\x01g\x43\xe9\0\x02\x01" PENDING
+           "\x01\x01z" TIME "\0",
+           10, -EBADMSG, 0),
+    SAMPLE("\x1b" NODE_HEAD NODE_ENTRIES NUMBERS "\x01\x01g\x43\xe9\0\x02\x01" PENDING
+           "\x01\x01z" TIME TIME "\0\x01" ID_1000_5 "\x40\x64\x40\x64\0\0\0",
+           14, 0, 2),
+    SAMPLE("\x1b" NODE_HEAD NODE_ENTRIES NUMBERS "\x01\x01g\x43\xe9\0\x02\x01" PENDING
+           "\x01\x01z" TIME TIME "\0\x01" ID_1001_0 "\x40\x64\x40\x64\0\0\0",
+           14, -EBADMSG, 0),
+    /* With a producer that has sent two, of one at most. */
+    SAMPLE("\x1a" NODE_HEAD NODE_ENTRIES NUMBERS
+           "\0\x0a\x02\x01\x01p\x02\x01x\x43\xe8\x05\x01y\x43\xe9\0\x02\x01",
+           13, 0, 2),
+    SAMPLE("\x1a" NODE_HEAD NODE_ENTRIES NUMBERS
+           "\0\x0a\x01\x01\x01p\x02\x01x\x43\xe8\x05\x01y\x43\xe9\0\x02\x01",
+           13, -EBADMSG, 0),
     /* Modules, and what is not known. */
     SAMPLE("\x07\x01\0", 10, -EBADMSG, 0),
     SAMPLE("\x63\x01\0", 10, -EBADMSG, 0),
@@ -355,6 +539,8 @@ static size_t count_of(const struct entry *value) {
         return zset_length(value);
     case ENTRY_HASH:
         return hash_length(value, 0);
+    case ENTRY_STREAM:
+        return stream_of(value)->length;
     default:
         return 1;
     }
@@ -384,7 +570,7 @@ static void try_damaged(struct bytes payload) {
     if (payload.size > 0 &&
         decode(payload, below(2) ? RDB_VERSION : RDB_VERSION_VALKEY, &value) == 0) {
         value_validate(value);
-        assert_true(count_of(value) > 0);
+        assert_true(count_of(value) > 0 || entry_type(value) == ENTRY_STREAM);
         value_free(value);
     }
 }
@@ -464,6 +650,34 @@ static void decoding_survives_want_of_memory(void **state) {
     }
 }
 
+/* Sizes at which versions walk differently over a listpack go into streams, as there is no other
+ * form, and come back. */
+static void large_entries_of_streams_go_there_and_back(void **state) {
+    (void)state;
+    static const size_t sizes[] = {63,    64,     4095,    4096,    16377,  16378,
+                                   16379, 300000, 2097145, 2097146, 2097147};
+    static char text[2097147];
+    memset(text, 'x', sizeof text);
+    struct entry_shape shape = stream_new_shape();
+    struct entry *value = entry_try_new(bytes_text("key"), &shape);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct bytes pairs[2] = {bytes_of(text, sizes[i] % 3), bytes_of(text, sizes[i])};
+        /* All in one node, as another server may have them. */
+        struct stream_options all = {.node_size_max = 0};
+        assert_int_equal(stream_add(stream_of(value), &all, id_at(i), pairs, 1), 0);
+    }
+    struct rdb_writer writer;
+    rdb_writer_init(&writer, false);
+    assert_int_equal(encode_value(value, NULL, NOW_MS, &writer), RDB_VERSION);
+    struct entry *back;
+    assert_int_equal(decode(rdb_written(&writer), RDB_VERSION, &back), 0);
+    value_validate(back);
+    same_stream(value, back);
+    value_free(back);
+    value_free(value);
+    rdb_writer_clear(&writer);
+}
+
 static void checksum_is_the_known_one(void **state) {
     (void)state;
     assert_true(crc64(0, "123456789", 9) == 0xe9c6d914c4b8d9ca);
@@ -506,6 +720,7 @@ int main(void) {
         cmocka_unit_test(compressing_expands_to_the_same),
         cmocka_unit_test(values_go_there_and_back),
         cmocka_unit_test(a_hash_whose_fields_expired_is_nothing),
+        cmocka_unit_test(large_entries_of_streams_go_there_and_back),
         cmocka_unit_test(older_forms_are_read),
         cmocka_unit_test(damaged_payloads_are_harmless),
         cmocka_unit_test(decoding_survives_want_of_memory),
