@@ -3,6 +3,7 @@
 #include "command/tables.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,6 +18,7 @@
 #include "base/random.h"
 #include "call/call.h"
 #include "call/control.h"
+#include "command/debug_digest.h"
 #include "command/guard.h"
 #include "store/access.h"
 #include "store/keyspace.h"
@@ -275,6 +277,10 @@ static void debug_help(struct call *call) {
         "    Let a check fail: the server dies, with a report in the log.",
         "CHANGE-REPL-ID",
         "    Draw a new replication id.",
+        "DIGEST",
+        "    A text that is the same for two servers with the same content.",
+        "DIGEST-VALUE [<key> ...]",
+        "    Such a text for the value of each key.",
         "ERROR <text>",
         "    Answer with this error.",
         "JMAP",
@@ -324,6 +330,8 @@ static const struct {
     {"segfault", 2, 2, debug_segfault},
     {"assert", 2, 2, debug_assert},
     {"panic", 2, 2, debug_panic},
+    {"digest", 2, 2, debug_digest},
+    {"digest-value", 2, INT_MAX, debug_digest_value},
     {"help", 2, 2, debug_help},
 };
 

@@ -115,10 +115,105 @@ static void test_others(void **state) {
     session_expect(session, "DEBUG VALIDATE", "+OK\r\n");
 }
 
+/* Made in another order and by other ways, the content is the same; each change is seen, and that
+ * it was taken back. */
+static const char *const one_way[] = {
+    "SET s 12",
+    "RPUSH l a 1 b",
+    "SADD t 1 2 3",
+    "SADD u a b c 1",
+    "ZADD z 1 a 2.5 b",
+    "HSET h f 1 g 2",
+    "XADD x 1-1 f 1",
+    "XADD x 1-2 g 1 h 2",
+    "XGROUP CREATE x g 0",
+    "XGROUP CREATECONSUMER x g c",
+    "PEXPIREAT s 99999999999999",
+    NULL,
+};
+static const char *const other_way[] = {
+    "XADD x 1-1 f 1",
+    "XADD x 1-2 g 1 h 2",
+    "XGROUP CREATE x g 0",
+    "XGROUP CREATECONSUMER x g c",
+    "HSET h g 2 extra 3 f 0",
+    "HINCRBY h f 1",
+    "HDEL h extra",
+    "ZADD z 2.5 b 0 a",
+    "ZINCRBY z 1 a",
+    "SADD u 1 c b a",
+    "SADD t 3 text 2 1",
+    "SREM t text",
+    "LPUSH l b 1 a",
+    "SET s 10 PXAT 99999999999999",
+    "INCRBY s 2",
+    NULL,
+};
+static const char *const changes[][2] = {
+    {"SET s 13 KEEPTTL", "SET s 12 KEEPTTL"},
+    {"PEXPIREAT s 99999999999998", "PEXPIREAT s 99999999999999"},
+    {"LSET l 0 c", "LSET l 0 a"},
+    {"SADD t 4", "SREM t 4"},
+    {"ZADD z 2.25 b", "ZADD z 2.5 b"},
+    {"HSET h f 2", "HSET h f 1"},
+    {"HPEXPIREAT h 60000000000000 FIELDS 1 f", "HPERSIST h FIELDS 1 f"},
+    {"RENAME s s2", "RENAME s2 s"},
+    {"XGROUP SETID x g 1-1", "XGROUP SETID x g 0"},
+    {"XGROUP CREATECONSUMER x g d", "XGROUP DELCONSUMER x g d"},
+    {"SWAPDB 0 1", "SWAPDB 0 1"},
+};
+
+static void run(const char *const *lines) {
+    session_ask(session, "FLUSHALL");
+    for (; *lines != NULL; lines++) {
+        assert_true(*session_ask(session, *lines) != '-');
+    }
+}
+
+static void test_digest(void **state) {
+    (void)state;
+    char digest[64];
+    session_expect(session, "FLUSHALL", "+OK\r\n");
+    session_expect(session, "DEBUG DIGEST", "+0000000000000000000000000000000000000000\r\n");
+    run(one_way);
+    strncpy(digest, session_ask(session, "DEBUG DIGEST"), sizeof digest - 1);
+    assert_int_equal(strlen(digest), 43);
+    run(other_way);
+    session_expect(session, "DEBUG DIGEST", digest);
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        assert_true(*session_ask(session, changes[i][0]) != '-');
+        assert_string_not_equal(session_ask(session, "DEBUG DIGEST"), digest);
+        assert_true(*session_ask(session, changes[i][1]) != '-');
+        session_expect(session, "DEBUG DIGEST", digest);
+    }
+    /* What has expired is not there. */
+    session_expect(session, "SET gone x PX 1", "+OK\r\n");
+    clock_drive(&session->server.clock, session->server.clock.now_ms + 10);
+    session->server.keyspace.expire_paused = true;
+    session_expect(session, "DEBUG DIGEST", digest);
+    session->server.keyspace.expire_paused = false;
+}
+
+static void test_digest_of_values(void **state) {
+    (void)state;
+    char digests[256];
+    session_expect(session, "FLUSHALL", "+OK\r\n");
+    session_expect(session, "DEBUG DIGEST-VALUE", "*0\r\n");
+    session_expect(session, "DEBUG DIGEST-VALUE none",
+                   "*1\r\n$40\r\n0000000000000000000000000000000000000000\r\n");
+    session_ask(session, "MSET a 1 b 2");
+    strncpy(digests, session_ask(session, "DEBUG DIGEST-VALUE a b"), sizeof digests - 1);
+    session_ask(session, "MSET c 1 d 2");
+    session_expect(session, "DEBUG DIGEST-VALUE c d", digests);
+    assert_string_not_equal(session_ask(session, "DEBUG DIGEST-VALUE d c"), digests);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_protocol, start, end),
         cmocka_unit_test_setup_teardown(test_populate, start, end),
+        cmocka_unit_test_setup_teardown(test_digest, start, end),
+        cmocka_unit_test_setup_teardown(test_digest_of_values, start, end),
         cmocka_unit_test_setup_teardown(test_others, start, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
