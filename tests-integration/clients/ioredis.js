@@ -155,7 +155,7 @@ async function main() {
   });
 
   await check("other database", async (client) => {
-    const other = new Redis({ port, db: 3 });
+    const other = new Redis({ host: "127.0.0.1", port, db: 3 });
     await other.set("only-there", 1);
     assert.equal(await client.get("only-there"), null);
     await other.flushdb();

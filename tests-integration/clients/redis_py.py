@@ -12,7 +12,7 @@ counts = {"passed": 0, "failed": 0}
 
 def check(name, test):
     """Runs one test; an exception, of an assertion or of the library, is its failure."""
-    client = redis.Redis(port=PORT)
+    client = redis.Redis("127.0.0.1", PORT)
     try:
         test(client)
         counts["passed"] += 1
@@ -67,7 +67,7 @@ def binary_values(client):
 
 
 def unicode_text(client):
-    text = redis.Redis(port=PORT, decode_responses=True)
+    text = redis.Redis("127.0.0.1", PORT, decode_responses=True)
     text.set("ключ", "значение ✓")
     assert text.get("ключ") == "значение ✓"
     assert client.get("ключ") == "значение ✓".encode()
@@ -172,7 +172,7 @@ def server_commands(client):
 
 
 def other_database(client):
-    other = redis.Redis(port=PORT, db=3)
+    other = redis.Redis("127.0.0.1", PORT, db=3)
     other.set("only-there", 1)
     assert client.get("only-there") is None
     assert other.flushdb() is True
@@ -223,7 +223,7 @@ def keyspace_notifications(client):
 
 
 def connection_pool(client):
-    pool = redis.ConnectionPool(port=PORT, max_connections=20)
+    pool = redis.ConnectionPool(host="127.0.0.1", port=PORT, max_connections=20)
     connections = [pool.get_connection("PING") for _ in range(20)]
     for i, connection in enumerate(connections):
         connection.send_command("ECHO", str(i))

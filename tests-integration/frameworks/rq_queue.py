@@ -9,7 +9,7 @@ import rq_jobs
 from checks import PORT, check, finish
 
 logging.disable(logging.CRITICAL)
-connection = redis.Redis(port=PORT)
+connection = redis.Redis("127.0.0.1", PORT)
 
 
 def work(*queues):
