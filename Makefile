@@ -24,7 +24,7 @@ CLANG := $(findstring clang,$(CC))
 
 RELEASE = -O3
 LTO = $(if $(CLANG),,-flto=auto)
-MEMORY_LIBS = $(URING_LIBS) $(JEMALLOC_LIBS)
+MEMORY_LIBS = $(LUA_LIBS) $(URING_LIBS) $(JEMALLOC_LIBS)
 ifneq ($(DEBUG),)
 RELEASE = -O0 -DLARDER_DEBUG
 LTO =
@@ -34,21 +34,23 @@ ifneq ($(SANITIZE),)
 SANITIZER = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer -DMEM_LIBC
 RELEASE = -O1 -DLARDER_DEBUG
 LTO =
-MEMORY_LIBS = $(URING_LIBS) -lm -ldl -pthread
+MEMORY_LIBS = $(LUA_LIBS) $(URING_LIBS) -lm -ldl -pthread
 endif
 
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
     -Wcast-qual -Wwrite-strings -Wvla $(if $(WERROR),-Werror)
-COMMON = -std=gnu11 -g -pthread -D_GNU_SOURCE -Isrc $(XXHASH_CFLAGS) $(URING_CFLAGS) $(WARNINGS) \
-    $(SANITIZER) $(CFLAGS_EXTRA)
+COMMON = -std=gnu11 -g -pthread -D_GNU_SOURCE -Isrc $(XXHASH_CFLAGS) $(URING_CFLAGS) $(LUA_CFLAGS) \
+    $(WARNINGS) $(SANITIZER) $(CFLAGS_EXTRA)
 SERVER_FLAGS = $(COMMON) $(RELEASE) $(LTO)
 # Unit tests: checks on, constants shrunk so that the rare paths run all the time.
 UNIT_FLAGS = $(COMMON) -Itests -Ibench -O1 -DLARDER_DEBUG -DLARDER_TEST_SMALL
 INTEGRATION_FLAGS = $(COMMON) -Itests-integration -O1
 
-ROOMS ?= $(notdir $(patsubst %/,%,$(wildcard src/*/)))
+# Without Lua there are no scripts.
+ROOMS ?= $(filter-out $(if $(LUA_LIBS),,script),$(notdir $(patsubst %/,%,$(wildcard src/*/))))
 MAIN := src/server/main.c
-SOURCES := $(filter-out $(MAIN),$(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c)))
+LUA_COMMANDS := $(wildcard src/command/script*.c src/command/function*.c)
+SOURCES := $(filter-out $(MAIN) $(if $(LUA_LIBS),,$(LUA_COMMANDS)),$(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c)))
 TESTS ?= $(patsubst tests/%.c,%,$(foreach room,$(ROOMS) bench,$(wildcard tests/$(room)/test_*.c)))
 TEST_HELPERS := $(filter-out tests/fuzz/%,$(foreach file,$(wildcard tests/*.c tests/*/*.c),$\
     $(if $(filter test_%,$(notdir $(file))),,$(file))))
