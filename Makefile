@@ -62,7 +62,10 @@ BENCHMARKS := $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/*.c))
 LOAD := $(patsubst %.c,$(OUT)/%.o,$(wildcard bench/load/*.c))
 PIECES := $(patsubst %.c,$(OUT)/%.o,$(wildcard bench/pieces/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SOURCES := $(wildcard src/base/*.c src/proto/*.c)
+# What each of them is made of: files of src.
+FUZZ_request := base/* proto/*
+FUZZ_decode := base/* ds/* types/* persist/*code* persist/compact persist/listpack persist/lzf \
+    persist/rdb_bytes
 
 SERVER := $(OUT)/larder-server
 BENCHMARK := $(OUT)/bench/larder-benchmark
@@ -168,10 +171,16 @@ $(OUT)/bench/micro: $(PIECES)
 $(OUT)/bench/%: $(OUT)/bench/%.o $(OUT)/liblarder.a
 	$(call say,LINK)
 	$(Q)$(CC) $(SERVER_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(MEMORY_LIBS)
-$(OUT)/fuzz/%: tests/fuzz/%.c $(FUZZ_SOURCES)
-	$(call say,FUZZ)
+FUZZ_FLAGS = -std=gnu11 -g -O1 -D_GNU_SOURCE -Isrc -DMEM_LIBC -DLARDER_DEBUG \
+    -fsanitize=fuzzer$(1),address,undefined -fno-sanitize-recover=all
+$(OUT)/fuzz/%.o: %.c
+	$(call say,CC)
 	@mkdir -p $(dir $@)
-	$(Q)clang -std=gnu11 -g -O1 -D_GNU_SOURCE -Isrc -DMEM_LIBC -DLARDER_DEBUG \
-	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $^ -lm -pthread
+	$(Q)clang $(call FUZZ_FLAGS,-no-link) -MMD -MP -c -o $@ $<
+$(FUZZERS): $(OUT)/fuzz/%: $(OUT)/fuzz/tests/fuzz/%.o
+	$(call say,LINK)
+	$(Q)clang $(FUZZ_FLAGS) -o $@ $^ -lm -pthread
+$(foreach fuzzer,$(FUZZERS),$(eval $(fuzzer): $(patsubst %,$(OUT)/fuzz/%.o,$(basename $(wildcard \
+    $(patsubst %,src/%.c,$(FUZZ_$(patsubst fuzz_%,%,$(notdir $(fuzzer))))))))))
 
--include $(wildcard $(ALL_OBJECTS:.o=.d))
+-include $(wildcard $(ALL_OBJECTS:.o=.d) $(OUT)/fuzz/*/*/*.d)
