@@ -404,8 +404,8 @@ void mem_reset_peak(void) {
 }
 
 const char *mem_purpose_name(enum mem_purpose purpose) {
-    static const char *const names[] = {"data",   "table", "deadline", "client",
-                                        "buffer", "arena", "feature",  "other"};
+    static const char *const names[] = {"data",  "table",  "deadline", "client", "buffer",
+                                        "arena", "script", "feature",  "other"};
     _Static_assert(sizeof names / sizeof names[0] == MEM_PURPOSES, "every purpose has a name");
     return purpose < MEM_PURPOSES ? names[purpose] : "unknown";
 }

@@ -28,6 +28,7 @@ enum mem_purpose {
     MEM_CLIENT,   /* connections: what an idle one takes */
     MEM_BUFFER,   /* requests and replies under way: never reason to evict data */
     MEM_ARENA,    /* read and reply arenas of the loops */
+    MEM_SCRIPT,   /* interpreters of scripts, and what is known of scripts */
     MEM_FEATURE,  /* slow log, latency, monitors ... */
     MEM_OTHER,    /* configuration, command table, the rest */
     MEM_PURPOSES

@@ -42,6 +42,9 @@ struct call {
     int64_t now_ms; /* of this pass */
     bool inner;     /* executed by another command (EXEC, a script): must not wait */
     bool again;     /* has been executed before and waited since: client/waiting.h */
+    /* Made by a script: the wall time that it sees, microseconds, 0 until it has asked. NULL: the
+     * call is not. */
+    int64_t *script_us;
     struct call_blob *blobs;
     int blob_count;
 };

@@ -17,6 +17,7 @@ struct latency;
 struct monitor;
 struct pass_on;
 struct saving;
+struct scripts;
 struct pubsub;
 struct notify;
 struct tracking;
@@ -34,6 +35,7 @@ struct context {
     struct unknown *unknown; /* commands that were asked for and are not here */
     struct pass_on *pass_on; /* what writes become for others */
     struct clients *clients;
+    struct scripts *scripts; /* NULL: built without Lua */
     struct slowlog *slowlog;
     struct latency *latency;
     struct monitor *monitor;

@@ -84,6 +84,9 @@ void pass_on_end(struct pass_on *pass_on) {
 }
 
 static void add(struct pass_on *pass_on, int database, const struct bytes *words, int count) {
+    if (UNLIKELY(pass_on->muted)) {
+        return;
+    }
     if (database != pass_on->database) {
         char digits[NUM_I64_SIZE];
         const struct bytes select[] = {bytes_text("SELECT"),

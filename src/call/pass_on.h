@@ -44,6 +44,7 @@ struct pass_on {
     int database;          /* that the stream is in; -1: SELECT comes first, whatever it is */
     uint64_t changes;      /* of the keyspace, when the running command began */
     bool declared;         /* the running command has said what it becomes */
+    bool muted;            /* what happens is nobody's business: redis.set_repl */
 };
 
 void pass_on_init(struct pass_on *pass_on);

@@ -322,7 +322,7 @@ struct client_metrics *clients_metrics(struct clients *clients) {
     return &clients->metrics;
 }
 
-struct context *clients_context(struct clients *clients) {
+struct context *clients_context(const struct clients *clients) {
     return clients->context;
 }
 

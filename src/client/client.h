@@ -218,7 +218,7 @@ void clients_free(struct clients *clients);
 
 const struct client_options *clients_options(const struct clients *clients);
 struct client_metrics *clients_metrics(struct clients *clients);
-struct context *clients_context(struct clients *clients);
+struct context *clients_context(const struct clients *clients);
 
 /* For the option tables. */
 bool clients_apply_max(void *module, const char **error);
@@ -361,6 +361,9 @@ struct error_count {
     uint64_t count;
 };
 const struct error_count *clients_error_counts(const struct clients *clients, size_t *count);
+
+/* Counts an error reply by its code; a reply's on_error, with `clients` as its context. */
+void clients_count_error(void *clients, struct bytes text);
 
 /* The hooks of a pass: at its end executes, resumes, flushes, frees; and whether there is work that
  * must not wait for an event. */

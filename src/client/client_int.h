@@ -102,7 +102,4 @@ void crew_post(struct clients *clients);
 /* The counts of all threads up to now go to the registry's; threads must stand still. */
 void crew_collect(struct clients *clients);
 
-/* Counts an error reply by its code; the reply's on_error. */
-void clients_count_error(void *clients, struct bytes text);
-
 #endif

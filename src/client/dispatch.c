@@ -281,7 +281,7 @@ void dispatch_run(struct call *call) {
     struct client *client = call->client;
     struct dispatch *dispatch = &client->clients->dispatch;
     call->database = client->database;
-    if (UNLIKELY(client->flags & CLIENT_MUTED)) {
+    if (UNLIKELY(client->flags & CLIENT_MUTED) && call->script_us == NULL) {
         run_muted(dispatch, client, call);
     } else {
         execute(dispatch, call);

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "call/call.h"
 #include "call/control.h"
+#include "script/scripts.h"
 #include "store/access.h"
 #include "store/adapt.h"
 #include "types/value.h"
@@ -233,8 +234,10 @@ static void memory_stats(struct call *call) {
     stat_bytes(reply, "clients.normal", clients_bytes());
     stat_bytes(reply, "cluster.links", 0);
     stat_bytes(reply, "aof.buffer", 0);
-    stat_bytes(reply, "lua.caches", 0);
-    stat_bytes(reply, "functions.caches", 0);
+    struct script_figures scripts;
+    scripts_figures(call->context->scripts, &scripts);
+    stat_bytes(reply, "lua.caches", scripts.eval_scripts);
+    stat_bytes(reply, "functions.caches", scripts.functions_sources);
     for (int i = 0; i < call->keyspace->database_count; i++) {
         if (dict_size(&call->keyspace->databases[i].keys) > 0) {
             reply_database_stats(reply, &call->keyspace->databases[i]);

@@ -126,6 +126,10 @@ static void swapdb(struct call *call) {
 static void time_now(struct call *call) {
     const struct clock *clock = call->context->clock;
     int64_t now_us = clock->driven ? clock->now_ms * 1000 : clock_wall_us();
+    if (call->script_us != NULL) { /* whose time stands still */
+        *call->script_us = *call->script_us == 0 ? now_us : *call->script_us;
+        now_us = *call->script_us;
+    }
     reply_array(call->reply, 2);
     reply_bulk_integer(call->reply, now_us / 1000000);
     reply_bulk_integer(call->reply, now_us % 1000000);

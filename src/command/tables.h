@@ -54,6 +54,9 @@ const struct command_table *command_server(void);       /* server.c: INFO, FLUSH
 const struct command_table *command_observe(void);      /* observe.c: SLOWLOG, LATENCY, MONITOR */
 const struct command_table *command_debug(void);        /* debug.c: DEBUG */
 
+/* With Lua only. */
+const struct command_table *command_scripts(void); /* script.c: EVAL, SCRIPT ... */
+
 /* That wait: client/waiting.h. */
 const struct command_table *command_list_waits(void); /* list_wait.c: BLPOP, BLMOVE ... */
 const struct command_table *command_zset_waits(void); /* zset_wait.c: BZPOPMIN, BZMPOP ... */

@@ -86,6 +86,9 @@ static const struct option_custom latency_percentiles_option = {
 };
 
 static void after(void *context, const struct call *call, int64_t duration_ns) {
+    if (call->script_us != NULL) {
+        return; /* part of its script */
+    }
     latency_note(context, call->command->flags & COMMAND_FAST ? "fast-command" : "command",
                  duration_ns / 1000);
 }

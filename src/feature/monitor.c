@@ -30,7 +30,7 @@ void monitor_print(const struct call *call, int64_t wall_us, struct buffer *out)
     const struct client *client = call->client;
     buffer_printf(out, "+%lld.%06lld [%d ", (long long)(wall_us / 1000000),
                   (long long)(wall_us % 1000000), client->database->id);
-    if (client->flags & CLIENT_INTERNAL) {
+    if (call->script_us != NULL) {
         buffer_append_text(out, "lua");
     } else {
         char peer[SOCKET_NAME_SIZE];
@@ -54,12 +54,7 @@ void monitor_print(const struct call *call, int64_t wall_us, struct buffer *out)
 }
 
 /* Sends the line to who is there still and forgets the others. */
-static void after(void *context, const struct call *call, int64_t duration_ns) {
-    (void)duration_ns;
-    struct monitor *monitor = context;
-    if (call->again || call->command->flags & (COMMAND_SKIP_MONITOR | COMMAND_ADMIN)) {
-        return;
-    }
+void monitor_show(struct monitor *monitor, const struct call *call) {
     monitor->line.size = 0;
     monitor_print(call, clock_wall_us(), &monitor->line);
     size_t kept = 0;
@@ -75,6 +70,13 @@ static void after(void *context, const struct call *call, int64_t duration_ns) {
     monitor->observer.after_min_ns = kept > 0 ? 0 : INT64_MAX;
     if (monitor->line.capacity > LINE_KEPT_MAX) {
         buffer_clear(&monitor->line);
+    }
+}
+
+static void after(void *context, const struct call *call, int64_t duration_ns) {
+    (void)duration_ns;
+    if (!call->again && !(call->command->flags & (COMMAND_SKIP_MONITOR | COMMAND_ADMIN))) {
+        monitor_show(context, call);
     }
 }
 

@@ -23,6 +23,10 @@ void monitor_free(struct monitor *monitor);
 /* From the next command on the client gets the lines, until it goes or is reset. */
 void monitor_add(struct monitor *monitor, struct client *client);
 
+/* Shows a call at once, whatever its command's flags say: a script, which comes before what it
+ * calls. */
+void monitor_show(struct monitor *monitor, const struct call *call);
+
 /* How many watch. */
 size_t monitor_count(const struct monitor *monitor);
 

@@ -114,7 +114,8 @@ static void trim_length(struct slowlog *slowlog) {
 
 static void after(void *context, const struct call *call, int64_t duration_ns) {
     struct slowlog *slowlog = context;
-    if (call->command->flags & COMMAND_SKIP_SLOWLOG) {
+    /* What a script calls is part of the script. */
+    if (call->command->flags & COMMAND_SKIP_SLOWLOG || call->script_us != NULL) {
         return;
     }
     struct slowlog_entry *entry = entry_new(call);

@@ -78,7 +78,9 @@ static const struct foreign_spec specs[] = {
     TEXT("bgsave_cpulist", "", FIXED),
     TEXT("bind-source-addr", "", 0),
     TEXT("bio_cpulist", "", FIXED),
+#ifdef LARDER_NO_LUA
     NUMBER("busy-reply-threshold", "5000", 0, INT64_MAX, 0),
+#endif
     YES_NO("cluster-allow-pubsubshard-when-down", "yes", 0),
     YES_NO("cluster-allow-reads-when-down", "no", 0),
     YES_NO("cluster-allow-replica-migration", "yes", 0),

@@ -58,6 +58,9 @@ static const table_fn families[] = {
     command_zset_ranges,
     command_zset_pops,
     command_zset_combining,
+#ifndef LARDER_NO_LUA
+    command_scripts,
+#endif
 };
 
 void families_register(struct commands *commands) {

@@ -200,7 +200,7 @@ static void stats_absent(void *module, struct buffer *out) {
         out, "total_net_repl_input_bytes:0\r\ntotal_net_repl_output_bytes:0\r\n"
              "instantaneous_input_repl_kbps:0.00\r\ninstantaneous_output_repl_kbps:0.00\r\n"
              "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n"
-             "evicted_scripts:0\r\nlatest_fork_usec:0\r\ntotal_forks:0\r\n"
+             "latest_fork_usec:0\r\ntotal_forks:0\r\n"
              "migrate_cached_sockets:0\r\nslave_expires_tracked_keys:0\r\n"
              "unexpected_error_replies:0\r\n"
              "dump_payload_sanitizations:0\r\nreply_buffer_shrinks:0\r\n"

@@ -6,6 +6,7 @@
 
 #include "base/machine.h"
 #include "base/num.h"
+#include "script/scripts.h"
 #include "server/server.h"
 
 #define ALLOCATOR_FRESH_US 100000
@@ -63,21 +64,30 @@ static void memory_used(void *module, struct buffer *out) {
     }
 }
 
+/* Lua's own memory, and what is known of scripts and functions besides. */
+static void print_scripts(const struct info *info, struct buffer *out) {
+    struct script_figures figures;
+    scripts_figures(info->server->context.scripts, &figures);
+    buffer_printf(out, "used_memory_lua:%zu\r\nused_memory_vm_eval:%zu\r\n", figures.eval_lua,
+                  figures.eval_lua);
+    print_human(out, "used_memory_lua_human", figures.eval_lua);
+    buffer_printf(out,
+                  "used_memory_scripts_eval:%zu\r\nnumber_of_cached_scripts:%zu\r\n"
+                  "number_of_functions:%zu\r\nnumber_of_libraries:%zu\r\n"
+                  "used_memory_vm_functions:%zu\r\n",
+                  figures.eval_scripts, figures.scripts, figures.functions, figures.libraries,
+                  figures.functions_lua);
+    print_bytes(out, "used_memory_vm_total", figures.eval_lua + figures.functions_lua);
+    buffer_printf(out, "used_memory_functions:%zu\r\n", figures.functions_sources);
+    print_bytes(out, "used_memory_scripts", figures.eval_scripts + figures.functions_sources);
+}
+
 static void memory_system(void *module, struct buffer *out) {
-    (void)module;
     struct sysinfo system;
     if (sysinfo(&system) == 0) {
         print_bytes(out, "total_system_memory", (size_t)system.totalram * system.mem_unit);
     }
-    /* Scripts and functions: there are none. */
-    buffer_append_text(out, "used_memory_lua:0\r\nused_memory_vm_eval:0\r\n");
-    print_human(out, "used_memory_lua_human", 0);
-    buffer_append_text(out, "used_memory_scripts_eval:0\r\nnumber_of_cached_scripts:0\r\n"
-                            "number_of_functions:0\r\nnumber_of_libraries:0\r\n"
-                            "used_memory_vm_functions:0\r\n");
-    print_bytes(out, "used_memory_vm_total", 0);
-    buffer_append_text(out, "used_memory_functions:0\r\n");
-    print_bytes(out, "used_memory_scripts", 0);
+    print_scripts(module, out);
 }
 
 /* Differences may be below zero for a moment: the figures are not of one instant. */

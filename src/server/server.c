@@ -26,6 +26,7 @@
 #include "feature/tracking.h"
 #include "net/socket.h"
 #include "persist/saving.h"
+#include "script/scripts.h"
 #include "server/config_commands.h"
 #include "server/families.h"
 
@@ -130,6 +131,9 @@ void server_init(struct server *server, const char *program) {
     context->notify = notify_new(context);
     context->tracking = tracking_new(context);
     context->saving = saving_new(context);
+#ifndef LARDER_NO_LUA
+    context->scripts = scripts_new(context);
+#endif
     ending_init(&server->ending, server);
     server->config = config_new(context->options);
     config_on_line(server->config, "rename-command", rename_command, server);
@@ -275,6 +279,9 @@ void server_free(struct server *server) {
     /* Frees the texts in the parts' options, so the parts must be there. */
     options_free(context->options);
     clients_free(context->clients);
+#ifndef LARDER_NO_LUA
+    scripts_free(context->scripts);
+#endif
     slowlog_free(context->slowlog);
     latency_free(context->latency);
     saving_free(context->saving);

@@ -159,13 +159,15 @@ static void test_long_line(void **state) {
     close(fd);
 }
 
-static void test_print_internal(void **state) {
+static void test_print_of_a_script(void **state) {
     (void)state;
     struct client *client = client_new_internal(session->server.context.clients);
     struct bytes args[] = {bytes_text("get"), bytes_of("", 0)};
     struct command_row row = {.name = "get"};
     struct command command = {.row = &row};
-    struct call call = {.args = args, .argc = 2, .client = client, .command = &command};
+    int64_t script_us = 0;
+    struct call call = {
+        .args = args, .argc = 2, .client = client, .command = &command, .script_us = &script_us};
     struct buffer out;
     buffer_init(&out, MEM_OTHER);
     monitor_print(&call, 1339518083000042, &out);
@@ -181,7 +183,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_many, start, end),
         cmocka_unit_test_setup_teardown(test_may_not_touch_keys, start, end),
         cmocka_unit_test_setup_teardown(test_long_line, start, end),
-        cmocka_unit_test_setup_teardown(test_print_internal, start, end),
+        cmocka_unit_test_setup_teardown(test_print_of_a_script, start, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
