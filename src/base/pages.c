@@ -94,6 +94,7 @@ struct pages {
     uintptr_t spare;           /* a huge page for warm_spare, or 0; the thread's */
     extent_hooks_t hooks;
     extent_hooks_t *before; /* the allocator's own */
+    unsigned arena;         /* that has the hooks, once `before` is set */
     clockid_t user_clock;   /* processor time of the thread that allocates */
     int64_t user_ns;        /* ... at the end of the last round */
     int user_cpu;           /* the processor on which the allocator asked last */
@@ -531,6 +532,7 @@ static bool install(void) {
     pages.hooks.alloc = hook_alloc;
     pages.hooks.purge_forced = hook_purge;
     extent_hooks_t *ours = &pages.hooks;
+    pages.arena = arena;
     return arena_control("arena.0.extent_hooks", arena, NULL, NULL, &ours, sizeof ours) == 0;
 }
 
@@ -551,6 +553,12 @@ bool pages_start(void) {
     pthread_mutex_unlock(&pages.lock);
     pages.running = start_thread();
     return pages.running;
+}
+
+void pages_share(void) {
+    if (pages.before != NULL) {
+        (void)mallctl("thread.arena", NULL, NULL, &pages.arena, sizeof pages.arena);
+    }
 }
 
 void pages_stop(void) {
@@ -579,6 +587,9 @@ size_t pages_repaired(void) {
 
 bool pages_start(void) {
     return false;
+}
+
+void pages_share(void) {
 }
 
 void pages_stop(void) {

@@ -29,7 +29,7 @@
  * Limits. Allocations of more than 2 MiB are in small pages at first. While the thread makes 2 MiB
  * huge that are in use, who wants to write there waits for it, some 400 microseconds, asleep. A
  * server that has one processor and is never half idle gets no huge pages. Only the arena of the
- * thread that calls pages_start is served. */
+ * thread that calls pages_start is served, and threads that share it. */
 #ifndef LARDER_BASE_PAGES_H
 #define LARDER_BASE_PAGES_H
 
@@ -47,6 +47,10 @@
  * into the background. False when the system or the allocator does not allow it: then all stays as
  * it was. */
 bool pages_start(void);
+
+/* From now on the calling thread allocates where the one that called pages_start does: for one that
+ * makes what the other will own. Does nothing before pages_start. */
+void pages_share(void);
 
 /* Ends the thread; memory is then touched by whoever uses it. Does nothing when none runs. */
 void pages_stop(void);

@@ -10,8 +10,16 @@
 /* The version that clients decide by: what they may use of the protocol and the commands. */
 #define LARDER_REDIS_VERSION "7.2.4"
 
+/* Whether the file of the data is being loaded. While it is, nothing may be saved over it. */
+enum control_loading {
+    CONTROL_LOADING_NOT,
+    CONTROL_LOADING_ALONE, /* commands without COMMAND_LOADING are refused */
+    CONTROL_LOADING_SHARED /* commands are served with what is there so far */
+};
+
 struct server_control {
     void *server;
+    enum control_loading loading;
     char run_id[41];         /* 40 hexadecimal digits */
     char replication_id[41]; /* likewise: of the history of writes */
     int64_t start_ms;        /* wall time at start */

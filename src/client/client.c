@@ -343,6 +343,14 @@ bool clients_need_password(const struct clients *clients) {
     return clients->options.password[0] != '\0';
 }
 
+void clients_serve_waiting(struct clients *clients) {
+    if (UNLIKELY(waiting_has_ready(clients->waiting))) {
+        dispatch_begin(&clients->dispatch);
+        waiting_serve(clients->waiting);
+        dispatch_end(&clients->dispatch);
+    }
+}
+
 void clients_observe(struct clients *clients, struct call_observer *observer) {
     struct call_observer **end = &clients->observers;
     while (*end != NULL) {

@@ -344,6 +344,9 @@ struct client *clients_current(const struct clients *clients);
  * a crash: nothing else may look at a call that may be over. */
 const struct call *clients_call(const struct clients *clients);
 
+/* Serves who waits for keys that have appeared outside of a command. */
+void clients_serve_waiting(struct clients *clients);
+
 /* Observers of calls, in the order they were added. They must outlive the registry. */
 void clients_observe(struct clients *clients, struct call_observer *observer);
 

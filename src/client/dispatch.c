@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/histogram.h"
+#include "call/control.h"
 #include "call/pass_on.h"
 #include "client/client.h"
 #include "client/client_int.h"
@@ -56,12 +57,21 @@ static void ask_listeners(struct dispatch *dispatch) {
     }
 }
 
+static void ask_state(struct dispatch *dispatch) {
+    if (dispatch->context->control->loading == CONTROL_LOADING_ALONE) {
+        dispatch->special |= DISPATCH_STRICT;
+    } else {
+        dispatch->special &= ~(unsigned)DISPATCH_STRICT;
+    }
+}
+
 void dispatch_begin(struct dispatch *dispatch) {
     dispatch->call.context = dispatch->context;
     dispatch->call.keyspace = dispatch->context->keyspace;
     dispatch->call.now_ms = dispatch->context->clock->now_ms;
     ask_observers(dispatch);
     ask_listeners(dispatch);
+    ask_state(dispatch);
     dispatch->running = NULL;
 }
 
@@ -185,7 +195,7 @@ static inline void execute(struct dispatch *dispatch, struct call *call) {
     command->calls++;
     uint32_t errors = call->reply->errors;
     if (LIKELY((command->flags & (COMMAND_FAST | COMMAND_BRIEF)) &&
-               !(dispatch->special & ~(unsigned)DISPATCH_AWAITED) &&
+               !(dispatch->special & ~(unsigned)(DISPATCH_AWAITED | DISPATCH_STRICT)) &&
                !(command->flags & COMMAND_STILL))) {
         run_call(dispatch, command);
         command->fn(call);
@@ -367,6 +377,7 @@ static void execute_gated(struct dispatch *dispatch, struct client *client, stru
 static inline bool is_welcome(const struct dispatch *dispatch, const struct client *client,
                               const struct command *command, int argc) {
     return command != NULL && command->fn != NULL && client->flags & CLIENT_AUTHENTICATED &&
+           !(dispatch->special & DISPATCH_STRICT) &&
            (command->arity > 0 ? argc == command->arity : argc >= -command->arity) &&
            !(command->flags & COMMAND_DENYOOM && evict_is_over(dispatch->context->evict));
 }

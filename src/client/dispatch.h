@@ -24,6 +24,7 @@ enum dispatch_special {
     DISPATCH_OBSERVED = 1 << 1, /* somebody wants to know of calls before they run */
     DISPATCH_HEARD = 1 << 2,    /* and somebody of writes: call/pass_on.h */
     DISPATCH_AWAITED = 1 << 3,  /* clients wait for keys: client/waiting.h */
+    DISPATCH_STRICT = 1 << 4,   /* the server is in a state in which not all commands are served */
 };
 
 struct dispatch {

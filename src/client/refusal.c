@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "call/control.h"
 #include "call/unknown.h"
 #include "client/client.h"
 #include "client/transaction.h"
@@ -88,6 +89,11 @@ static bool is_forbidden(const struct call *call) {
     }
     if (UNLIKELY(client->flags & CLIENT_MULTI && flags & COMMAND_NO_MULTI)) {
         reply_error(call->reply, "ERR Command not allowed inside a transaction");
+        return true;
+    }
+    if (UNLIKELY(call->context->control->loading == CONTROL_LOADING_ALONE) &&
+        !(flags & COMMAND_LOADING)) {
+        reply_error(call->reply, "LOADING Redis is loading the dataset in memory");
         return true;
     }
     if (flags & COMMAND_DENYOOM && UNLIKELY(evict_is_over(evict)) && !evict_make_room(evict)) {

@@ -164,7 +164,6 @@ static const struct foreign_spec specs[] = {
     YES_NO("tls-session-caching", "yes", 0),
 
     /* Redis 7.0, shown only by their exact names */
-    NUMBER("key-load-delay", "0", INT32_MIN, INT32_MAX, HIDDEN),
     SIZE("loading-process-events-interval-bytes", "2097152", 1024),
     NUMBER("rdb-key-save-delay", "0", INT32_MIN, INT32_MAX, HIDDEN),
     YES_NO("use-exit-on-panic", "no", HIDDEN),

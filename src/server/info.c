@@ -116,7 +116,8 @@ static void clients_absent(void *module, struct buffer *out) {
 static void persistence(void *module, struct buffer *out) {
     const struct info *info = module;
     const struct server *server = info->server;
-    buffer_append_text(out, "loading:0\r\nasync_loading:0\r\ncurrent_cow_peak:0\r\n"
+    loading_print(&server->loading, out);
+    buffer_append_text(out, "current_cow_peak:0\r\n"
                             "current_cow_size:0\r\ncurrent_cow_size_age:0\r\n"
                             "current_fork_perc:0.00\r\ncurrent_save_keys_processed:0\r\n"
                             "current_save_keys_total:0\r\n");
@@ -128,7 +129,7 @@ static void persistence(void *module, struct buffer *out) {
     buffer_append_text(
         out, "rdb_last_bgsave_status:ok\r\nrdb_last_bgsave_time_sec:-1\r\n"
              "rdb_current_bgsave_time_sec:-1\r\nrdb_saves:0\r\nrdb_last_cow_size:0\r\n"
-             "rdb_last_load_keys_expired:0\r\nrdb_last_load_keys_loaded:0\r\naof_enabled:0\r\n"
+             "aof_enabled:0\r\n"
              "aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\n"
              "aof_last_rewrite_time_sec:-1\r\naof_current_rewrite_time_sec:-1\r\n"
              "aof_last_bgrewrite_status:ok\r\naof_rewrites:0\r\n"

@@ -143,7 +143,15 @@ static void log_started(const struct server *server) {
     if (server->listeners.unix_listener != NULL) {
         log_notice("Listening on %s.", listener_name(server->listeners.unix_listener));
     }
+}
+
+/* The data is there, or is not waited for. */
+static void ready(struct server *server) {
+    (void)server;
     log_notice("Ready to accept connections");
+    log_echo(false);
+    process_detach();
+    process_notify("READY=1");
 }
 
 /* The path of the file for the process's number, or NULL. */
@@ -168,16 +176,18 @@ static int serve(struct server *server) {
         }
     }
     log_started(server);
-    log_echo(false);
-    process_detach();
-    process_notify("READY=1");
+    if (server->control.loading == CONTROL_LOADING_ALONE) {
+        server->loading.over = ready;
+    } else {
+        ready(server);
+    }
     server_run(server);
     process_notify("STOPPING=1");
     log_notice("The server has ended.");
     if (pidfile != NULL) {
         process_remove_pidfile(pidfile);
     }
-    return 0;
+    return server->loading.failed ? -1 : 0;
 }
 
 int main(int argc, char **argv) {

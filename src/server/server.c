@@ -37,7 +37,7 @@
 static void control_shutdown(void *context, bool now) {
     struct server *server = context;
     log_warning("A client asked for the shutdown.");
-    ending_begin(&server->ending, now);
+    ending_begin(&server->ending, now || server->control.loading == CONTROL_LOADING_ALONE);
 }
 
 static bool control_shutdown_abort(void *context) {
@@ -134,6 +134,7 @@ void server_init(struct server *server, const char *program) {
 #ifndef LARDER_NO_LUA
     context->scripts = scripts_new(context);
 #endif
+    loading_init(&server->loading, server);
     ending_init(&server->ending, server);
     server->config = config_new(context->options);
     config_on_line(server->config, "rename-command", rename_command, server);
@@ -160,7 +161,8 @@ static void pass_end(void *context) {
 static bool idle(void *context) {
     struct server *server = context;
     bool behind = cron_idle(&server->cron);
-    return clients_have_work(server->context.clients) || behind;
+    bool loads = loading_idle(&server->loading);
+    return clients_have_work(server->context.clients) || behind || loads;
 }
 
 static void accepted(void *context, int fd, bool is_unix) {
@@ -174,7 +176,8 @@ static void on_signal(void *context, int number) {
     unsigned flags = number == SIGINT ? server->on_sigint : server->on_sigterm;
     log_warning("Received %s: %s.", number == SIGINT ? "SIGINT" : "SIGTERM",
                 again ? "ending at once" : "shutting down");
-    ending_begin(&server->ending, (flags & SERVER_SHUTDOWN_NOW) != 0);
+    bool now = (flags & SERVER_SHUTDOWN_NOW) != 0;
+    ending_begin(&server->ending, now || server->control.loading == CONTROL_LOADING_ALONE);
 }
 
 /* Lowers maxclients to what the system allows. 0, or -1 when that is nobody. */
@@ -265,7 +268,10 @@ int server_start(struct server *server) {
     }
     cron_start(&server->cron, server);
     info_start(&server->info);
-    return clients_pin(server->context.clients);
+    if (clients_pin(server->context.clients) != 0) {
+        return -1;
+    }
+    return loading_start(&server->loading);
 }
 
 void server_run(struct server *server) {
@@ -274,6 +280,7 @@ void server_run(struct server *server) {
 
 void server_free(struct server *server) {
     struct context *context = &server->context;
+    loading_stop(&server->loading);
     listeners_clear(&server->listeners);
     clients_stop(context->clients);
     /* Frees the texts in the parts' options, so the parts must be there. */

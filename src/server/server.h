@@ -27,6 +27,7 @@
 #include "server/ending.h"
 #include "server/info.h"
 #include "server/listeners.h"
+#include "server/loading.h"
 #include "store/compact.h"
 #include "store/keyspace.h"
 #include "store/evict.h"
@@ -110,6 +111,7 @@ struct server {
     struct listeners listeners;
     struct cron cron;
     struct ending ending;
+    struct loading loading;
     struct info info;
     struct histogram *passes; /* of the loop, by the wall */
     struct server_options options;

@@ -398,6 +398,19 @@ void keyspace_attach(struct keyspace *keyspace, struct key *key, struct entry *e
     file_fields(key->database, entry);
 }
 
+void keyspace_load(struct keyspace *keyspace, struct key *key, struct entry *entry,
+                   int64_t deadline_ms) {
+    key->slot = NULL;
+    dict_insert(&key->database->keys, key->hash, entry);
+    file_deadline(key->database, entry, deadline_ms);
+    file_fields(key->database, entry);
+    if (UNLIKELY(keyspace->adapt != NULL)) {
+        adapt_added(keyspace->adapt, key, entry);
+    }
+    tell_appeared(keyspace, key, entry);
+    keyspace_tell_modified(keyspace, key);
+}
+
 void keyspace_remove(struct keyspace *keyspace, struct key *key, struct entry *entry, bool lazy) {
     keyspace_detach(keyspace, key, entry);
     keyspace_let_go(keyspace, entry, lazy);

@@ -190,6 +190,12 @@ void keyspace_detach(struct keyspace *keyspace, struct key *key, struct entry *e
 void keyspace_attach(struct keyspace *keyspace, struct key *key, struct entry *entry,
                      int64_t deadline_ms);
 
+/* Files an entry that was made elsewhere, with its access field and, if `deadline_ms` is one, room
+ * for it, under a key that is absent: what a file has. It is no event and no change that counts,
+ * but who waits for the key is told, and who listens. */
+void keyspace_load(struct keyspace *keyspace, struct key *key, struct entry *entry,
+                   int64_t deadline_ms);
+
 /* Sets or takes away the found entry's deadline. Returns the entry, which may have moved; NULL when
  * there is no memory for the room. */
 struct entry *keyspace_set_deadline(struct keyspace *keyspace, struct key *key, struct entry *entry,
