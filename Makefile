@@ -49,8 +49,9 @@ INTEGRATION_FLAGS = $(COMMON) -Itests-integration -O1
 # Without Lua there are no scripts.
 ROOMS ?= $(filter-out $(if $(LUA_LIBS),,script),$(notdir $(patsubst %/,%,$(wildcard src/*/))))
 MAIN := src/server/main.c
+CHECK_MAIN := src/server/check_main.c
 LUA_COMMANDS := $(wildcard src/command/script*.c src/command/function*.c)
-SOURCES := $(filter-out $(MAIN) $(if $(LUA_LIBS),,$(LUA_COMMANDS)),$(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c)))
+SOURCES := $(filter-out $(MAIN) $(CHECK_MAIN) $(if $(LUA_LIBS),,$(LUA_COMMANDS)),$(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c)))
 TESTS ?= $(patsubst tests/%.c,%,$(foreach room,$(ROOMS) bench,$(wildcard tests/$(room)/test_*.c)))
 TEST_HELPERS := $(filter-out tests/fuzz/%,$(foreach file,$(wildcard tests/*.c tests/*/*.c),$\
     $(if $(filter test_%,$(notdir $(file))),,$(file))))
@@ -68,6 +69,7 @@ FUZZ_decode := base/* ds/* types/* persist/*code* persist/compact persist/listpa
     persist/rdb_bytes
 
 SERVER := $(OUT)/larder-server
+CHECKER := $(OUT)/larder-check
 BENCHMARK := $(OUT)/bench/larder-benchmark
 OBJECTS := $(SOURCES:%.c=$(OUT)/%.o)
 UNIT_OBJECTS := $(SOURCES:%.c=$(OUT)/unit/%.o) $(TEST_HELPERS:%.c=$(OUT)/unit/%.o) \
@@ -77,15 +79,15 @@ WITH_SERVER := $(OUT)/tests-integration/with_server
 INTEGRATION := $(patsubst %,$(OUT)/tests-integration/%,$(filter-out %.sh,$(SUITES)))
 SCRIPTS := $(patsubst %,tests-integration/%,$(filter %.sh,$(SUITES)))
 ALL_OBJECTS := $(OBJECTS) $(UNIT_OBJECTS) $(UNIT_PROGRAMS:%=%.o) $(INTEGRATION:%=%.o) \
-    $(patsubst %.c,$(OUT)/%.o,$(HARNESS) $(MAIN) $(wildcard tests-integration/with_server.c)) \
+    $(patsubst %.c,$(OUT)/%.o,$(HARNESS) $(MAIN) $(CHECK_MAIN) $(wildcard tests-integration/with_server.c)) \
     $(patsubst %.c,$(OUT)/%.o,$(wildcard bench/*.c bench/*/*.c))
 RUN = env BUILD=$(BUILD) LARDER_SERVER=$(or $(LARDER_SERVER),$(SERVER)) WITH_SERVER=$(WITH_SERVER) \
-    LARDER_BENCHMARK=$(BENCHMARK) utils/run-tests
+    LARDER_BENCHMARK=$(BENCHMARK) LARDER_CHECK=$(CHECKER) utils/run-tests
 AGAIN = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 Q = $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@')
 
-all: $(if $(wildcard $(MAIN)),$(SERVER),$(OUT)/liblarder.a)
+all: $(if $(wildcard $(MAIN)),$(SERVER) $(CHECKER),$(OUT)/liblarder.a)
 library: $(OUT)/liblarder.a
 unit-build: $(UNIT_PROGRAMS)
 integration-build: all $(INTEGRATION) $(WITH_SERVER) $(BENCHMARK)
@@ -121,6 +123,7 @@ soak:
 install: all $(BENCHMARK)
 	install -D -m 755 $(SERVER) $(DESTDIR)$(PREFIX)/bin/larder-server
 	install -D -m 755 $(BENCHMARK) $(DESTDIR)$(PREFIX)/bin/larder-benchmark
+	install -D -m 755 $(CHECKER) $(DESTDIR)$(PREFIX)/bin/larder-check
 	$(if $(wildcard utils/larder.conf),$\
 	    install -D -m 644 utils/larder.conf $(DESTDIR)$(PREFIX)/share/larder/larder.conf)
 	$(foreach page,$(wildcard utils/man/*.[1-9]),install -D -m 644 $(page) \
@@ -157,6 +160,8 @@ $(OUT)/unit/liblarder.a: $(UNIT_OBJECTS)
 	@rm -f $@
 	$(Q)$(if $(CLANG),ar,gcc-ar) rcs $@ $^
 $(SERVER): $(MAIN:%.c=$(OUT)/%.o) $(OUT)/liblarder.a
+$(CHECKER): $(CHECK_MAIN:%.c=$(OUT)/%.o) $(OUT)/liblarder.a
+$(SERVER) $(CHECKER):
 	$(call say,LINK)
 	$(Q)$(CC) $(SERVER_FLAGS) -o $@ $^ $(MEMORY_LIBS)
 $(OUT)/unit/tests/%: $(OUT)/unit/tests/%.o $(OUT)/unit/liblarder.a

@@ -66,9 +66,14 @@ static uint64_t environment(const char *name, uint64_t otherwise) {
 }
 
 struct pair *pair_start(const char *const *options) {
+    struct server *ours = server_start(options);
+    return pair_of(ours, server_start_reference(options));
+}
+
+struct pair *pair_of(struct server *ours, struct server *reference) {
     struct pair *pair = calloc(1, sizeof *pair);
-    pair->sides[0].server = server_start(options);
-    pair->sides[1].server = server_start_reference(options);
+    pair->sides[0].server = ours;
+    pair->sides[1].server = reference;
     for (int i = 0; i < 2; i++) {
         pair->sides[i].fd = -1;
     }

@@ -48,6 +48,9 @@ struct family {
 /* Starts both servers, with these options (or NULL) and room for 16 databases. */
 struct pair *pair_start(const char *const *options);
 
+/* Makes a pair of two servers that run. */
+struct pair *pair_of(struct server *ours, struct server *reference);
+
 /* Ends both, checking that ours ends well. */
 void pair_stop(struct pair *pair);
 

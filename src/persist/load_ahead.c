@@ -11,8 +11,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/pages.h"
-#include "persist/decode.h"
-#include "persist/rdb_skip.h"
+#include "persist/rdb_key.h"
 #include "store/access.h"
 #include "types/value.h"
 
@@ -148,67 +147,17 @@ static uint32_t access_of(const struct load_ahead *ahead, const struct rdb_recor
     return ahead->access_new & ACCESS_MASK;
 }
 
-static int make_entry(const struct load_ahead *ahead, const struct decode_source *source,
-                      struct bytes name, struct load_item *item) {
-    struct entry_shape shape;
-    int status = decode_value(source, &shape);
-    if (status != 0) {
-        return status;
-    }
-    if (rdb_left(source->reader) != 0) {
-        value_discard(&shape);
-        return -EBADMSG;
-    }
-    shape.has_deadline = item->record.deadline_ms != ENTRY_NO_DEADLINE;
-    item->entry = entry_try_new(name, &shape);
-    if (item->entry == NULL) {
-        value_discard(&shape);
-        return -ENOMEM;
-    }
-    item->entry->access = access_of(ahead, &item->record);
-    item->hash = hash_bytes(ahead->seed, name.at, name.size);
-    return 0;
-}
-
-static int decode_failed(const struct load_ahead *ahead, const struct rdb_record *record,
-                         const struct rdb_reader *reader, struct bytes name, int status,
-                         struct rdb_damage *damage) {
-    if (status == -ENOMEM) {
-        rdb_damaged(damage, record->offset, "there is no memory for the value of the key %.*s",
-                    bytes_printed(name), name.at);
-        return -EBADMSG;
-    }
-    return rdb_damaged(damage, rdb_file_offset(ahead->file, reader->at),
-                       "the value of the key %.*s, of type %d (%s) from byte %llu on, makes no "
-                       "sense",
-                       name.size < 64 ? (int)name.size : 64, name.at, record->type,
-                       rdb_type_name(record->type), (unsigned long long)record->offset);
-}
-
 /* 0, -ENODATA, -EBADMSG. */
 static int decode_item(const struct load_ahead *ahead, struct load_item *item,
                        struct rdb_damage *damage) {
-    struct rdb_text name = {0};
-    struct rdb_text text = {0};
-    struct rdb_reader names = rdb_reader_of(item->record.name);
-    struct rdb_reader reader = rdb_reader_of(item->record.value);
-    struct decode_source source = {.reader = &reader,
-                                   .type = item->record.type,
-                                   .version = ahead->file->version,
-                                   .text = &text,
-                                   .keyspace = &ahead->limits,
-                                   .now_ms = ahead->now_ms};
-    int status = rdb_read_string(&names, &name);
-    if (status != 0) {
-        rdb_damaged(damage, item->record.offset, "the name of a key cannot be expanded");
-    } else {
-        status = make_entry(ahead, &source, name.text, item);
-        if (status != 0 && status != -ENODATA) {
-            status = decode_failed(ahead, &item->record, &reader, name.text, status, damage);
-        }
+    const struct rdb_key_source source = {
+        .file = ahead->file, .limits = &ahead->limits, .now_ms = ahead->now_ms};
+    int status = rdb_key_decode(&source, &item->record, &item->entry, damage);
+    if (status == 0) {
+        struct bytes name = entry_key(item->entry);
+        item->entry->access = access_of(ahead, &item->record);
+        item->hash = hash_bytes(ahead->seed, name.at, name.size);
     }
-    rdb_text_clear(&text);
-    rdb_text_clear(&name);
     return status;
 }
 

@@ -32,6 +32,7 @@ enum rdb_type {
     RDB_ZSET = 3, /* scores as text */
     RDB_HASH = 4,
     RDB_ZSET_2 = 5, /* scores in binary */
+    RDB_MODULE = 7,
     RDB_HASH_ZIPMAP = 9,
     RDB_LIST_ZIPLIST = 10,
     RDB_SET_INTSET = 11,

@@ -19,9 +19,6 @@ enum module_part {
     MODULE_STRING
 };
 
-/* Types that other files do not speak of. */
-enum { TYPE_MODULE = 7, TYPE_STREAM_4 = 26, TYPE_STREAM_5 = 27 };
-
 static bool skip_raw(struct rdb_reader *reader, uint64_t size) {
     if (size > rdb_left(reader)) {
         return false;
@@ -254,13 +251,13 @@ int rdb_skip_value(struct rdb_reader *reader, int type, int version) {
     case RDB_STREAM_3:
         fine = skip_stream(reader, 3);
         break;
-    case TYPE_STREAM_4:
+    case RDB_STREAM_4:
         fine = skip_stream(reader, 4);
         break;
-    case TYPE_STREAM_5:
+    case RDB_STREAM_5:
         fine = skip_stream(reader, 5);
         break;
-    case TYPE_MODULE:
+    case RDB_MODULE:
         fine = skip_lengths(reader, 1) && rdb_skip_module_parts(reader);
         break;
     default: {
@@ -282,7 +279,7 @@ const char *rdb_type_name(int type) {
         [RDB_ZSET] = "zset",
         [RDB_HASH] = "hash",
         [RDB_ZSET_2] = "zset",
-        [TYPE_MODULE] = "module",
+        [RDB_MODULE] = "module",
         [RDB_HASH_ZIPMAP] = "hash",
         [RDB_LIST_ZIPLIST] = "list",
         [RDB_SET_INTSET] = "set",
@@ -300,8 +297,8 @@ const char *rdb_type_name(int type) {
         [RDB_HASH_TIMED_LISTPACK_EARLY] = "hash",
         [RDB_HASH_TIMED] = "hash",
         [RDB_HASH_TIMED_LISTPACK] = "hash",
-        [TYPE_STREAM_4] = "stream",
-        [TYPE_STREAM_5] = "stream",
+        [RDB_STREAM_4] = "stream",
+        [RDB_STREAM_5] = "stream",
     };
     if (type < 0 || (size_t)type >= sizeof names / sizeof names[0] || names[type] == NULL) {
         return "unknown";
