@@ -120,6 +120,7 @@ enum command_tip {
     TIP_SUM = 1 << 7,
     TIP_LEAST = 1 << 8,
     TIP_RESPONSE_SPECIAL = 1 << 9,
+    TIP_ONE_SUCCEEDED = 1 << 10, /* one of them is enough */
 };
 
 enum key_flag {

@@ -131,7 +131,7 @@ static bool is_paused(const struct batch *batch, const struct turn *turn) {
 }
 
 /* Puts what was not executed back in front of the client's input, as protocol bytes. */
-static void put_back(struct batch *batch, const struct turn *turn) {
+void batch_put_back(struct batch *batch, const struct turn *turn) {
     struct client *client = turn->client;
     struct buffer bytes;
     buffer_init(&bytes, MEM_BUFFER);
@@ -213,11 +213,12 @@ static void finish_turns(struct batch *batch) {
         if (UNLIKELY(turn->held || turn->client->state & CONNECTION_WAITS)) {
             alike -= count_waiting(batch, i, now_ns);
         }
-        if (!batch->thread->inlined) {
+        if (!batch->thread->inlined ||
+            UNLIKELY(batch->interrupted && turn->client->state & CONNECTION_IN_FLIGHT)) {
             land(batch, turn->client);
         }
         if (UNLIKELY(turn->held) && !(turn->client->state & CONNECTION_CLOSING)) {
-            put_back(batch, turn);
+            batch_put_back(batch, turn);
         } else if (UNLIKELY(is_paused(batch, turn))) {
             turn->client->state |= CONNECTION_HELD;
             connection_update_interest(turn->client);
@@ -230,6 +231,7 @@ static void finish_turns(struct batch *batch) {
     batch->flushed = 0;
     batch->request_count = 0;
     batch->has_elements = false;
+    batch->interrupted = false;
 }
 
 void batch_finish(struct batch *batch) {

@@ -187,7 +187,8 @@ static void hold(struct batch *batch, struct request *request) {
 static inline void execute(struct batch *batch, size_t index) {
     struct request *request = &batch->requests[index];
     struct client *client = request->client;
-    if (UNLIKELY(client->flags & (CLIENT_CLOSING | CLIENT_CLOSE_SENT))) {
+    if (UNLIKELY(client->flags & (CLIENT_CLOSING | CLIENT_CLOSE_SENT)) ||
+        UNLIKELY(request->kind == REQUEST_TAKEN)) {
         return;
     }
     if (batch->turn == NULL || client != batch->turn->client) {

@@ -43,7 +43,11 @@
 
 struct input;
 
-enum request_kind { REQUEST_CALL, REQUEST_FAULT };
+enum request_kind {
+    REQUEST_CALL,
+    REQUEST_FAULT,
+    REQUEST_TAKEN, /* has gone back to its client while the batch stood still */
+};
 
 struct request {
     struct client *client;
@@ -119,6 +123,7 @@ struct batch {
     bool holding;           /* the rest of this client's requests is not executed */
     bool full;              /* nor is that of the others */
     bool late;              /* ... for want of time */
+    bool interrupted;       /* others had a turn meanwhile: client/busy.h */
 };
 
 /* Where a request's arguments are: in the input that its beginning lived in, if there was one. */
@@ -151,6 +156,9 @@ static inline char fault_got(const struct request *request) {
 /* So many requests have taken so long to execute. From the mean of the last runs follows how much
  * is taken into the next one. */
 void batch_follow_pace(struct batch *batch, int64_t busy_ns, uint64_t executed);
+
+/* Puts what is held of a turn back in front of its client's input, in the client's thread. */
+void batch_put_back(struct batch *batch, const struct turn *turn);
 
 /* Sends what turns before `end` have to send, and tells their connections; the replies stay where
  * they are. */

@@ -303,6 +303,9 @@ void clients_free(struct clients *clients) {
         client_forget(client);
         connection_free(client);
     }
+    if (clients->busy_batch != NULL) {
+        batch_free(clients->busy_batch);
+    }
     io_thread_free_inlined(&clients->inlined);
     hold_free(&clients->hold);
     watches_free(clients->watches);

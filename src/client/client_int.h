@@ -24,7 +24,10 @@ struct clients {
     struct client_metrics metrics;
     struct output_limit output_limits[CLIENT_CLASSES];
     struct dispatch dispatch;
-    struct batch *executing; /* NULL: none */
+    struct batch *executing;  /* NULL: none */
+    const char *busy_text;    /* client/busy.h: during a turn for others; NULL */
+    struct batch *busy_batch; /* what they sent; NULL until there was one */
+    bool busy_abandoned;
     struct client *first;
     struct client *last;
     struct ids ids;

@@ -379,6 +379,7 @@ static inline bool is_welcome(const struct dispatch *dispatch, const struct clie
     return command != NULL && command->fn != NULL && client->flags & CLIENT_AUTHENTICATED &&
            !(dispatch->special & DISPATCH_STRICT) &&
            (command->arity > 0 ? argc == command->arity : argc >= -command->arity) &&
+           LIKELY(dispatch->clients->busy_text == NULL) &&
            !(command->flags & COMMAND_DENYOOM && evict_is_over(dispatch->context->evict));
 }
 
@@ -416,7 +417,7 @@ enum dispatch_result dispatch_request(struct dispatch *dispatch, struct client *
     if (UNLIKELY(blob_count > 0)) {
         call_end(call);
     }
-    if (UNLIKELY(dispatch->special & DISPATCH_AWAITED) &&
+    if (UNLIKELY(dispatch->special & DISPATCH_AWAITED) && dispatch->clients->busy_text == NULL &&
         waiting_has_ready(dispatch->clients->waiting)) {
         dispatch_end(dispatch);
         waiting_serve(dispatch->clients->waiting);

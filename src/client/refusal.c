@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "call/control.h"
 #include "call/unknown.h"
+#include "client/busy.h"
 #include "client/client.h"
 #include "client/transaction.h"
 #include "store/evict.h"
@@ -85,6 +86,11 @@ static bool is_forbidden(const struct call *call) {
     struct evict *evict = call->context->evict;
     if (UNLIKELY(!(client->flags & CLIENT_AUTHENTICATED)) && !(flags & COMMAND_NO_AUTH)) {
         reply_error(call->reply, "NOAUTH Authentication required.");
+        return true;
+    }
+    const char *busy_text = clients_busy_text(client->clients);
+    if (UNLIKELY(busy_text != NULL) && !(flags & COMMAND_ALLOW_BUSY)) {
+        reply_error(call->reply, busy_text);
         return true;
     }
     if (UNLIKELY(client->flags & CLIENT_MULTI && flags & COMMAND_NO_MULTI)) {

@@ -76,7 +76,8 @@ static void reply_tips(struct reply *reply, unsigned tips) {
         "request_policy:all_nodes",      "request_policy:all_shards",
         "request_policy:multi_shard",    "request_policy:special",
         "response_policy:all_succeeded", "response_policy:agg_sum",
-        "response_policy:agg_min",       "response_policy:special"};
+        "response_policy:agg_min",       "response_policy:special",
+        "response_policy:one_succeeded"};
     reply_set(reply, __builtin_popcount(tips));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (tips & 1u << i) {

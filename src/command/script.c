@@ -96,6 +96,10 @@ static void script_flush(struct call *call) {
     reply_ok(call->reply);
 }
 
+static void script_kill(struct call *call) {
+    scripts_kill(call->context->scripts, call, false);
+}
+
 static void script_debug(struct call *call) {
     reply_error(call->reply, "ERR There is no debugger of scripts here");
 }
@@ -217,6 +221,16 @@ static const struct command_row rows[] = {
      .complexity = "O(N), N being the number of scripts",
      .summary = "Forgets all scripts.",
      .syntax = "[ASYNC|SYNC]"},
+    {.name = "script|kill",
+     .fn = script_kill,
+     .arity = 2,
+     .flags = COMMAND_NOSCRIPT | COMMAND_ALLOW_BUSY,
+     .categories = SCRIPT_CATEGORIES,
+     .tips = TIP_ALL_SHARDS | TIP_ONE_SUCCEEDED,
+     .group = GROUP_SCRIPTING,
+     .since = "2.6.0",
+     .complexity = "O(1)",
+     .summary = "Ends the script that is running, if it has not written."},
     {.name = "script|debug",
      .fn = script_debug,
      .arity = 3,

@@ -11,6 +11,7 @@
 #include "base/num.h"
 #include "call/pass_on.h"
 #include "call/call.h"
+#include "client/busy.h"
 #include "client/client.h"
 #include "call/control.h"
 #include "store/keyspace.h"
@@ -188,10 +189,18 @@ static void shutdown_server(struct call *call) {
         reply_syntax_error(call->reply);
         return;
     }
+    const char *busy_text = clients_busy_text(call->client->clients);
+    if (busy_text != NULL && !nosave) {
+        reply_error(call->reply, busy_text);
+        return;
+    }
     if (save && !force) {
         log_warning("SHUTDOWN SAVE is refused: saving is not supported.");
         reply_error(call->reply, "ERR Errors trying to SHUTDOWN. Check logs.");
         return;
+    }
+    if (busy_text != NULL) {
+        clients_abandon_busy(call->client->clients);
     }
     control->shutdown(control->server, now);
 }

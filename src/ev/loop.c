@@ -485,6 +485,16 @@ void loop_on_pass_end(struct loop *loop, loop_hook_fn hook, void *context) {
     loop->pass_end_context = context;
 }
 
+void loop_look(struct loop *loop) {
+    check(loop->in_pass);
+    run_watches(loop);
+    if (loop->event_next == loop->event_count) {
+        loop->event_next = 0;
+        loop->event_count = loop->kind->wait(loop->backend, loop->events, 0);
+        run_watches(loop);
+    }
+}
+
 /* How long the next wait may be, in microseconds, -1 for no end: `limit_us` at most. */
 static int64_t time_to_wait(const struct loop *loop, int64_t now_ns, int64_t limit_us) {
     if (loop->has_more || posted_waits(&loop->posted)) {

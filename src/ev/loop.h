@@ -135,6 +135,9 @@ void loop_on_pass_end(struct loop *loop, loop_hook_fn hook, void *context);
 
 /* Runs `posted(context)` in the loop's thread during its next pass. From any thread. */
 void loop_post(struct loop *loop, loop_posted_fn posted, void *context);
+/* Inside a pass, for work that takes long: calls the watches that are ready, and looks once without
+ * waiting which others are. No timer runs, nothing that was posted, no hook. */
+void loop_look(struct loop *loop);
 /* Ends a wait. From any thread and from signal handlers. */
 void loop_wake(struct loop *loop);
 

@@ -267,6 +267,10 @@ void engine_release(struct engine *engine, int function) {
     engine_open(engine, false);
 }
 
+void engine_reset_hook(struct engine *engine) {
+    lua_sethook(engine->lua, engine->hook, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
+}
+
 /* ---- life ---- */
 
 static int set_up(lua_State *lua) {
@@ -300,9 +304,8 @@ int engine_init(struct engine *engine, struct scripts *scripts, bool for_functio
     lua_pushcfunction(engine->lua, on_error);
     lua_pushcfunction(engine->lua, body);
     engine_open(engine, false);
-    if (hook != NULL) {
-        lua_sethook(engine->lua, hook, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
-    }
+    engine->hook = hook;
+    engine_reset_hook(engine);
     engine->collect_at =
         COLLECT_MIN < limit / 8 * COLLECT_EIGHTHS ? COLLECT_MIN : limit / 8 * COLLECT_EIGHTHS;
     return 0;

@@ -48,12 +48,13 @@ struct engine {
     size_t limit;            /* and may have */
     size_t collect_at;       /* when that much is used, garbage is collected */
     bool open;               /* the limit does not count */
-    struct script_run *run;  /* what runs in it; NULL: nothing */
-    int names[NAME_COUNT];   /* references */
-    int globals;             /* reference of the table behind _G */
-    int tables[2];           /* KEYS and ARGV, which serve one run after another */
-    int table_counts[2];     /* elements that they have */
-    void *loading;           /* the library that is being loaded; functions.c */
+    lua_Hook hook;
+    struct script_run *run; /* what runs in it; NULL: nothing */
+    int names[NAME_COUNT];  /* references */
+    int globals;            /* reference of the table behind _G */
+    int tables[2];          /* KEYS and ARGV, which serve one run after another */
+    int table_counts[2];    /* elements that they have */
+    void *loading;          /* the library that is being loaded; functions.c */
 };
 
 /* 0, or -1 when there is no memory for it. The hook is called every so often while a script runs,
@@ -102,6 +103,9 @@ void engine_read_error(struct engine *engine, struct engine_error *error);
 
 /* The stack is as at rest again. Collects garbage if there is much. */
 void engine_rest(struct engine *engine);
+
+/* The hook comes by as often as usual again. */
+void engine_reset_hook(struct engine *engine);
 
 /* In a script that runs for long: collects garbage if there is much. */
 void engine_relieve(lua_State *lua);

@@ -153,6 +153,9 @@ static void end(struct script_run *run) {
     run->engine->run = NULL;
     scripts->running = NULL;
     scripts->context->pass_on->muted = false;
+    if (UNLIKELY(run->killed)) {
+        engine_reset_hook(run->engine);
+    }
     if (UNLIKELY(scripts->reply.piece_count > 0)) {
         reply_reset(&scripts->reply);
     }

@@ -77,6 +77,9 @@ void script_run(struct scripts *scripts, struct script *script, struct call *cal
 /* SCRIPT FLUSH. */
 void scripts_flush(struct scripts *scripts);
 
+/* SCRIPT KILL and FUNCTION KILL: ends what runs, if it has not written; replies. */
+void scripts_kill(struct scripts *scripts, struct call *call, bool functions);
+
 /* What can be told of memory, in bytes. */
 struct script_figures {
     size_t scripts;   /* known */
