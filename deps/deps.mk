@@ -34,15 +34,14 @@ uring_archive := $(if $(call first,$(addsuffix /liburing.h,$(header_folders))),$
 URING_CFLAGS := $(if $(uring_archive),-DLARDER_IO_URING)
 URING_LIBS := $(uring_archive)
 
-# Lua 5.1 and its library for JSON, for scripts and functions: optional. Linked statically. `LUA=`
-# builds without.
+# Lua 5.1, for scripts and functions: optional. Linked statically. `LUA=` builds without.
 LUA ?= lua5.1
 lua_folder := $(if $(LUA),$(call found,$(LUA),--variable=includedir))
 lua_header := $(if $(LUA),$(call first,$(lua_folder)/lua.h $(addsuffix /lua5.1/lua.h,$(header_folders))))
-lua_archives := $(if $(lua_header),$(foreach name,liblua5.1-cjson.a liblua5.1.a,$\
-    $(call first,$(addsuffix /$(name),$(call found,$(LUA),--variable=libdir) $(library_folders)))))
-LUA_CFLAGS := $(if $(filter 2,$(words $(lua_archives))),-isystem $(patsubst %/,%,$(dir $(lua_header))),-DLARDER_NO_LUA)
-LUA_LIBS := $(if $(filter 2,$(words $(lua_archives))),$(lua_archives) -lm)
+lua_archive := $(if $(lua_header),$(call first,$\
+    $(addsuffix /liblua5.1.a,$(call found,$(LUA),--variable=libdir) $(library_folders))))
+LUA_CFLAGS := $(if $(lua_archive),-isystem $(patsubst %/,%,$(dir $(lua_header))),-DLARDER_NO_LUA)
+LUA_LIBS := $(if $(lua_archive),$(lua_archive) -lm)
 
 # For tests and benchmarks only.
 hiredis_header := $(call first,$(addsuffix /hiredis/hiredis.h,$(header_folders)))

@@ -22,7 +22,6 @@ build|libc6-dev|file /usr/include/stdio.h
 build|libjemalloc-dev|file /usr/lib/*/libjemalloc.a /usr/lib/libjemalloc.a /usr/local/lib/libjemalloc.a
 build|libxxhash-dev|file /usr/include/xxhash.h /usr/local/include/xxhash.h
 build|liblua5.1-0-dev?|file /usr/include/lua5.1/lua.h /usr/local/include/lua5.1/lua.h
-build|lua-cjson-dev?|file /usr/lib/*/liblua5.1-cjson.a /usr/local/lib/liblua5.1-cjson.a
 build|liburing-dev?|file /usr/include/liburing.h /usr/local/include/liburing.h
 test bench|libhiredis-dev|file /usr/include/hiredis/hiredis.h /usr/local/include/hiredis/hiredis.h
 test|libcmocka-dev|file /usr/include/cmocka.h /usr/local/include/cmocka.h

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include <lauxlib.h>
-#include <lualib.h>
 
 #include "base/check.h"
 #include "script/api.h"
+#include "script/lib.h"
 
 /* By its address, a key of fronts' metatables that no script can name. */
 static const char front_mark;
@@ -67,12 +67,10 @@ static void look_behind(lua_State *lua) {
     }
 }
 
-/* Calls the function that a wrapper was made over, with the wrapper's arguments. */
+/* Goes on as the function in C that a wrapper was made over, which has no upvalues: errors then
+ * have the place and the name that they would have without the wrapper. */
 static int call_wrapped(lua_State *lua) {
-    lua_pushvalue(lua, lua_upvalueindex(1));
-    lua_insert(lua, 1);
-    lua_call(lua, lua_gettop(lua) - 1, LUA_MULTRET);
-    return lua_gettop(lua);
+    return lua_tocfunction(lua, lua_upvalueindex(1))(lua);
 }
 
 /* rawset, setmetatable, table.insert and the like: not on fronts. */
@@ -149,49 +147,7 @@ static int missing_global(lua_State *lua) {
                                                       : luaL_typename(lua, 2));
 }
 
-/* ---- loading ---- */
-
-/* Text only: a chunk that was compiled before is a syntax error. */
-static int load_string(lua_State *lua) {
-    size_t size;
-    const char *text = luaL_checklstring(lua, 1, &size);
-    const char *name = luaL_optstring(lua, 2, text);
-    int status = size > 0 && text[0] == LUA_SIGNATURE[0] ? luaL_loadbuffer(lua, " \33", 2, name)
-                                                         : luaL_loadbuffer(lua, text, size, name);
-    if (status == 0) {
-        return 1;
-    }
-    lua_pushnil(lua);
-    lua_insert(lua, -2);
-    return 2;
-}
-
-/* ---- memory ---- */
-
-/* Of what collectgarbage can do only counting has an effect. */
-static int collect_garbage(lua_State *lua) {
-    static const char *const words[] = {"stop", "restart",  "collect",    "count",
-                                        "step", "setpause", "setstepmul", NULL};
-    if (luaL_checkoption(lua, 1, "collect", words) == 3) {
-        lua_pushnumber(lua, (lua_Number)engine_of(lua)->used / 1024);
-    } else {
-        lua_pushinteger(lua, 0);
-    }
-    return 1;
-}
-
-static int count_memory(lua_State *lua) {
-    lua_pushinteger(lua, (lua_Integer)(engine_of(lua)->used / 1024));
-    return 1;
-}
-
 /* ---- building ---- */
-
-static void open_library(lua_State *lua, lua_CFunction open, const char *name) {
-    lua_pushcfunction(lua, open);
-    lua_pushstring(lua, name);
-    lua_call(lua, 1, 0);
-}
 
 /* What it holds comes into the globals that are at index 1. */
 static void set_function(lua_State *lua, const char *name, lua_CFunction function) {
@@ -206,25 +162,12 @@ static void guard(lua_State *lua, int table, const char *name) {
     lua_setfield(lua, table, name);
 }
 
-static void remove_global(lua_State *lua, const char *name) {
-    lua_pushnil(lua);
-    lua_setfield(lua, 1, name);
-}
-
 static void replace_functions(lua_State *lua) {
-    static const char *const removed[] = {"print",    "dofile",  "loadfile", "require", "module",
-                                          "newproxy", "getfenv", "setfenv",  "load"};
     static const char *const table_writers[] = {"insert", "remove", "sort", "setn"};
-    for (size_t i = 0; i < sizeof removed / sizeof removed[0]; i++) {
-        remove_global(lua, removed[i]);
-    }
-    set_function(lua, "loadstring", load_string);
     set_function(lua, "pcall", protected_call);
     set_function(lua, "rawget", raw_get);
     set_function(lua, "rawset", raw_set);
     set_function(lua, "next", next_of);
-    set_function(lua, "collectgarbage", collect_garbage);
-    set_function(lua, "gcinfo", count_memory);
     lua_getfield(lua, 1, "next");
     lua_pushcclosure(lua, pairs_of, 1);
     lua_setfield(lua, 1, "pairs");
@@ -266,10 +209,7 @@ static void freeze_libraries(lua_State *lua) {
 void sandbox_build(lua_State *lua, struct engine *engine) {
     lua_settop(lua, 0);
     lua_pushvalue(lua, LUA_GLOBALSINDEX); /* index 1: what will be the back */
-    open_library(lua, luaopen_base, "");
-    open_library(lua, luaopen_table, LUA_TABLIBNAME);
-    open_library(lua, luaopen_string, LUA_STRLIBNAME);
-    open_library(lua, luaopen_math, LUA_MATHLIBNAME);
+    script_lib_open(lua);
     replace_functions(lua);
     api_open(lua, engine);
     lua_setfield(lua, 1, "redis");

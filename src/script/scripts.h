@@ -24,7 +24,7 @@
 #include "base/option.h"
 #include "call/call.h"
 
-/* What a script may use at least, and at most: beyond that, lengths in cjson overflow. */
+/* What a script may use at least, and at most. */
 #define SCRIPT_MEMORY_MIN (1024 * 1024)
 #define SCRIPT_MEMORY_MAX (340 * 1024 * 1024)
 /* Room for a number as an argument of a command. */
