@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -66,6 +67,10 @@ static int items_need(struct items *items, struct rdb_text *text) {
     return status == 1 ? 0 : status == 0 ? -EBADMSG : status;
 }
 
+static bool is_stopped(const struct decode_source *source) {
+    return source->stops != NULL && atomic_load_explicit(source->stops, memory_order_relaxed);
+}
+
 /* ---- the temporary entry ---- */
 
 static struct entry *decode_hold(const struct entry_shape *shape) {
@@ -107,6 +112,7 @@ static int push_all(const struct decode_source *source, struct items *items, str
     while ((status = items_next(items, &text)) == 1) {
         struct list_write write = {.text = text.text};
         status = list_push(list, &source->keyspace->list_options, LIST_TAIL, &write);
+        status = status == 0 && is_stopped(source) ? -ECANCELED : status;
         if (status != 0) {
             break;
         }
@@ -199,6 +205,7 @@ static int add_members(const struct decode_source *source, struct items *items,
     do {
         int added = set_add(set, limits, text->text, set_hash(text->text));
         status = added == 1 ? items_next(items, text) : added == 0 ? -EBADMSG : added;
+        status = status == 1 && is_stopped(source) ? -ECANCELED : status;
     } while (status == 1);
     return decode_release(set, status, shape);
 }
@@ -284,7 +291,7 @@ static int gather_members(const struct decode_source *source, struct items *item
         }
         before = score;
         if (status == 0) {
-            status = gather_member(gather, name, score);
+            status = is_stopped(source) ? -ECANCELED : gather_member(gather, name, score);
         }
         if (status != 0) {
             return status;
@@ -420,8 +427,8 @@ static int set_fields(const struct decode_source *source, struct items *items,
                                    .deadline_ms = field.deadline_ms};
         /* At the beginning of time nothing is expired, so that what comes twice is seen. */
         int set = hash_set(hash, &source->keyspace->hash_options, &write, 0);
-        if (set != 1) {
-            status = set == 0 ? -EBADMSG : set;
+        if (set != 1 || is_stopped(source)) {
+            status = set == 1 ? -ECANCELED : set == 0 ? -EBADMSG : set;
             break;
         }
     }

@@ -24,12 +24,13 @@ struct decode_source {
     int version;                     /* of the format */
     struct rdb_text *text;           /* keeps what the shape refers to: the caller clears it then */
     const struct keyspace *keyspace; /* whose limits of compact encodings count */
+    const _Atomic bool *stops;       /* set by another thread: give up; NULL: nobody does */
     int64_t now_ms;                  /* nothing was sent by a producer later; 0: not known */
 };
 
 /* Makes the shape of a value, for a new entry; value_discard if none is made. 0; -EBADMSG: it is
  * damaged, or of a type that is not known; -ENODATA: it is a sound collection without elements,
- * which cannot be a key; -ENOMEM. */
+ * which cannot be a key; -ENOMEM; -ECANCELED: it gave up. */
 int decode_value(const struct decode_source *source, struct entry_shape *shape);
 
 #endif

@@ -90,16 +90,13 @@ static void on_swapping(void *context, int a, int b) {
     load->places[load->origins[b]].at = b;
 }
 
-static bool begin_sharing(struct load *load) {
+static void begin_sharing(struct load *load) {
     size_t size = load->file.size / FILTER_PART;
     size = size < FILTER_SIZE_MIN ? FILTER_SIZE_MIN : size;
-    if (!written_init(&load->written, size > FILTER_SIZE_MAX ? FILTER_SIZE_MAX : size)) {
-        return false;
-    }
+    written_init(&load->written, size > FILTER_SIZE_MAX ? FILTER_SIZE_MAX : size);
     load->listener = (struct store_listener){
         .context = load, .modified = on_modified, .flushing = on_flushing, .swapping = on_swapping};
     keyspace_listen(load->setup.keyspace, &load->listener);
-    return true;
 }
 
 static void end_sharing(struct load *load) {
@@ -122,12 +119,13 @@ static void make_places(struct load *load) {
 }
 
 static int start(struct load *load) {
-    if (load->setup.is_shared && !begin_sharing(load)) {
-        return -ENOMEM;
+    if (load->setup.is_shared) {
+        begin_sharing(load);
     }
     struct load_ahead_setup ahead = {.file = &load->file,
                                      .keyspace = load->setup.keyspace,
                                      .threads = load->setup.threads,
+                                     .room = load->setup.room,
                                      .keeps_expired = load->setup.keeps_expired,
                                      .wake = load->setup.wake,
                                      .wake_context = load->setup.wake_context};

@@ -42,6 +42,7 @@ struct load_setup {
     bool is_shared;
     bool keeps_expired;
     bool ignores_sum;
+    uint64_t room; /* bytes that its keys may take, the least used ones are left out; 0: any */
     /* From any thread: there is something for load_pass to do. NULL: nobody asks. */
     void (*wake)(void *context);
     void *wake_context;
@@ -68,7 +69,7 @@ struct load_figures {
 
 struct load;
 
-/* Opens the file and starts. NULL with *status: -errno; -EBADMSG and the damage; -ENOMEM. */
+/* Opens the file and starts. NULL with *status: -errno; -EBADMSG and the damage. */
 struct load *load_begin(const struct load_setup *setup, int *status, struct rdb_damage *damage);
 
 /* Puts keys in for about `budget_us`. *more: there is more to do at once. */

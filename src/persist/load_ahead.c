@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 
 #include "base/check.h"
 #include "base/crash.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/pages.h"
+#include "persist/load_survey.h"
 #include "persist/rdb_key.h"
 #include "store/access.h"
 #include "types/value.h"
@@ -25,7 +27,8 @@ struct list {
 };
 
 struct load_ahead {
-    struct rdb_file *file; /* the scanning thread's */
+    struct rdb_file *file;     /* the scanning thread's */
+    struct load_survey survey; /* likewise */
     struct keyspace limits;
     struct load_ahead_setup setup;
     uint8_t access_rule;
@@ -36,8 +39,10 @@ struct load_ahead {
     int portion_count;
     pthread_t threads[LOAD_THREADS_MAX];
     pthread_mutex_t mutex;
-    pthread_cond_t work; /* for the threads */
-    pthread_cond_t done; /* for who waits for a portion */
+    pthread_cond_t work;   /* for the threads */
+    pthread_cond_t done;   /* for who waits for a portion */
+    _Atomic bool stopping; /* changes under the mutex */
+    bool surveyed;         /* the scanning thread's */
     /* Under the mutex. */
     struct list empty;
     struct list scanned;
@@ -45,7 +50,6 @@ struct load_ahead {
     int busy;      /* portions with a thread */
     bool scanning; /* a thread has the file */
     bool scanned_all;
-    bool stopping;
     bool awaited; /* a taker has found nothing */
     bool is_damaged;
     struct rdb_damage damage; /* the first */
@@ -102,17 +106,26 @@ static bool is_left_out(const struct load_ahead *ahead, struct load_portion *por
         portion->expired++;
         return true;
     }
-    if (ahead->setup.wants != NULL && !ahead->setup.wants(ahead->setup.wants_context, record)) {
+    if (ahead->setup.room > 0 && !load_survey_wants(&ahead->survey, record)) {
         portion->unwanted++;
         return true;
     }
     return false;
 }
 
+static bool goes_on(void *context) {
+    struct load_ahead *ahead = context;
+    return !atomic_load_explicit(&ahead->stopping, memory_order_relaxed);
+}
+
 /* Fills a portion. 1; 0: the file has ended; -EBADMSG. */
 static int scan(struct load_ahead *ahead, struct load_portion *portion) {
     struct rdb_file *file = ahead->file;
     const uint8_t *start = file->reader.at;
+    if (ahead->setup.room > 0 && !ahead->surveyed) {
+        load_survey_make(&ahead->survey, file, ahead->setup.room, goes_on, ahead);
+        ahead->surveyed = true;
+    }
     portion->count = 0;
     portion->expired = 0;
     portion->empty = 0;
@@ -150,8 +163,10 @@ static uint32_t access_of(const struct load_ahead *ahead, const struct rdb_recor
 /* 0, -ENODATA, -EBADMSG. */
 static int decode_item(const struct load_ahead *ahead, struct load_item *item,
                        struct rdb_damage *damage) {
-    const struct rdb_key_source source = {
-        .file = ahead->file, .limits = &ahead->limits, .now_ms = ahead->now_ms};
+    const struct rdb_key_source source = {.file = ahead->file,
+                                          .limits = &ahead->limits,
+                                          .now_ms = ahead->now_ms,
+                                          .stops = &ahead->stopping};
     int status = rdb_key_decode(&source, &item->record, &item->entry, damage);
     if (status == 0) {
         struct bytes name = entry_key(item->entry);

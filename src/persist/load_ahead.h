@@ -51,7 +51,7 @@ struct load_portion {
     uint64_t end;    /* offset behind the last record */
     size_t expired;  /* keys left out because their time was over */
     size_t empty;    /* collections without elements, left out too */
-    size_t unwanted; /* keys that `wants` did not want */
+    size_t unwanted; /* keys for which there is no room */
     struct load_item items[LOAD_PORTION_RECORDS];
 };
 
@@ -63,9 +63,7 @@ struct load_ahead_setup {
     /* Called from the threads when something is there for a taker who found nothing. */
     void (*wake)(void *context);
     void *wake_context;
-    /* Whether a key is to be loaded at all; NULL: all are. Called by the scanning thread. */
-    bool (*wants)(void *context, const struct rdb_record *record);
-    void *wants_context;
+    uint64_t room; /* bytes that keys may take: persist/load_survey.h; 0: no limit */
 };
 
 struct load_ahead;

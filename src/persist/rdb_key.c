@@ -37,6 +37,9 @@ static int make_entry(const struct decode_source *source, struct bytes name, boo
 static int tell(const struct rdb_key_source *source, const struct rdb_record *record,
                 const struct rdb_reader *reader, struct bytes name, int status,
                 struct rdb_damage *damage) {
+    if (status == -ECANCELED) {
+        return rdb_damaged(damage, record->offset, "reading was broken off");
+    }
     if (status == -ENOMEM) {
         return rdb_damaged(damage, record->offset,
                            "there is no memory for the value of the key %.*s", shown(name),
@@ -65,7 +68,8 @@ int rdb_key_decode(const struct rdb_key_source *source, const struct rdb_record 
                                          .version = source->file->version,
                                          .text = &text,
                                          .keyspace = source->limits,
-                                         .now_ms = source->now_ms};
+                                         .now_ms = source->now_ms,
+                                         .stops = source->stops};
     int status = rdb_read_string(&names, &name);
     if (status != 0) {
         status = rdb_damaged(damage, record->offset, "the name of a key cannot be expanded");

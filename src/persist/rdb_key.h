@@ -10,6 +10,7 @@ struct rdb_key_source {
     const struct rdb_file *file;   /* that the record was read from */
     const struct keyspace *limits; /* as decode_source has it */
     int64_t now_ms;
+    const _Atomic bool *stops; /* as decode_source has it */
 };
 
 /* Makes the entry, with the key's name and room for its deadline; it is in no dict. 0; -ENODATA: a

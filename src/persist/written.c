@@ -1,8 +1,6 @@
 /* written: see the header. */
 #include "persist/written.h"
 
-#include <string.h>
-
 #include "base/hash.h"
 #include "base/mem.h"
 
@@ -10,18 +8,13 @@
 #define BLOCK_WORDS (BLOCK_SIZE / sizeof(uint64_t))
 #define BLOCK_BITS  9 /* of the number of a bit in a block */
 
-bool written_init(struct written *written, size_t size) {
+void written_init(struct written *written, size_t size) {
     size_t blocks = 1;
     while (blocks * BLOCK_SIZE < size) {
         blocks *= 2;
     }
     *written = (struct written){.block_count = blocks};
-    written->words = mem_try_alloc(MEM_FEATURE, blocks * BLOCK_SIZE);
-    if (written->words == NULL) {
-        return false;
-    }
-    memset(written->words, 0, blocks * BLOCK_SIZE);
-    return true;
+    written->words = mem_zalloc(MEM_FEATURE, blocks * BLOCK_SIZE);
 }
 
 void written_clear(struct written *written) {

@@ -23,8 +23,9 @@ struct written {
     uint64_t added;     /* names, some of them perhaps more than once */
 };
 
-/* Takes about `size` bytes, rounded to a power of two. False when there is no memory. */
-bool written_init(struct written *written, size_t size);
+/* Takes about `size` bytes, rounded to a power of two: memory that the system has zeroed and that
+ * is only really there once it is written. */
+void written_init(struct written *written, size_t size);
 void written_clear(struct written *written);
 
 /* `hash` is all that is known of a name: 64 well-mixed bits. */

@@ -125,6 +125,19 @@ static void on_note(void *context, struct bytes name, struct bytes value) {
     }
 }
 
+/* How much of memory the file's keys may take, where the least used ones would be evicted
+ * anyway; 0: what comes is not looked at by its use. */
+static uint64_t room_of(const struct server *server) {
+    const struct evict *evict = &server->evict;
+    enum limit_policy policy = (enum limit_policy)evict->limit->options.policy;
+    if (evict->bytes_max == 0 || (policy != LIMIT_ALLKEYS_LRU && policy != LIMIT_ALLKEYS_LFU &&
+                                  policy != LIMIT_ALLKEYS_ADAPTIVE)) {
+        return 0;
+    }
+    int64_t room = evict->bytes_max - evict_used(evict);
+    return room > 1 ? (uint64_t)room : 1;
+}
+
 static struct load_setup setup_of(struct loading *loading) {
     struct server *server = loading->server;
     const struct saving *saving = server->context.saving;
@@ -132,6 +145,7 @@ static struct load_setup setup_of(struct loading *loading) {
                                .keyspace = &server->keyspace,
                                .evict = &server->evict,
                                .threads = thread_count(loading),
+                               .room = room_of(server),
                                .ignores_sum = !saving_options(saving)->checksum,
                                .wake = wake,
                                .wake_context = server->loop,
@@ -201,6 +215,10 @@ static void tell_end(const struct loading *loading) {
                "written meanwhile.",
                (unsigned long long)figures->keys, seconds, (unsigned long long)figures->expired,
                (unsigned long long)figures->outdone);
+    if (figures->unwanted > 0) {
+        log_notice("%llu keys that were used least have no room within maxmemory.",
+                   (unsigned long long)figures->unwanted);
+    }
     if (figures->empty > 0) {
         log_warning("%llu collections without elements were left out.",
                     (unsigned long long)figures->empty);
