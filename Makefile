@@ -62,9 +62,11 @@ HARNESS := $(filter-out tests-integration/test_%.c tests-integration/with_server
 BENCHMARKS := $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/*.c))
 LOAD := $(patsubst %.c,$(OUT)/%.o,$(wildcard bench/load/*.c))
 PIECES := $(patsubst %.c,$(OUT)/%.o,$(wildcard bench/pieces/*.c))
-FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(filter-out $(if $(LUA_LIBS),,%/fuzz_libraries.c),$\
+    $(wildcard tests/fuzz/fuzz_*.c)))
 # What each of them is made of: files of src.
 FUZZ_request := base/* proto/*
+FUZZ_libraries := script/lib*
 FUZZ_decode := base/* ds/* types/* persist/*code* persist/compact persist/listpack persist/lzf \
     persist/rdb_bytes
 
@@ -176,7 +178,7 @@ $(OUT)/bench/micro: $(PIECES)
 $(OUT)/bench/%: $(OUT)/bench/%.o $(OUT)/liblarder.a
 	$(call say,LINK)
 	$(Q)$(CC) $(SERVER_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(MEMORY_LIBS)
-FUZZ_FLAGS = -std=gnu11 -g -O1 -D_GNU_SOURCE -Isrc -DMEM_LIBC -DLARDER_DEBUG \
+FUZZ_FLAGS = -std=gnu11 -g -O1 -D_GNU_SOURCE -Isrc $(LUA_CFLAGS) -DMEM_LIBC -DLARDER_DEBUG \
     -fsanitize=fuzzer$(1),address,undefined -fno-sanitize-recover=all
 $(OUT)/fuzz/%.o: %.c
 	$(call say,CC)
@@ -184,7 +186,7 @@ $(OUT)/fuzz/%.o: %.c
 	$(Q)clang $(call FUZZ_FLAGS,-no-link) -MMD -MP -c -o $@ $<
 $(FUZZERS): $(OUT)/fuzz/%: $(OUT)/fuzz/tests/fuzz/%.o
 	$(call say,LINK)
-	$(Q)clang $(FUZZ_FLAGS) -o $@ $^ -lm -pthread
+	$(Q)clang $(FUZZ_FLAGS) -o $@ $^ $(LUA_LIBS) -lm -pthread
 $(foreach fuzzer,$(FUZZERS),$(eval $(fuzzer): $(patsubst %,$(OUT)/fuzz/%.o,$(basename $(wildcard \
     $(patsubst %,src/%.c,$(FUZZ_$(patsubst fuzz_%,%,$(notdir $(fuzzer))))))))))
 
