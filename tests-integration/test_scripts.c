@@ -243,6 +243,38 @@ static void hard_end(void **state) {
     start_plain(NULL);
 }
 
+/* A function is ended by FUNCTION KILL only, and FUNCTION STATS shows it. */
+static void functions_too(void **state) {
+    (void)state;
+    static const char busy[] =
+        "-BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
+    static const char source[] = "#!lua name=l\n"
+                                 "redis.register_function('f', function() while true do end end)";
+    const char *words[] = {"FUNCTION", "LOAD", source};
+    const size_t sizes[] = {8, 4, strlen(words[2])};
+    int runner = wire_connect(server);
+    wire_send_words(runner, words, sizes, 3);
+    expect_answer(runner, "\"l\"");
+    wire_send_text(runner, "FCALL f 0\r\n");
+    for (int i = 0; i < 1000; i++) {
+        char *text = wire_ask(control, "PING", NULL);
+        bool found = strcmp(text, busy) == 0;
+        free(text);
+        if (found) {
+            break;
+        }
+        harness_breathe();
+    }
+    wire_expect_reply(control, "SCRIPT KILL", busy);
+    char *stats = wire_ask(control, "FUNCTION", "STATS", NULL);
+    assert_non_null(strstr(stats, "\"command\", [\"FCALL\", \"f\", \"0\"]"));
+    free(stats);
+    wire_expect_reply(control, "FUNCTION KILL", "+OK");
+    expect_part(runner, "killed by user");
+    wire_expect_reply(control, "FUNCTION KILL", "-NOTBUSY No scripts in execution right now.");
+    close(runner);
+}
+
 /* ---- what others see ---- */
 
 static void transactions(void **state) {
@@ -372,9 +404,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         EVERYWHERE(others_are_served), EVERYWHERE(they_may_end_it), EVERYWHERE(order_is_kept),
         EVERYWHERE(a_crowd),           EVERYWHERE(runner_leaves),   EVERYWHERE(states),
-        EVERYWHERE(hard_end),          EVERYWHERE(transactions),    EVERYWHERE(tracking),
-        EVERYWHERE(monitor),           EVERYWHERE(figures),         EVERYWHERE(time_stands_still),
-        TEST(memory, start_plain),
+        EVERYWHERE(hard_end),          EVERYWHERE(functions_too),   EVERYWHERE(transactions),
+        EVERYWHERE(tracking),          EVERYWHERE(monitor),         EVERYWHERE(figures),
+        EVERYWHERE(time_stands_still), TEST(memory, start_plain),
     };
     return cmocka_run_group_tests_name("scripts", tests, NULL, NULL);
 }

@@ -89,11 +89,16 @@ static void record(struct dispatch *dispatch, struct command *command, int64_t d
     }
 }
 
+static void end_run(struct dispatch *dispatch, int64_t now_ns) {
+    if (dispatch->running != NULL) {
+        record(dispatch, dispatch->running, now_ns - dispatch->run_start_ns, dispatch->run_calls);
+        dispatch->running = NULL;
+    }
+}
+
 void dispatch_end(struct dispatch *dispatch) {
     if (dispatch->running != NULL) {
-        record(dispatch, dispatch->running, clock_mono_ns() - dispatch->run_start_ns,
-               dispatch->run_calls);
-        dispatch->running = NULL;
+        end_run(dispatch, clock_mono_ns());
     }
 }
 
@@ -126,8 +131,9 @@ static void run_timed(struct dispatch *dispatch, struct call *call) {
     dispatch_end(dispatch);
     int64_t start = clock_mono_ns();
     command->fn(call);
-    dispatch_end(dispatch);
-    int64_t duration = clock_mono_ns() - start;
+    int64_t end = clock_mono_ns();
+    end_run(dispatch, end);
+    int64_t duration = end - start;
     record(dispatch, command, duration, 1);
     for (struct call_observer *o = dispatch->clients->observers; o != NULL; o = o->next) {
         if (o->after != NULL && duration >= o->after_min_ns) {

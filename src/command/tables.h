@@ -55,7 +55,9 @@ const struct command_table *command_observe(void);      /* observe.c: SLOWLOG, L
 const struct command_table *command_debug(void);        /* debug.c: DEBUG */
 
 /* With Lua only. */
-const struct command_table *command_scripts(void); /* script.c: EVAL, SCRIPT ... */
+const struct command_table *command_scripts(void);        /* script.c: EVAL, SCRIPT ... */
+const struct command_table *command_functions(void);      /* function.c: FUNCTION, FCALL ... */
+const struct command_table *command_function_dumps(void); /* function_dump.c */
 
 /* That wait: client/waiting.h. */
 const struct command_table *command_list_waits(void); /* list_wait.c: BLPOP, BLMOVE ... */

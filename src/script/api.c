@@ -377,7 +377,9 @@ static int version_number(void) {
     return major << 16 | minor << 8 | patch;
 }
 
-static void set_constants(lua_State *lua) {
+void api_set_basics(lua_State *lua) {
+    lua_pushcfunction(lua, redis_log);
+    lua_setfield(lua, -2, "log");
     set_number(lua, "LOG_DEBUG", LOG_DEBUG);
     set_number(lua, "LOG_VERBOSE", LOG_VERBOSE);
     set_number(lua, "LOG_NOTICE", LOG_NOTICE);
@@ -393,7 +395,6 @@ static const luaL_Reg common[] = {
     {"error_reply", redis_error_reply},
     {"status_reply", redis_status_reply},
     {"sha1hex", redis_sha1hex},
-    {"log", redis_log},
     {"setresp", redis_setresp},
     {"set_repl", redis_set_repl},
     {"acl_check_cmd", redis_acl_check_cmd},
@@ -417,7 +418,7 @@ static void set_functions(lua_State *lua, const luaL_Reg *functions) {
 void api_open(lua_State *lua, struct engine *engine) {
     lua_newtable(lua);
     set_functions(lua, common);
-    set_constants(lua);
+    api_set_basics(lua);
     set_number(lua, "REPL_NONE", 0);
     set_number(lua, "REPL_AOF", REPL_AOF);
     set_number(lua, "REPL_SLAVE", REPL_REPLICA);

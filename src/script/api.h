@@ -7,6 +7,9 @@
 /* Pushes the table. Raises an error when there is no memory. */
 void api_open(lua_State *lua, struct engine *engine);
 
+/* Puts what libraries may use while they are loaded into the table on the top. */
+void api_set_basics(lua_State *lua);
+
 /* Raises an error of this text, which has no code, as redis.call does. */
 int api_raise(lua_State *lua, const char *text);
 

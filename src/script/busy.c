@@ -8,6 +8,7 @@
 #include "client/busy.h"
 #include "client/client.h"
 #include "script/api.h"
+#include "script/functions_int.h"
 #include "script/scripts_int.h"
 
 #define US_PER_MS 1000
@@ -46,6 +47,9 @@ void run_on_hook(lua_State *lua, lua_Debug *place) {
     struct engine *engine = engine_of(lua);
     struct script_run *run = engine->run;
     if (run == NULL) {
+        if (engine->loading != NULL) {
+            functions_on_hook(lua, engine->loading);
+        }
         return;
     }
     if (UNLIKELY(run->killed)) {

@@ -19,6 +19,7 @@
 
 #include "base/bytes.h"
 
+struct loading;
 struct script_run;
 struct scripts;
 
@@ -49,12 +50,14 @@ struct engine {
     size_t collect_at;       /* when that much is used, garbage is collected */
     bool open;               /* the limit does not count */
     lua_Hook hook;
-    struct script_run *run; /* what runs in it; NULL: nothing */
-    int names[NAME_COUNT];  /* references */
-    int globals;            /* reference of the table behind _G */
-    int tables[2];          /* KEYS and ARGV, which serve one run after another */
-    int table_counts[2];    /* elements that they have */
-    void *loading;          /* the library that is being loaded; functions.c */
+    struct script_run *run;  /* what runs in it; NULL: nothing */
+    int names[NAME_COUNT];   /* references */
+    int globals;             /* reference of the table behind _G */
+    int tables[2];           /* KEYS and ARGV, which serve one run after another */
+    int table_counts[2];     /* elements that they have */
+    struct loading *loading; /* the library that is being loaded: functions_int.h; NULL: none */
+    int front_meta;          /* reference of the metatable of _G */
+    int loading_globals;     /* of what is behind _G while a library is loaded */
 };
 
 /* 0, or -1 when there is no memory for it. The hook is called every so often while a script runs,

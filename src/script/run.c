@@ -15,7 +15,7 @@
 #include "store/evict.h"
 
 /* Tables of up to so many keys or arguments serve again. */
-#define TABLE_KEPT_MAX 8
+#define TABLE_KEPT_MAX 4
 
 /* ---- KEYS and ARGV ---- */
 
@@ -140,6 +140,8 @@ static void begin(struct script_run *run) {
     struct evict *evict = scripts->context->evict;
     run->over = evict_is_over(evict) && !evict_make_room(evict);
     run->version = 2;
+    run->words = run->outer->args;
+    run->word_count = run->outer->argc;
     make_call(run);
     if (UNLIKELY(monitor_count(scripts->context->monitor) > 0)) {
         monitor_show(scripts->context->monitor, run->outer);

@@ -12,11 +12,13 @@
 struct script_run {
     struct scripts *scripts;
     struct engine *engine;
-    struct call *outer; /* EVAL or FCALL */
-    struct call call;   /* what the script makes */
-    const char *name;   /* the script's digest, or the function's name */
-    unsigned flags;     /* set of script_flag */
-    int function;       /* reference */
+    struct call *outer;        /* EVAL or FCALL */
+    const struct bytes *words; /* of that; it is not to be looked at while others are served */
+    int word_count;
+    struct call call; /* what the script makes */
+    const char *name; /* the script's digest, or the function's name */
+    unsigned flags;   /* set of script_flag */
+    int function;     /* reference */
     const struct bytes *keys;
     int key_count;
     const struct bytes *args;

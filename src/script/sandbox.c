@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "script/api.h"
 #include "script/lib.h"
+#include "script/functions_int.h"
 
 /* By its address, a key of fronts' metatables that no script can name. */
 static const char front_mark;
@@ -206,6 +207,25 @@ static void freeze_libraries(lua_State *lua) {
     }
 }
 
+/* Reading what the table at `index` has not is an error. */
+static void refuse_missing(lua_State *lua, int index) {
+    lua_newtable(lua);
+    lua_pushcfunction(lua, missing_global);
+    lua_setfield(lua, -2, "__index");
+    lua_setmetatable(lua, index);
+}
+
+/* What a library finds while it is loaded. */
+static void build_loading_globals(lua_State *lua, struct engine *engine) {
+    lua_newtable(lua);
+    functions_push_api(lua);
+    refuse_missing(lua, lua_gettop(lua));
+    sandbox_freeze(lua);
+    lua_setfield(lua, -2, "redis");
+    refuse_missing(lua, lua_gettop(lua));
+    engine->loading_globals = luaL_ref(lua, LUA_REGISTRYINDEX);
+}
+
 void sandbox_build(lua_State *lua, struct engine *engine) {
     lua_settop(lua, 0);
     lua_pushvalue(lua, LUA_GLOBALSINDEX); /* index 1: what will be the back */
@@ -215,15 +235,17 @@ void sandbox_build(lua_State *lua, struct engine *engine) {
     lua_setfield(lua, 1, "redis");
     freeze_libraries(lua);
     freeze_strings(lua);
-    lua_newtable(lua);
-    lua_pushcfunction(lua, missing_global);
-    lua_setfield(lua, -2, "__index");
-    lua_setmetatable(lua, 1);
+    refuse_missing(lua, 1);
     lua_pushvalue(lua, 1);
     engine->globals = luaL_ref(lua, LUA_REGISTRYINDEX);
     lua_pushvalue(lua, 1);
     sandbox_freeze(lua);
+    check(lua_getmetatable(lua, -1));
+    engine->front_meta = luaL_ref(lua, LUA_REGISTRYINDEX);
     lua_pushvalue(lua, -1);
     lua_setfield(lua, 1, "_G");
     lua_replace(lua, LUA_GLOBALSINDEX);
+    if (engine->for_functions) {
+        build_loading_globals(lua, engine);
+    }
 }

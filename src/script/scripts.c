@@ -287,6 +287,10 @@ void scripts_flush(struct scripts *scripts) {
 
 /* ---- life and figures ---- */
 
+bool scripts_is_busy(const struct scripts *scripts) {
+    return scripts->running != NULL && !scripts->running->engine->for_functions;
+}
+
 /* What a script gets from a command may be as large as what it may use. */
 static bool may_grow(void *context, size_t more) {
     const struct clients *clients = context;
@@ -307,7 +311,10 @@ void scripts_figures(const struct scripts *scripts, struct script_figures *figur
     *figures = (struct script_figures){.scripts = scripts->count,
                                        .eval_lua = scripts->eval.used,
                                        .eval_scripts = scripts->bytes,
-                                       .functions_lua = scripts->functions.used};
+                                       .libraries = scripts->library_count,
+                                       .functions = scripts->function_count,
+                                       .functions_lua = scripts->functions.used,
+                                       .functions_sources = scripts->library_bytes};
 }
 
 struct scripts *scripts_new(struct context *context) {
@@ -336,7 +343,7 @@ struct scripts *scripts_new(struct context *context) {
 
 void scripts_free(struct scripts *scripts) {
     scripts_flush(scripts);
-    engine_free(&scripts->functions);
+    functions_flush(scripts);
     reply_free(&scripts->reply);
     size_t room = (size_t)scripts->arg_room;
     mem_free(MEM_SCRIPT, scripts->args, room * sizeof *scripts->args);

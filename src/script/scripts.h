@@ -80,6 +80,9 @@ void scripts_flush(struct scripts *scripts);
 /* SCRIPT KILL and FUNCTION KILL: ends what runs, if it has not written; replies. */
 void scripts_kill(struct scripts *scripts, struct call *call, bool functions);
 
+/* Whether a script is running, not a function. */
+bool scripts_is_busy(const struct scripts *scripts);
+
 /* What can be told of memory, in bytes. */
 struct script_figures {
     size_t scripts;   /* known */

@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "call/call.h"
 #include "script/engine.h"
+#include "script/functions.h"
 #include "script/run.h"
 #include "script/scripts.h"
 
@@ -36,6 +37,13 @@ struct scripts {
     size_t count;
     size_t evictable;
     size_t bytes; /* that they take, Lua's part not counted */
+    /* Libraries of functions: functions.c. */
+    struct library *libraries;
+    struct function **by_name; /* chains */
+    size_t by_name_size;       /* a power of two */
+    size_t function_count;
+    size_t library_count;
+    size_t library_bytes;
 };
 
 #endif

@@ -60,6 +60,8 @@ static const table_fn families[] = {
     command_zset_combining,
 #ifndef LARDER_NO_LUA
     command_scripts,
+    command_functions,
+    command_function_dumps,
 #endif
 };
 
