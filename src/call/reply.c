@@ -286,6 +286,17 @@ void reply_bulk_blob(struct reply *reply, struct blob *blob, size_t from, size_t
     }
 }
 
+void reply_raw_blob(struct reply *reply, struct blob *blob, const char *at, size_t size) {
+    if (size < REPLY_REFER_MIN) {
+        reply_raw(reply, at, size);
+        return;
+    }
+    reply_room(reply, 1); /* a run of which it is the end */
+    if (may_grow(reply, size)) {
+        add_piece(reply, at, size, blob_hold(blob), true);
+    }
+}
+
 void reply_string_word(struct reply *reply, const struct entry *entry) {
     if (entry_encoding(entry) == ENTRY_INTEGER) {
         reply_bulk_integer(reply, entry_integer(entry));

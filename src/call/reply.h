@@ -152,6 +152,9 @@ void reply_bulk_integer(struct reply *reply, int64_t value);
 /* A blob's bytes [from, from + size) as bulk; referred to if large, or among many. */
 void reply_bulk_blob(struct reply *reply, struct blob *blob, size_t from, size_t size);
 
+/* Bytes at `at` that lie in the blob, as they are; referred to if they are many. */
+void reply_raw_blob(struct reply *reply, struct blob *blob, const char *at, size_t size);
+
 /* The value of a string entry that is not inline. */
 void reply_string_word(struct reply *reply, const struct entry *entry);
 

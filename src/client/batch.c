@@ -9,6 +9,7 @@
 #include "client/client_int.h"
 #include "client/connection.h"
 #include "client/input.h"
+#include "client/protocol.h"
 #include "call/unparse.h"
 
 #ifdef LARDER_TEST_SMALL
@@ -130,9 +131,25 @@ static bool is_paused(const struct batch *batch, const struct turn *turn) {
            (!batch->thread->inlined || turn->client->flags & (CLIENT_PAUSED | CLIENT_WAITING));
 }
 
+/* Some of its requests are in its input again. */
+static void go_on_later(const struct batch *batch, const struct turn *turn) {
+    struct client *client = turn->client;
+    if (is_paused(batch, turn)) {
+        client->state |= CONNECTION_HELD;
+        connection_update_interest(client);
+    } else if (!(client->state & CONNECTION_READING_PAUSED)) {
+        connection_resume_later(client);
+    }
+}
+
 /* Puts what was not executed back in front of the client's input, as protocol bytes. */
 void batch_put_back(struct batch *batch, const struct turn *turn) {
     struct client *client = turn->client;
+    if (UNLIKELY(client->protocol != NULL)) {
+        protocol_put_back(batch, client, turn->first_request);
+        go_on_later(batch, turn);
+        return;
+    }
     struct buffer bytes;
     buffer_init(&bytes, MEM_BUFFER);
     for (size_t i = turn->first_request; i < batch->request_count; i++) {
@@ -155,12 +172,7 @@ void batch_put_back(struct batch *batch, const struct turn *turn) {
     }
     client->input = input_new();
     input_adopt(client->input, &bytes);
-    if (is_paused(batch, turn)) {
-        client->state |= CONNECTION_HELD;
-        connection_update_interest(client);
-    } else if (!(client->state & CONNECTION_READING_PAUSED)) {
-        connection_resume_later(client);
-    }
+    go_on_later(batch, turn);
 }
 
 /* The connection is its thread's alone again. */
@@ -238,6 +250,7 @@ void batch_finish(struct batch *batch) {
     if (batch->turn_count > 0) {
         finish_turns(batch);
     }
+    protocol_finish(batch);
     batch->slice_count = 0;
     batch->outside_count = 0;
     batch->arena_used = 0;

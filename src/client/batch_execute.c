@@ -11,6 +11,7 @@
 #include "client/client_int.h"
 #include "client/connection.h"
 #include "client/input.h"
+#include "client/protocol.h"
 #include "ds/dict.h"
 #include "ds/packmap.h"
 #include "types/list.h"
@@ -214,9 +215,14 @@ static inline void execute(struct batch *batch, size_t index) {
         call->element = request_args(batch, request) + request->command->element;
         call->element_hash = request->element_hash;
     }
-    enum dispatch_result result = dispatch_request(
-        &client->clients->dispatch, client, request->command, request_args(batch, request),
-        request->argc, request->hash, &batch->reply, blobs, blob_count);
+    enum dispatch_result result;
+    if (UNLIKELY(request->kind == REQUEST_FOREIGN)) {
+        result = protocol_execute(batch, request) == PROTOCOL_HOLD ? DISPATCH_HOLD : DISPATCH_DONE;
+    } else {
+        result = dispatch_request(&client->clients->dispatch, client, request->command,
+                                  request_args(batch, request), request->argc, request->hash,
+                                  &batch->reply, blobs, blob_count);
+    }
     if (UNLIKELY(result == DISPATCH_HOLD)) {
         if (!(client->flags & CLIENT_WAITING)) {
             client->flags |= CLIENT_PAUSED;

@@ -175,7 +175,7 @@ static inline void end_turn(struct turn *turn) {
     if (UNLIKELY(turn->close)) {
         client->state |= CONNECTION_CLOSE_SENT;
         if (output_is_empty(&client->output)) {
-            connection_close(client);
+            connection_end(client);
         } else {
             connection_update_interest(client);
         }

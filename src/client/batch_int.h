@@ -46,7 +46,8 @@ struct input;
 enum request_kind {
     REQUEST_CALL,
     REQUEST_FAULT,
-    REQUEST_TAKEN, /* has gone back to its client while the batch stood still */
+    REQUEST_TAKEN,   /* has gone back to its client while the batch stood still */
+    REQUEST_FOREIGN, /* of a protocol other than RESP: client/protocol.h */
 };
 
 struct request {
@@ -94,7 +95,9 @@ struct batch {
     struct request *requests;
     size_t request_count;
     size_t request_room;
-    bool has_elements; /* some name an element of a collection */
+    bool has_elements;                     /* some name an element of a collection */
+    const struct client_protocol *foreign; /* whose requests are among them ... */
+    int64_t foreign_count;                 /* ... and how many */
     struct turn *turns;
     size_t turn_count;
     size_t turn_room;
@@ -132,6 +135,17 @@ static inline const struct bytes *request_args(const struct batch *batch,
     return LIKELY(request->input == NULL) ? batch->slices + request->first_slice
                                           : request->input->args;
 }
+
+/* For client/protocol.c, which reads what is not RESP; as the functions of the same names without
+ * prefix in batch_read.c. A foreign request's arguments and `slices` in all are the next ones. */
+void batch_reserve_slices(struct batch *batch, size_t more);
+void batch_add_foreign(struct batch *batch, struct client *client, struct command *command,
+                       int32_t argc, size_t slices);
+void batch_discard_later(struct batch *batch, struct input *input);
+size_t batch_turn_of(const struct batch *batch, const struct client *client);
+char *batch_window(const struct batch *batch);
+void batch_window_taken(struct batch *batch, size_t size);
+bool batch_account_read(struct batch *batch, struct client *client, ssize_t size);
 
 /* Makes room for one more element in an array that doubles. */
 #define GROW(array, count, room)                                                                   \

@@ -18,6 +18,7 @@
 #include "client/client_int.h"
 #include "client/connection.h"
 #include "client/input.h"
+#include "client/protocol.h"
 
 #ifdef LARDER_TEST_SMALL
 #define READ_SIZE       64
@@ -346,7 +347,10 @@ static void read_in_place(struct batch *batch, struct client *client) {
 }
 
 void batch_read(struct batch *batch, struct client *client) {
-    if (UNLIKELY(client->state & CONNECTION_UNREADABLE)) {
+    if (UNLIKELY(client->state & (CONNECTION_UNREADABLE | CONNECTION_FOREIGN))) {
+        if (!(client->state & CONNECTION_UNREADABLE)) {
+            protocol_read(batch, client);
+        }
         return;
     }
     struct input *input = client->input;
@@ -411,9 +415,50 @@ void batch_resume(struct batch *batch, struct client *client) {
         return;
     }
     const size_t turns = batch->turn_count;
-    struct request_state state = input->state;
-    parse_window(batch, client, input, input->bytes, input->size, &state);
+    if (UNLIKELY(client->state & CONNECTION_FOREIGN)) {
+        protocol_resume(batch, client);
+    } else {
+        struct request_state state = input->state;
+        parse_window(batch, client, input, input->bytes, input->size, &state);
+    }
     if (UNLIKELY(client->state & CONNECTION_GATHERED) && batch->turn_count == turns) {
         connection_send_output(client); /* what is left is no whole request yet */
     }
+}
+
+/* ---- for other protocols ---- */
+
+void batch_reserve_slices(struct batch *batch, size_t more) {
+    while (batch->slice_room - batch->slice_count < more) {
+        grow_slices(batch);
+    }
+}
+
+void batch_add_foreign(struct batch *batch, struct client *client, struct command *command,
+                       int32_t argc, size_t slices) {
+    struct request *request = add_request(batch, client, argc);
+    request->kind = REQUEST_FOREIGN;
+    request->command = command;
+    batch->has_elements |= command != NULL && command->element > 0;
+    batch->slice_count += slices;
+}
+
+void batch_discard_later(struct batch *batch, struct input *input) {
+    discard_later(batch, input);
+}
+
+size_t batch_turn_of(const struct batch *batch, const struct client *client) {
+    return turn_of(batch, client);
+}
+
+char *batch_window(const struct batch *batch) {
+    return arena_room(batch);
+}
+
+void batch_window_taken(struct batch *batch, size_t size) {
+    arena_take(batch, size);
+}
+
+bool batch_account_read(struct batch *batch, struct client *client, ssize_t size) {
+    return account_read(batch, client, size);
 }

@@ -13,6 +13,7 @@
 #include "client/client_int.h"
 #include "client/connection.h"
 #include "client/input.h"
+#include "client/protocol.h"
 #include "client/transaction.h"
 #include "client/waiting.h"
 #include "client/watch.h"
@@ -286,6 +287,9 @@ void client_forget(struct client *client) {
 }
 
 void client_free_memory(struct client *client) {
+    if (client->protocol != NULL) {
+        client->protocol->leaves(client->protocol, client);
+    }
     if (client->queue != &client->output) {
         output_clear(client->queue);
         mem_free(MEM_CLIENT, client->queue, sizeof *client->queue);
@@ -407,20 +411,26 @@ static bool is_protected_from(const struct clients *clients, int fd, bool is_uni
            !socket_peer_is_local(fd);
 }
 
-void clients_accept(struct clients *clients, int fd, bool is_unix) {
+static void admit(struct clients *clients, int fd, bool is_unix,
+                  const struct client_protocol *protocol) {
     clients->metrics.total_connections_received++;
     if (clients->count >= (size_t)clients->options.client_max) {
-        refuse(clients, fd, "-ERR max number of clients reached\r\n");
+        refuse(clients, fd,
+               protocol != NULL ? protocol->full : "-ERR max number of clients reached\r\n");
         return;
     }
     if (is_protected_from(clients, fd, is_unix)) {
         refuse(clients, fd,
-               "-DENIED Larder runs in protected mode: it has no password, so it accepts "
-               "connections from this machine only. Set requirepass, or protected-mode no if "
-               "only those who may can reach it.\r\n");
+               protocol != NULL
+                   ? protocol->closed
+                   : "-DENIED Larder runs in protected mode: it has no password, so it accepts "
+                     "connections from this machine only. Set requirepass, or protected-mode no if "
+                     "only those who may can reach it.\r\n");
         return;
     }
     struct client *client = new_client(clients);
+    client->protocol = protocol;
+    client->state |= protocol != NULL ? CONNECTION_FOREIGN : 0;
     client->id = clients->next_id++;
     client->flags |= is_unix ? CLIENT_UNIX : 0;
     client->watch.fd = fd;
@@ -437,6 +447,15 @@ void clients_accept(struct clients *clients, int fd, bool is_unix) {
     clients->count++;
     ids_add(&clients->ids, client);
     crew_place(client);
+}
+
+void clients_accept(struct clients *clients, int fd, bool is_unix) {
+    admit(clients, fd, is_unix, NULL);
+}
+
+void clients_accept_foreign(struct clients *clients, int fd,
+                            const struct client_protocol *protocol) {
+    admit(clients, fd, false, protocol);
 }
 
 struct client *client_new_internal(struct clients *clients) {

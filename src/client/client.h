@@ -135,6 +135,7 @@ enum client_flag {
      CLIENT_NO_TOUCH | CLIENT_MONITOR | CLIENT_PAUSED | CLIENT_PUSHED | CLIENT_TRACKING |          \
      CLIENT_MULTI | CLIENT_WAITING)
 
+struct client_protocol;
 struct input;
 struct io_thread;
 struct transaction;
@@ -160,8 +161,9 @@ struct client {
     struct loop_watch watch;
     struct transport transport;
     struct clients *clients;
-    struct io_thread *thread; /* that serves it; both halves read it */
-    struct output output;     /* what the socket has not taken */
+    struct io_thread *thread;               /* that serves it; both halves read it */
+    const struct client_protocol *protocol; /* NULL: RESP; client/protocol.h */
+    struct output output;                   /* what the socket has not taken */
     /* The halves' small fields lie in words of their own: a compiler may read neighbours
      * together. */
     uint32_t state;      /* set of connection_state */
@@ -182,6 +184,7 @@ struct client {
     struct watch *watches;                      /* of keys; client/watch.h */
     size_t watch_count;
     struct waiter *waiter; /* NULL: none; client/waiting.h */
+    void *session;         /* of its protocol */
     uint64_t id;
     int64_t created_ms;
     const struct command *last_command;
@@ -250,6 +253,10 @@ void clients_add_latency(const struct clients *clients, struct histogram *sum);
 /* A connection was accepted: makes a client, or refuses it (maxclients, protected mode) with the
  * error a client expects and closes. */
 void clients_accept(struct clients *clients, int fd, bool is_unix);
+
+/* The same at the door of another protocol (client/protocol.h). */
+void clients_accept_foreign(struct clients *clients, int fd,
+                            const struct client_protocol *protocol);
 
 /* A client without a connection, for scripts, HTTP or start-up work. Freed with
  * client_free_internal. */

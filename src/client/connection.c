@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -12,6 +13,7 @@
 #include "client/client_int.h"
 #include "client/input.h"
 #include "client/io_thread.h"
+#include "client/protocol.h"
 #include "client/sends.h"
 
 /* Sent at once to a connection whose socket has become writable, so that one fast reader of a long
@@ -148,7 +150,7 @@ static void after_output(struct client *client) {
         return;
     }
     if (output_is_empty(&client->output) && client->state & CONNECTION_CLOSE_SENT) {
-        connection_close(client);
+        connection_end(client);
         return;
     }
     if (client->state & CONNECTION_READING_PAUSED && client->output.size < RESUME_BELOW) {
@@ -203,6 +205,17 @@ static void begin_closing(struct client *client) {
         client->next_closing = thread->closing;
         thread->closing = client;
     }
+}
+
+void connection_end(struct client *client) {
+    if (client->protocol == NULL || shutdown(client->watch.fd, SHUT_WR) != 0) {
+        connection_close(client);
+        return;
+    }
+    client->state &= ~(uint32_t)CONNECTION_CLOSE_SENT;
+    client->state |= CONNECTION_DEAF;
+    client->waits_since_ns = client->thread->clock->mono_us * 1000;
+    connection_update_interest(client);
 }
 
 void connection_adopt(struct client *client) {
@@ -337,6 +350,12 @@ void connection_obey(struct client *client, unsigned orders) {
 /* ---- limits over time ---- */
 
 static void look_at(struct io_thread *thread, struct client *client) {
+    if (UNLIKELY(client->protocol != NULL)) {
+        protocol_look(client, thread->clock->now_ms);
+        if (client->state & CONNECTION_CLOSING) {
+            return;
+        }
+    }
     int64_t idle_max_ms = thread->clients->options.idle_seconds_max * 1000;
     if (idle_max_ms > 0 && client->limit_class == CLIENT_CLASS_NORMAL &&
         !(client->state & (CONNECTION_PATIENT | CONNECTION_HELD | CONNECTION_IN_FLIGHT)) &&

@@ -33,6 +33,8 @@ enum connection_state {
     CONNECTION_CUT = 1 << 11,           /* the rest of what was read is for further turns */
     CONNECTION_GATHERED = 1 << 12,      /* its output waits for them, not for the socket */
     CONNECTION_WAITS = 1 << 13,         /* what was cut has not been answered whole */
+    CONNECTION_FOREIGN = 1 << 15,       /* speaks another protocol: client/protocol.h */
+    CONNECTION_DEAF = 1 << 16,          /* what it sends is dropped: it has been told why */
 };
 
 /* While none of these is set the socket is read. */
@@ -71,6 +73,11 @@ void connection_resume_later(struct client *client);
 
 /* Turns waiting for writability and reading on or off according to the connection's state. */
 void connection_update_interest(struct client *client);
+
+/* All has been sent, and it was the last: closes the connection. Where what it sent was not all
+ * read, its peer could lose the answer with it; so that of another protocol is first shut for
+ * sending, and what comes is dropped for a moment. */
+void connection_end(struct client *client);
 
 /* Closes a client whose unsent output is over its limit, or notes since when it is. */
 void connection_check_output(struct client *client);

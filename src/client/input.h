@@ -24,6 +24,7 @@
 #include "base/bytes.h"
 #include "call/call.h"
 #include "ds/blob.h"
+#include "proto/http.h"
 #include "proto/request.h"
 
 #ifdef LARDER_TEST_SMALL
@@ -53,6 +54,11 @@ struct input {
     struct call_blob *blobs; /* arguments that were read into blobs already */
     int blob_count;
     int blob_room;
+    /* Of another protocol, which has nothing of the above but the bytes: client/protocol.c. */
+    size_t ours;            /* of the bytes, requests that were put back */
+    struct http_state http; /* where parsing stands in what is behind them */
+    bool told;
+    int64_t since_ms; /* when the request under way began */
 };
 
 struct input *input_new(void);

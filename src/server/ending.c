@@ -55,6 +55,8 @@ void ending_begin(struct ending *ending, bool now) {
     ending->deadline_us = server->clock.mono_us + DRAIN_US_MAX;
     (void)clients_are_quiet(server->context.clients);
     listeners_close(&server->listeners);
+    listeners_close(&server->http_listeners);
+    http_drain(server->http, true);
     loop_timer_add(server->loop, &ending->timer, QUIET_MS);
 }
 
@@ -66,6 +68,7 @@ bool ending_abort(struct ending *ending) {
     ending->state = ENDING_SERVING;
     loop_timer_remove(server->loop, &ending->timer);
     log_notice("The shutdown has been taken back.");
+    http_drain(server->http, false);
     server_listen(server);
     return true;
 }

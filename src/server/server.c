@@ -29,6 +29,7 @@
 #include "script/scripts.h"
 #include "server/config_commands.h"
 #include "server/families.h"
+#include "server/http_doors.h"
 
 #define NS_PER_US 1000
 
@@ -135,6 +136,7 @@ void server_init(struct server *server, const char *program) {
     context->scripts = scripts_new(context);
 #endif
     loading_init(&server->loading, server);
+    server->http = http_doors_make(server);
     ending_init(&server->ending, server);
     server->config = config_new(context->options);
     config_on_line(server->config, "rename-command", rename_command, server);
@@ -219,7 +221,7 @@ int server_listen(struct server *server) {
     if (listeners_open_tcp(&server->listeners, (int)options->port, (int)options->backlog) != 0) {
         return -1;
     }
-    return 0;
+    return http_doors_listen(server);
 }
 
 static int make_loop(struct server *server) {
@@ -257,13 +259,15 @@ int server_start(struct server *server) {
     evict_start(&server->evict);
     slowlog_start(server->context.slowlog);
     latency_start(server->context.latency);
+    http_start(server->http);
     listeners_attach(&server->listeners, server->loop, accepted, server);
+    http_doors_attach(server);
     if (server_listen(server) != 0) {
         return -1;
     }
-    if (listeners_count(&server->listeners) == 0) {
-        log_warning("There is nothing to listen on: neither bind and port nor unixsocket name an "
-                    "address that this machine has.");
+    if (listeners_count(&server->listeners) + listeners_count(&server->http_listeners) == 0) {
+        log_warning("There is nothing to listen on: neither bind and port nor unixsocket nor "
+                    "http-port name an address that this machine has.");
         return -1;
     }
     cron_start(&server->cron, server);
@@ -282,6 +286,7 @@ void server_free(struct server *server) {
     struct context *context = &server->context;
     loading_stop(&server->loading);
     listeners_clear(&server->listeners);
+    listeners_clear(&server->http_listeners);
     clients_stop(context->clients);
     /* Frees the texts in the parts' options, so the parts must be there. */
     options_free(context->options);
@@ -289,6 +294,7 @@ void server_free(struct server *server) {
 #ifndef LARDER_NO_LUA
     scripts_free(context->scripts);
 #endif
+    http_free(server->http);
     slowlog_free(context->slowlog);
     latency_free(context->latency);
     saving_free(context->saving);

@@ -25,6 +25,7 @@
 #include "server/config.h"
 #include "server/cron.h"
 #include "server/ending.h"
+#include "http/http.h"
 #include "server/info.h"
 #include "server/listeners.h"
 #include "server/loading.h"
@@ -109,6 +110,8 @@ struct server {
     struct evict evict;
     struct compact compact;
     struct listeners listeners;
+    struct listeners http_listeners;
+    struct http *http;
     struct cron cron;
     struct ending ending;
     struct loading loading;

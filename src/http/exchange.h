@@ -1,0 +1,184 @@
+/* exchange: one request over HTTP on its way through the batch, as its note holds it
+ * (client/protocol.h):
+ *
+ *     note   kind and flags | words: status or range or entity tag ...
+ *     args   of the command, none if there is none
+ *     extra  Authorization, If-Match, If-None-Match, Origin: those whose flag is set, in this order
+ *
+ * Answers are HTTP/1.1. A body whose size is not known before it is made is sent in chunks; to
+ * HTTP/1.0, up to the end of the connection. */
+#ifndef LARDER_HTTP_EXCHANGE_H
+#define LARDER_HTTP_EXCHANGE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "client/client.h"
+#include "client/protocol.h"
+#include "http/http.h"
+
+enum exchange_kind {
+    EXCHANGE_ANSWER, /* words: status, allowed methods, index of a text */
+    EXCHANGE_GREETING,
+    EXCHANGE_HEALTH,
+    EXCHANGE_GO_ON, /* 100 Continue, if he may; or nothing but the question whether he may */
+    EXCHANGE_OPTIONS,
+    EXCHANGE_GET, /* words: range from, to */
+    EXCHANGE_PUT,
+    EXCHANGE_DELETE,
+    EXCHANGE_SCAN,
+    EXCHANGE_COMMAND,
+    EXCHANGE_PIPE,  /* one command of many */
+    EXCHANGE_QUEUE, /* of a transaction: MULTI and what it queues */
+    EXCHANGE_EXEC,
+    EXCHANGE_STATS,
+    EXCHANGE_METRICS,
+};
+
+enum exchange_flag {
+    EXCHANGE_KEEP = 1 << 8, /* the connection goes on */
+    EXCHANGE_OLD = 1 << 9,  /* HTTP/1.0 */
+    EXCHANGE_HEAD = 1 << 10,
+    EXCHANGE_AUTH = 1 << 11,
+    EXCHANGE_MATCH = 1 << 12,
+    EXCHANGE_NONE_MATCH = 1 << 13,
+    EXCHANGE_ORIGIN = 1 << 14,
+    EXCHANGE_BASE64 = 1 << 15,
+    EXCHANGE_FIRST = 1 << 16, /* of many */
+    EXCHANGE_LAST = 1 << 17,
+    EXCHANGE_RANGE = 1 << 18,
+    EXCHANGE_IF_RANGE = 1 << 19, /* words[2] is the entity tag */
+    EXCHANGE_TELLS = 1 << 20,    /* GO_ON: says so */
+    EXCHANGE_PLAIN = 1 << 21,    /* GET: the value alone, no condition, no range */
+};
+
+static inline enum exchange_kind exchange_kind(const struct protocol_note *note) {
+    return (enum exchange_kind)(note->kind & 0xff);
+}
+
+/* Methods as a set, for Allow. */
+enum exchange_method {
+    ALLOW_GET = 1,
+    ALLOW_HEAD = 2,
+    ALLOW_POST = 4,
+    ALLOW_PUT = 8,
+    ALLOW_DELETE = 16,
+    ALLOW_PURGE = 32,
+};
+
+/* Digits of an entity tag, which is the value's DIGEST. */
+#define TAG_DIGITS 16
+
+/* Commands that routes are. */
+struct http_commands {
+    struct command *get;
+    struct command *set;
+    struct command *del;
+    struct command *delex;
+    struct command *digest;
+    struct command *scan;
+    struct command *info;
+    struct command *auth;
+    struct command *multi;
+    struct command *exec;
+};
+
+struct http {
+    struct client_protocol protocol;
+    struct context *context;
+    struct http_options options;
+    struct http_metrics metrics;
+    struct http_doors doors;
+    struct http_commands commands;
+    /* Where the command under way answers; NULL: none is. The second serves those that come while a
+     * script of the first runs for long. */
+    struct protocol_scratch *scratch;
+    struct protocol_scratch scratches[2];
+    _Atomic int64_t under_way;
+    _Atomic bool draining;
+    bool registered;
+    /* Heads as they begin, made anew each second. */
+    int64_t second;
+    char ok[192]; /* up to the entity tag's digits */
+    size_t ok_size;
+    char date[HTTP_DATE_SIZE];
+};
+
+/* Who has proved who he is on this connection, and how: client->session. */
+struct http_session {
+    size_t size;
+    char proof[]; /* the value of Authorization */
+};
+
+/* One answer under way. */
+struct exchange {
+    struct http *http;
+    struct protocol_call *call;
+    const struct protocol_note *note;
+    struct client *client;
+    struct reply *reply;
+    struct bytes authorization;
+    struct bytes match;
+    struct bytes none_match;
+    struct bytes origin;
+};
+
+static inline bool exchange_has(const struct exchange *exchange, enum exchange_flag flag) {
+    return exchange->note->kind & (unsigned)flag;
+}
+
+/* A head is written into room of this size, but for what a client chose the length of. */
+#define HEAD_ROOM 768
+
+/* The head of an answer: begun with its status, added to, ended with the empty line. */
+struct head {
+    struct reply *reply;
+    char *at;
+    char *start;
+    char space[HEAD_ROOM];
+};
+void head_begin(struct head *head, struct exchange *exchange, int status);
+void head_text(struct head *head, const char *text);
+void head_bytes(struct head *head, struct bytes bytes);
+void head_number(struct head *head, const char *before, int64_t number);
+/* Content-Length, what the connection does, and the end. */
+void head_end(struct head *head, const struct exchange *exchange, int64_t content_length);
+
+/* An answer whose body is this text. */
+void answer_text(struct exchange *exchange, int status, const char *type, struct bytes body);
+/* An error as problem+json; `detail` may be empty. */
+void answer_problem(struct exchange *exchange, int status, struct bytes detail);
+/* The error that a command answered, without its '-': with the status that it is. */
+void answer_error(struct exchange *exchange, struct bytes error);
+int status_of_error(struct bytes error);
+
+/* What the scratch reply begins with, if that is an error: its text without '-' and CR LF. */
+bool scratch_error(const struct http *http, struct bytes *error);
+
+/* route.c */
+enum protocol_status http_route(const struct client_protocol *protocol,
+                                struct protocol_parse *parse);
+/* commands.c: the body is commands. The kind says of what form. False: it is not, and `text` says
+ * why. */
+bool commands_add(struct http *http, struct protocol_parse *parse, struct protocol_note *note,
+                  const struct bytes *extra, struct bytes body, const char **text, int *status);
+/* exchange.c */
+enum protocol_result http_execute(const struct client_protocol *protocol,
+                                  struct protocol_call *call);
+/* values.c */
+enum protocol_result values_get(struct exchange *exchange);
+enum protocol_result values_put(struct exchange *exchange);
+enum protocol_result values_delete(struct exchange *exchange);
+/* words.c */
+enum protocol_result words_scan(struct exchange *exchange);
+enum protocol_result words_command(struct exchange *exchange);
+enum protocol_result words_pipe(struct exchange *exchange);
+enum protocol_result words_queue(struct exchange *exchange);
+enum protocol_result words_exec(struct exchange *exchange);
+/* metrics.c */
+enum protocol_result metrics_answer(struct exchange *exchange, bool as_json);
+
+#endif

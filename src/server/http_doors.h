@@ -1,0 +1,17 @@
+/* http_doors: where the server accepts HTTP, and the front end that it is handed to. */
+#ifndef LARDER_SERVER_HTTP_DOORS_H
+#define LARDER_SERVER_HTTP_DOORS_H
+
+struct http;
+struct server;
+
+/* The front end, its options registered. Behind the clients. */
+struct http *http_doors_make(struct server *server);
+
+/* Once there is a loop. */
+void http_doors_attach(struct server *server);
+
+/* Listens as the options say, while the server serves. 0, or -1 after logging why not. */
+int http_doors_listen(struct server *server);
+
+#endif
