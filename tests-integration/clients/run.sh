@@ -11,5 +11,6 @@ suite phpredis /usr/bin/php "$here/phpredis.php"
 if install_modules; then
     suite ioredis node "$here/ioredis.js"
     suite node-redis node "$here/node_redis.js"
+    suite upstash node "$here/upstash.js"
 fi
 finish
