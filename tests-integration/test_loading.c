@@ -260,6 +260,33 @@ static void a_damaged_file_ends_the_start(void **state) {
     server_stop(reference);
 }
 
+/* DEBUG RELOAD, which loads while nobody is served. */
+static void it_is_loaded_again(void **state) {
+    (void)state;
+    redisContext *other;
+    struct server *reference = start_with_file(&other);
+    const char *options[] = {"--dir", server_folder(reference), "--enable-debug-command", "yes",
+                             NULL};
+    struct server *server = server_start(options);
+    probe_wait_log(server, "Ready to accept connections");
+    redisContext *context = client_connect(server);
+    client_expect(context, "+OK", "SET mine 1");
+    client_expect(context, "+OK", "SET key:1 mine");
+    client_expect(context, "-ERR Error trying to load the RDB dump, check server logs.",
+                  "DEBUG RELOAD NOSAVE NOFLUSH");
+    client_expect(context, "\"mine\"", "GET key:1");
+    client_expect(context, "+OK", "DEBUG RELOAD NOSAVE NOFLUSH MERGE");
+    client_expect(context, "\"value:1\"", "GET key:1");
+    client_expect(context, "\"1\"", "GET mine");
+    client_expect(context, "+OK", "DEBUG RELOAD NOSAVE");
+    client_expect(context, ":2000", "DBSIZE");
+    client_expect(context, "nil", "GET mine");
+    redisFree(context);
+    redisFree(other);
+    server_stop(server);
+    server_stop(reference);
+}
+
 /* ---- a warm start ---- */
 
 static bool is_loaded(void *context) {
@@ -424,6 +451,7 @@ int main(void) {
         cmocka_unit_test(commands_are_refused_meanwhile),
         cmocka_unit_test(it_ends_in_the_middle),
         cmocka_unit_test(a_damaged_file_ends_the_start),
+        cmocka_unit_test(it_is_loaded_again),
         cmocka_unit_test(what_clients_write_wins),
         cmocka_unit_test(whole_databases_and_waiting),
         cmocka_unit_test(damage_while_serving_is_told),

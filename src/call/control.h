@@ -30,6 +30,10 @@ struct server_control {
     void (*shutdown)(void *server, bool now);
     /* Takes a shutdown under way back; whether there was one. */
     bool (*shutdown_abort)(void *server);
+    /* DEBUG RELOAD: reads the file of the data into the keyspace, while nobody is served; keys of
+     * the file replace those that are there if `replaces`, otherwise they must not be there.
+     * False: not all of it could be loaded, and the log says why. */
+    bool (*reload)(void *server, bool replaces);
     /* CONFIG REWRITE: 0, -ENOENT when there is no file, or -errno. */
     int (*rewrite_config)(void *server);
 };

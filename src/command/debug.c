@@ -248,6 +248,39 @@ static void debug_populate(struct call *call) {
     }
 }
 
+/* RELOAD [MERGE] [NOFLUSH] NOSAVE: what is stored gives way to what the file has. */
+static void debug_reload(struct call *call) {
+    const struct server_control *control = call->context->control;
+    bool merges = false;
+    bool flushes = true;
+    bool saves = true;
+    for (int i = 2; i < call->argc; i++) {
+        if (call_arg_is(call, i, "merge")) {
+            merges = true;
+        } else if (call_arg_is(call, i, "noflush")) {
+            flushes = false;
+        } else if (call_arg_is(call, i, "nosave")) {
+            saves = false;
+        } else {
+            reply_error(call->reply, "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE "
+                                     "options.");
+            return;
+        }
+    }
+    if (saves) {
+        reply_error(call->reply, "ERR DEBUG RELOAD is only there with NOSAVE");
+        return;
+    }
+    if (flushes) {
+        keyspace_flush(call->keyspace, -1, false);
+    }
+    if (control->reload(control->server, merges)) {
+        reply_ok(call->reply);
+    } else {
+        reply_error(call->reply, "ERR Error trying to load the RDB dump, check server logs.");
+    }
+}
+
 /* A defect ends the process with a line that names it. */
 static void debug_validate(struct call *call) {
     keyspace_validate(call->keyspace);
@@ -295,6 +328,9 @@ static void debug_help(struct call *call) {
         "    Add so many keys, named prefix:0 and so on (the prefix is key unless given).",
         "PROTOCOL <type>",
         "    Answer with a value of that type of the protocol.",
+        "RELOAD [MERGE] [NOFLUSH] NOSAVE",
+        "    Load the file of the data anew, into what is stored with NOFLUSH; with MERGE its keys",
+        "    replace those that are there.",
         "SEGFAULT",
         "    Touch memory that is not there: the server dies, with a report in the log.",
         "SET-ACTIVE-EXPIRE <0|1>",
@@ -326,6 +362,7 @@ static const struct {
     {"log", 3, 3, debug_log},
     {"protocol", 3, 3, debug_protocol},
     {"populate", 3, 5, debug_populate},
+    {"reload", 2, 5, debug_reload},
     {"validate", 2, 2, debug_validate},
     {"segfault", 2, 2, debug_segfault},
     {"assert", 2, 2, debug_assert},

@@ -221,7 +221,8 @@ static void put_in(struct load *load, struct load_item *item) {
     } else if (UNLIKELY(is_outdone(load, item, &key))) {
         load->figures.outdone++;
         drop(load, item);
-    } else if (UNLIKELY(keyspace_has(&key))) {
+    } else if (UNLIKELY(keyspace_has(&key)) &&
+               !(load->setup.replaces && keyspace_delete(keyspace, &key, false))) {
         damaged_twice(load, item, &key);
         drop(load, item);
     } else {

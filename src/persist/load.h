@@ -41,6 +41,7 @@ struct load_setup {
     int threads;         /* that decode */
     bool is_shared;
     bool keeps_expired;
+    bool replaces; /* keys that are there already are no damage, but give way */
     bool ignores_sum;
     uint64_t room; /* bytes that its keys may take, the least used ones are left out; 0: any */
     /* From any thread: there is something for load_pass to do. NULL: nobody asks. */

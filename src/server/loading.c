@@ -322,15 +322,23 @@ bool loading_idle(struct loading *loading) {
     return more;
 }
 
-int loading_reload(struct loading *loading) {
+bool loading_reload(struct loading *loading, bool replaces) {
     struct load_setup setup = setup_of(loading);
     struct rdb_damage damage;
     int status;
     setup.wake = NULL;
+    setup.replaces = replaces;
+    setup.room = 0;
+    if (loading->load != NULL) {
+        log_warning("The file is being loaded already.");
+        return false;
+    }
     struct load *load = load_begin(&setup, &status, &damage);
     if (load == NULL) {
-        (void)cannot_begin(loading, status, &damage);
-        return -1;
+        if (status == -ENOENT) {
+            log_warning("There is no file %s.", setup.path);
+        }
+        return cannot_begin(loading, status, &damage) == 0 && status != -ENOENT;
     }
     bool fine = load_finish(load) == LOAD_DONE;
     if (!fine) {
@@ -338,7 +346,7 @@ int loading_reload(struct loading *loading) {
     }
     loading->last = *load_figures(load);
     load_free(load);
-    return fine ? 0 : -1;
+    return fine;
 }
 
 /* ---- INFO ---- */

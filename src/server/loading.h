@@ -69,9 +69,8 @@ bool loading_idle(struct loading *loading);
 /* Ends it wherever it is. */
 void loading_stop(struct loading *loading);
 
-/* DEBUG RELOAD: puts the file's keys beside those that are there, while everybody waits. 0; -1
- * when it is damaged or cannot be read. */
-int loading_reload(struct loading *loading);
+/* As control->reload has it. */
+bool loading_reload(struct loading *loading, bool replaces);
 
 /* The lines of INFO persistence that tell of it. */
 void loading_print(const struct loading *loading, struct buffer *out);

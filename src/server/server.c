@@ -46,6 +46,11 @@ static bool control_shutdown_abort(void *context) {
     return ending_abort(&server->ending);
 }
 
+static bool control_reload(void *context, bool replaces) {
+    struct server *server = context;
+    return loading_reload(&server->loading, replaces);
+}
+
 static int control_rewrite_config(void *context) {
     struct server *server = context;
     return config_rewrite(server->config);
@@ -73,6 +78,7 @@ static void init_control(struct server *server, const char *program) {
     control->config_file = "";
     control->shutdown = control_shutdown;
     control->shutdown_abort = control_shutdown_abort;
+    control->reload = control_reload;
     control->rewrite_config = control_rewrite_config;
 }
 
