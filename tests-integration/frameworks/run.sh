@@ -9,9 +9,11 @@ here=$(dirname "$0")
 suite rq /usr/bin/python3 "$here/rq_queue.py"
 suite kombu /usr/bin/python3 "$here/kombu_messages.py"
 suite django-redis /usr/bin/python3 "$here/django_cache.py"
+suite redis-py-locks /usr/bin/python3 "$here/locks.py"
 suite redis-activesupport /usr/bin/ruby "$here/activesupport.rb"
 suite laravel /usr/bin/php "$here/laravel.php"
 if install_modules; then
     suite express-session node "$here/node_sessions.js"
+    suite bullmq-and-limiters node "$here/node_scripts.js"
 fi
 finish
