@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "script/chunk.h"
 #include "script/sandbox.h"
 
 /* VM instructions between two calls of the hook: some 50 to 100 microseconds. */
@@ -239,6 +240,11 @@ static int compile(lua_State *lua) {
     struct source *source = lua_touserdata(lua, 1);
     if (lua_load(lua, read_source, source, source->engine->chunk) != 0) {
         return lua_error(lua);
+    }
+    /* What assigns no global may as well read them where they are: no front costs it time. */
+    if (!source->engine->for_functions && !chunk_assigns_globals(lua)) {
+        lua_rawgeti(lua, LUA_REGISTRYINDEX, source->engine->globals);
+        lua_setfenv(lua, -2);
     }
     source->function = luaL_ref(lua, LUA_REGISTRYINDEX);
     lua_pushnil(lua);
