@@ -17,6 +17,12 @@ enum control_loading {
     CONTROL_LOADING_SHARED /* commands are served with what is there so far */
 };
 
+enum control_shutdown {
+    CONTROL_SHUTDOWN_NOW = 1,   /* does not wait for clients' replies */
+    CONTROL_SHUTDOWN_SAVE = 2,  /* the data is saved */
+    CONTROL_SHUTDOWN_FORCE = 4, /* even if that fails */
+};
+
 struct server_control {
     void *server;
     enum control_loading loading;
@@ -26,8 +32,10 @@ struct server_control {
     size_t startup_bytes;    /* of memory in use when the server began to accept */
     const char *executable;  /* absolute path */
     const char *config_file; /* absolute path, "" when there is none */
-    /* Ends the process after this pass: `now` skips waiting for clients' replies. */
-    void (*shutdown)(void *server, bool now);
+    bool refuses_writes;     /* the data could not be saved, and who writes shall know */
+    /* Ends the process after this pass (enum control_shutdown). False: the data cannot be saved,
+     * and the server goes on. */
+    bool (*shutdown)(void *server, unsigned flags);
     /* Takes a shutdown under way back; whether there was one. */
     bool (*shutdown_abort)(void *server);
     /* DEBUG RELOAD: reads the file of the data into the keyspace, while nobody is served; keys of

@@ -58,7 +58,8 @@ static void ask_listeners(struct dispatch *dispatch) {
 }
 
 static void ask_state(struct dispatch *dispatch) {
-    if (dispatch->context->control->loading == CONTROL_LOADING_ALONE) {
+    const struct server_control *control = dispatch->context->control;
+    if (control->loading == CONTROL_LOADING_ALONE || control->refuses_writes) {
         dispatch->special |= DISPATCH_STRICT;
     } else {
         dispatch->special &= ~(unsigned)DISPATCH_STRICT;

@@ -106,6 +106,17 @@ static bool is_forbidden(const struct call *call) {
         reply_no_memory(call->reply);
         return true;
     }
+    /* Some clients look with PING whether all is well. */
+    if (UNLIKELY(call->context->control->refuses_writes) &&
+        (flags & COMMAND_WRITE || strcmp(call->command->name, "ping") == 0)) {
+        reply_error(call->reply,
+                    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable "
+                    "to persist to disk. Commands that may modify the data set are disabled, "
+                    "because this instance is configured to report errors during writes if RDB "
+                    "snapshotting fails (stop-writes-on-bgsave-error option). Please check the "
+                    "Redis logs for details about the RDB error.");
+        return true;
+    }
     /* A monitor's connection is for watching: as in Redis, it may not read or write keys. */
     if (UNLIKELY(client->flags & CLIENT_MONITOR) &&
         flags & (COMMAND_READONLY | COMMAND_WRITE | COMMAND_MAY_REPLICATE)) {

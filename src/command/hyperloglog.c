@@ -199,6 +199,7 @@ static void pfcount(struct call *call) {
             return;
         }
         cardinality = hll_estimate(registers);
+        keyspace_about_to_change(&key, entry);
         char *at = string_edit(call, &key, entry, value.size);
         if (at == NULL) {
             return;

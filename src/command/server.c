@@ -1,10 +1,8 @@
-/* server: the server as a whole: INFO, DBSIZE, FLUSHDB, FLUSHALL, SWAPDB, TIME, ROLE, LASTSAVE,
- * SHUTDOWN. */
+/* server: the server as a whole: INFO, DBSIZE, FLUSHDB, FLUSHALL, SWAPDB, TIME, ROLE, SHUTDOWN. */
 #include "command/tables.h"
 
 #include <limits.h>
 
-#include "base/log.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/metric.h"
@@ -14,6 +12,7 @@
 #include "client/busy.h"
 #include "client/client.h"
 #include "call/control.h"
+#include "persist/saving.h"
 #include "store/keyspace.h"
 
 /* Sections as a set of bits. */
@@ -143,11 +142,6 @@ static void role(struct call *call) {
     reply_array(call->reply, 0);
 }
 
-/* Nothing is saved, so that what is on disk is as old as the process. */
-static void lastsave(struct call *call) {
-    reply_integer(call->reply, call->context->control->start_ms / 1000);
-}
-
 static void shutdown_abort(struct call *call) {
     const struct server_control *control = call->context->control;
     if (call->argc != 2) {
@@ -159,8 +153,7 @@ static void shutdown_abort(struct call *call) {
     }
 }
 
-/* Has no reply when it succeeds: the connection's end is the answer. Nothing can be saved, so that
- * SAVE fails, and the server goes on, unless it is forced. */
+/* Has no reply when it succeeds: the connection's end is the answer. */
 static void shutdown_server(struct call *call) {
     const struct server_control *control = call->context->control;
     bool save = false;
@@ -194,15 +187,16 @@ static void shutdown_server(struct call *call) {
         reply_error(call->reply, busy_text);
         return;
     }
-    if (save && !force) {
-        log_warning("SHUTDOWN SAVE is refused: saving is not supported.");
-        reply_error(call->reply, "ERR Errors trying to SHUTDOWN. Check logs.");
-        return;
+    unsigned flags = (now ? CONTROL_SHUTDOWN_NOW : 0) | (force ? CONTROL_SHUTDOWN_FORCE : 0);
+    if (save || (!nosave && saving_is_wanted(call->context->saving))) {
+        flags |= CONTROL_SHUTDOWN_SAVE;
     }
     if (busy_text != NULL) {
         clients_abandon_busy(call->client->clients);
     }
-    control->shutdown(control->server, now);
+    if (!control->shutdown(control->server, flags)) {
+        reply_error(call->reply, "ERR Errors trying to SHUTDOWN. Check logs.");
+    }
 }
 
 static const struct command_row rows[] = {
@@ -278,16 +272,6 @@ static const struct command_row rows[] = {
      .since = "2.8.12",
      .complexity = "O(1)",
      .summary = "Shows the server's part in replication."},
-    {.name = "lastsave",
-     .fn = lastsave,
-     .arity = 1,
-     .flags = COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST,
-     .categories = CATEGORY_ADMIN | CATEGORY_FAST | CATEGORY_DANGEROUS,
-     .tips = TIP_CHANCE,
-     .group = GROUP_SERVER,
-     .since = "1.0.0",
-     .complexity = "O(1)",
-     .summary = "Shows when data was last saved, or the start when nothing is."},
     {.name = "shutdown",
      .fn = shutdown_server,
      .arity = -1,

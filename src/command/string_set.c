@@ -79,6 +79,9 @@ static void kept_drop(struct kept *kept) {
 static bool exchange(struct call *call, struct key *key, struct entry *old, int index,
                      int64_t deadline_ms) {
     struct kept kept;
+    if (old != NULL) {
+        keyspace_about_to_change(key, old);
+    }
     keep(&kept, old);
     bool done = assign(call, key, old, index, deadline_ms);
     if (done) {

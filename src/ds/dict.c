@@ -97,13 +97,6 @@ static inline uint64_t slot_make(uint16_t tag, const struct entry *entry) {
     return (uint64_t)tag << 48 | (uintptr_t)entry;
 }
 
-_Static_assert(ENTRY_HAS_WORD >> 1 == DICT_SLOT_WORD, "the hint is a shifted flag");
-
-/* The slot of an entry of a dict by key. */
-static inline uint64_t slot_make_hinted(uint16_t tag, const struct entry *entry) {
-    return slot_make(tag, entry) | (entry->flags & ENTRY_HAS_WORD) >> 1;
-}
-
 static inline uint64_t slot_retag(uint64_t slot, uint16_t tag) {
     return (slot & ~((uint64_t)UINT16_MAX << 48)) | (uint64_t)tag << 48;
 }
@@ -428,14 +421,17 @@ void dict_insert(struct dict *dict, uint64_t hash, struct entry *entry) {
         split(dict);
     }
     uint32_t index = bucket_index(dict, hash);
-    uint16_t tag = tag_at(dict, index, hash);
-    chain_append(dict, bucket_at(dict, index),
-                 dict->by_address ? slot_make(tag, entry) : slot_make_hinted(tag, entry));
+    uint64_t slot = slot_make(tag_at(dict, index, hash), entry);
+    if (!dict->by_address) {
+        slot |= dict_slot_hint(entry);
+        entry_set_phase(entry, dict_phase(dict));
+    }
+    chain_append(dict, bucket_at(dict, index), slot);
     dict->size++;
 }
 
 void dict_replace(uint64_t *slot, struct entry *entry) {
-    *slot = slot_make_hinted(slot_tag(*slot), entry);
+    *slot = slot_make(slot_tag(*slot), entry) | dict_slot_hint(entry);
 }
 
 struct entry *dict_remove(struct dict *dict, uint64_t hash, uint64_t *slot) {
@@ -784,6 +780,7 @@ void dict_validate(const struct dict *dict) {
                 check(!ended);
                 bool hinted = !dict->by_address && dict_slot_entry(slot)->flags & ENTRY_HAS_WORD;
                 check((slot & 15) == (hinted ? DICT_SLOT_WORD : 0));
+                check(dict_is_of_phase(dict, dict_slot_entry(slot)));
                 uint64_t hash = entry_hash(dict, dict_slot_entry(slot));
                 check(bucket_index(dict, hash) == index);
                 check(slot_tag(slot) == tag_at(dict, index, hash));

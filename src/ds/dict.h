@@ -32,6 +32,7 @@
  *    drained.
  * 4. The hint of a slot is DICT_SLOT_WORD exactly when the entry has ENTRY_HAS_WORD, 0 otherwise
  *    and by address.
+ * 5. While nobody watches, all entries are of the present phase (not by address).
  *
  * Costs: a find reads one bucket and one entry, plus one bucket for each overflow (2 to 8 % of
  * finds) and one entry for each false tag (under 1 %). Memory: 64 bytes for every 4.5 or 6 entries,
@@ -46,6 +47,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/sparse.h"
@@ -72,13 +74,15 @@ struct dict {
     uint8_t level;   /* 2^level <= n < 2^(level+1) */
     uint8_t purpose; /* enum mem_purpose of its memory */
     bool by_address;
-    bool draining;             /* buckets have been dropped faster than entries */
+    bool draining : 1;         /* buckets have been dropped faster than entries */
+    bool later_phase : 1;      /* the present phase is ENTRY_PHASE, not 0 */
     uint8_t shift_low;         /* tag shift at depth level */
     uint8_t shift_high;        /* tag shift at depth level + 1 */
     uint16_t chain_max;        /* no chain has more buckets; 1 while there is no overflow */
     uint32_t first_capacity;   /* buckets allocated in segment 0 */
     uint32_t segment_capacity; /* length of the list of segments; 0: NULL */
     uint64_t seed;
+    struct entry_watch *watch; /* NULL: nobody. Its owner's, who asks dict_changing */
 };
 
 /* An empty dict; allocates nothing. */
@@ -99,8 +103,42 @@ static inline bool dict_slot_has_word(uint64_t slot) {
     return (slot & DICT_SLOT_WORD) != 0;
 }
 
+_Static_assert(ENTRY_HAS_WORD >> 1 == DICT_SLOT_WORD, "the hint is a shifted flag");
+static inline uint64_t dict_slot_hint(const struct entry *entry) {
+    return (entry->flags & ENTRY_HAS_WORD) >> 1;
+}
+
 static inline struct entry *dict_slot_entry(uint64_t slot) {
     return (struct entry *)(uintptr_t)(slot & 0x0000fffffffffff0ULL);
+}
+
+/* The present phase of its entries, see struct entry_watch; insertions give it to them. */
+static inline unsigned dict_phase(const struct dict *dict) {
+    return dict->later_phase ? ENTRY_PHASE : 0;
+}
+
+/* What must hold for an entry of it by invariant 5. */
+static inline bool dict_is_of_phase(const struct dict *dict, const struct entry *entry) {
+    return dict->by_address || dict->watch != NULL || entry_is_of(entry, dict_phase(dict));
+}
+
+/* A watch begins and ends; the phase changes when it begins. Not by address. */
+static inline void dict_watch_begin(struct dict *dict, struct entry_watch *watch) {
+    check(dict->watch == NULL && !dict->by_address);
+    dict->watch = watch;
+    dict->later_phase = !dict->later_phase;
+}
+
+static inline void dict_watch_end(struct dict *dict) {
+    check(dict->watch != NULL);
+    dict->watch = NULL;
+}
+
+/* The entry is about to change or to leave; who changes entries says so. */
+static inline void dict_changing(const struct dict *dict, struct entry *entry) {
+    if (UNLIKELY(dict->watch != NULL) && !entry_is_of(entry, dict_phase(dict))) {
+        dict->watch->changing(dict->watch, entry);
+    }
 }
 
 /* Finds by key. The slot stays valid until the next insertion or removal; NULL when absent. */

@@ -69,7 +69,7 @@ struct entry *entry_try_reshape(const struct entry *e, const struct entry_shape 
         return NULL;
     }
     copy->access = e->access;
-    copy->flags |= e->flags & (ENTRY_TOUCHED_RAW | ENTRY_COUNTED);
+    copy->flags |= e->flags & (ENTRY_TOUCHED_RAW | ENTRY_PHASE);
     if ((e->flags & ENTRY_HAS_DEADLINE) && (copy->flags & ENTRY_HAS_DEADLINE)) {
         memcpy(copy->body, e->body, 8);
     }
@@ -89,7 +89,7 @@ struct entry *entry_try_rename(const struct entry *e, struct bytes key) {
     struct entry *copy = entry_try_new(key, &shape);
     if (copy != NULL) {
         copy->access = e->access;
-        copy->flags |= e->flags & (ENTRY_TOUCHED_RAW | ENTRY_COUNTED);
+        copy->flags |= e->flags & (ENTRY_TOUCHED_RAW | ENTRY_PHASE);
     }
     return copy;
 }

@@ -71,7 +71,7 @@ enum entry_flag {
     ENTRY_HAS_WORD = 2,     /* 8 bytes */
     ENTRY_LONG_KEY = 4,     /* 4 bytes */
     ENTRY_TOUCHED_RAW = 8,  /* a string changed in place: its encoding is called raw */
-    ENTRY_COUNTED = 16,     /* for the eviction policy's use */
+    ENTRY_PHASE = 16,       /* see struct entry_watch */
 };
 
 /* Longest inline value. With a 16-byte key the entry fills the allocator's class of 1,024; beyond
@@ -215,7 +215,7 @@ struct entry *entry_try_new(struct bytes key, const struct entry_shape *shape);
 /* Frees the entry's own allocation, and nothing that its word points to. */
 void entry_free(struct entry *e);
 
-/* A copy of the entry in another shape (same key, access kept, flags TOUCHED_RAW and COUNTED kept).
+/* A copy of the entry in another shape (same key, access kept, flags TOUCHED_RAW and PHASE kept).
  * The old one is untouched; the caller replaces and frees it. NULL when there is no memory. */
 struct entry *entry_try_reshape(const struct entry *e, const struct entry_shape *shape);
 
@@ -238,6 +238,30 @@ static inline bool entry_inline_fits(const struct entry *e, size_t size) {
 static inline void entry_set_inline_size(struct entry *e, size_t size) {
     debug_check(entry_inline_fits(e, size));
     e->value_size = (uint16_t)size;
+}
+
+/* Who wants what there is at one moment, while it goes on changing: told before an entry of that
+ * moment changes or leaves, so that it can be written down as it was.
+ *
+ * What holds entries has a present phase, 0 or ENTRY_PHASE, which new entries are born with. When
+ * the watch begins the present phase becomes the other one: at once all that is there is of the
+ * phase before, and to be seen once. An entry that has been seen gets the present phase. When the
+ * watch ends no entry is of the phase before. */
+struct entry_watch {
+    /* The entry, which is of the phase before, is about to change or to leave: it is of the present
+     * phase afterwards. */
+    void (*changing)(struct entry_watch *watch, struct entry *entry);
+    /* Of what is within a value only: its owner has left the keyspace and would be freed. It is the
+     * watch's now. */
+    void (*left)(struct entry_watch *watch, struct entry *owner);
+};
+
+static inline bool entry_is_of(const struct entry *e, unsigned phase) {
+    return ((e->flags ^ phase) & ENTRY_PHASE) == 0;
+}
+
+static inline void entry_set_phase(struct entry *e, unsigned phase) {
+    e->flags = (uint8_t)((e->flags & ~(unsigned)ENTRY_PHASE) | phase);
 }
 
 /* What the entry itself takes from the allocator, in bytes, without what its word points to. */

@@ -26,7 +26,8 @@ static int encode_string(const struct entry *entry, const struct bytes *key,
                          struct rdb_writer *writer) {
     char scratch[NUM_I64_SIZE];
     encode_begin(writer, RDB_STRING, key);
-    rdb_write_string(writer, string_bytes(entry, scratch));
+    struct blob *blob = entry_encoding(entry) == ENTRY_BLOB ? entry_pointer(entry) : NULL;
+    rdb_write_value(writer, string_bytes(entry, scratch), blob);
     return RDB_VERSION;
 }
 
@@ -55,19 +56,19 @@ static void end_pack(struct nodes *nodes) {
     }
 }
 
-static void add_plain(struct nodes *nodes, struct bytes text) {
+static void add_plain(struct nodes *nodes, struct bytes text, struct blob *blob) {
     end_pack(nodes);
     nodes->count++;
     if (nodes->writer != NULL) {
         rdb_write_length(nodes->writer, CONTAINER_PLAIN);
-        rdb_write_string(nodes->writer, text);
+        rdb_write_value(nodes->writer, text, blob);
     }
 }
 
 static void add_packed(struct nodes *nodes, const uint8_t *element) {
     bool is_text = element_tag_is_text(*element);
     if (is_text && !listpack_takes(element_text(element))) {
-        add_plain(nodes, element_text(element));
+        add_plain(nodes, element_text(element), NULL);
         return;
     }
     if (nodes->writer != NULL) {
@@ -91,7 +92,7 @@ static uint64_t write_nodes(const struct entry *list, struct rdb_writer *writer)
     for (size_t at = 0; at < length; at += run.count) {
         list_run_at(list, at, &run);
         if (run.blob != NULL) {
-            add_plain(&nodes, blob_bytes(run.blob));
+            add_plain(&nodes, blob_bytes(run.blob), run.blob);
             continue;
         }
         const uint8_t *element = run.at;
@@ -235,7 +236,7 @@ static void pack_field(void *context, const struct hash_field *field) {
 
 static void write_field(void *context, const struct hash_field *field) {
     rdb_write_string(context, field->name);
-    rdb_write_string(context, field->value);
+    rdb_write_value(context, field->value, field->blob);
 }
 
 /* Deadlines are written as what they are beyond the first of them. */

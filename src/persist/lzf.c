@@ -10,8 +10,10 @@
 #define DISTANCE_MAX 8192u
 /* Below this length a match needs no byte of its own for it. */
 #define LONG_MATCH 9u
-/* 16 KiB of stack; a larger table finds a little more and costs cache misses. */
-#define HASH_BITS 12
+/* 16 KiB of stack; a larger table finds a little more and costs cache misses. Short texts, of which
+ * there are many, take a part of it: clearing all of it would take longer than compressing. */
+#define HASH_BITS       12
+#define HASH_BITS_LEAST 8
 
 struct packer {
     const uint8_t *at;
@@ -50,9 +52,9 @@ static bool put_match(struct packer *packer, size_t distance, size_t length) {
     return true;
 }
 
-static uint32_t hash_three(const uint8_t *at) {
+static uint32_t hash_three(const uint8_t *at, unsigned bits) {
     uint32_t word = (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16;
-    return word * 2654435761u >> (32 - HASH_BITS);
+    return word * 2654435761u >> (32 - bits);
 }
 
 static size_t match_length(const struct packer *packer, size_t from, size_t at) {
@@ -68,11 +70,15 @@ size_t lzf_compress(struct bytes text, char *out, size_t room) {
     struct packer packer = {
         .at = (const uint8_t *)text.at, .size = text.size, .out = (uint8_t *)out, .room = room};
     uint32_t seen[1 << HASH_BITS]; /* place + 1; 0: nowhere */
-    memset(seen, 0, sizeof seen);
+    unsigned bits = HASH_BITS_LEAST;
+    while (bits < HASH_BITS && (size_t)1 << bits < text.size) {
+        bits++;
+    }
+    memset(seen, 0, sizeof *seen << bits);
     size_t written = 0;
     size_t at = 0;
     while (at + MATCH_MIN <= text.size) {
-        uint32_t *place = &seen[hash_three(packer.at + at)];
+        uint32_t *place = &seen[hash_three(packer.at + at, bits)];
         size_t from = *place;
         *place = (uint32_t)at + 1;
         size_t length = 0;

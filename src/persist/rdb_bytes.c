@@ -20,6 +20,7 @@ enum mark {
 };
 
 #define CAPACITY_MIN 64u
+#define MARKS_MIN    16u
 /* Longest text of an integer of 32 bits. */
 #define INT32_TEXT_MAX 11u
 
@@ -112,33 +113,113 @@ static bool write_integer(struct rdb_writer *writer, struct bytes text) {
     return true;
 }
 
-/* False when there is nothing to win. Without memory to try, too: then it goes as it is. */
-static bool write_packed(struct rdb_writer *writer, struct bytes text) {
+/* False when there is nothing to win. */
+static bool write_packed_by(struct rdb_writer *writer, struct bytes text, char *scratch) {
     if (text.size < RDB_COMPRESS_MIN || text.size > RDB_EXPANDED_MAX) {
         return false;
     }
-    size_t room = text.size - RDB_COMPRESS_GAIN;
-    char *packed = mem_try_alloc(MEM_BUFFER, room);
-    if (packed == NULL) {
-        return false;
-    }
-    size_t size = lzf_compress(text, packed, room);
+    size_t size = lzf_compress(text, scratch, text.size - RDB_COMPRESS_GAIN);
     if (size > 0) {
         rdb_write_byte(writer, MARK_PACKED);
         rdb_write_length(writer, size);
         rdb_write_length(writer, text.size);
-        rdb_write_raw(writer, packed, size);
+        rdb_write_raw(writer, scratch, size);
     }
-    mem_free(MEM_BUFFER, packed, room);
     return size > 0;
 }
 
-void rdb_write_string(struct rdb_writer *writer, struct bytes text) {
-    if (write_integer(writer, text) || (writer->compress && write_packed(writer, text))) {
-        return;
+/* Without memory to try there is nothing to win either: then it goes as it is. */
+static bool write_packed(struct rdb_writer *writer, struct bytes text) {
+    if (text.size < RDB_COMPRESS_MIN || text.size > RDB_EXPANDED_MAX) {
+        return false;
     }
+    char *scratch = mem_try_alloc(MEM_BUFFER, text.size);
+    if (scratch == NULL) {
+        return false;
+    }
+    bool is_packed = write_packed_by(writer, text, scratch);
+    mem_free(MEM_BUFFER, scratch, text.size);
+    return is_packed;
+}
+
+static void write_plain(struct rdb_writer *writer, struct bytes text) {
     rdb_write_length(writer, text.size);
     rdb_write_raw(writer, text.at, text.size);
+}
+
+void rdb_marks_clear(struct rdb_marks *marks) {
+    for (size_t i = 0; i < marks->count; i++) {
+        if (marks->list[i].blob != NULL) {
+            blob_release(marks->list[i].blob);
+        }
+    }
+    mem_free(MEM_BUFFER, marks->list, marks->capacity * sizeof *marks->list);
+    *marks = (struct rdb_marks){0};
+}
+
+static void add_mark(struct rdb_writer *writer, size_t size, struct blob *blob) {
+    struct rdb_marks *marks = writer->marks;
+    if (writer->failed) {
+        return;
+    }
+    if (marks->count == marks->capacity) {
+        size_t capacity = marks->capacity == 0 ? MARKS_MIN : 2 * marks->capacity;
+        struct rdb_mark *list = mem_try_realloc(
+            MEM_BUFFER, marks->list, marks->capacity * sizeof *list, capacity * sizeof *list);
+        if (list == NULL) {
+            writer->failed = true;
+            return;
+        }
+        marks->list = list;
+        marks->capacity = capacity;
+    }
+    if (blob != NULL) {
+        blob_hold(blob);
+        marks->blob_bytes += blob->size;
+    }
+    marks->list[marks->count++] = (struct rdb_mark){.at = writer->size, .size = size, .blob = blob};
+}
+
+void rdb_write_string(struct rdb_writer *writer, struct bytes text) {
+    if (write_integer(writer, text)) {
+        return;
+    }
+    if (writer->compress && text.size >= RDB_COMPRESS_MIN) {
+        if (writer->marks != NULL) {
+            add_mark(writer, text.size, NULL);
+            rdb_write_raw(writer, text.at, text.size);
+            return;
+        }
+        if (write_packed(writer, text)) {
+            return;
+        }
+    }
+    write_plain(writer, text);
+}
+
+void rdb_write_value(struct rdb_writer *writer, struct bytes text, struct blob *blob) {
+    if (blob != NULL && writer->marks != NULL && text.size >= RDB_MARK_BLOB_MIN) {
+        add_mark(writer, 0, blob);
+    } else {
+        rdb_write_string(writer, text);
+    }
+}
+
+void rdb_write_marked(struct rdb_writer *writer, struct bytes text, char *scratch) {
+    if (!writer->compress || !write_packed_by(writer, text, scratch)) {
+        write_plain(writer, text);
+    }
+}
+
+void rdb_write_undo(struct rdb_writer *writer, size_t size, size_t marks) {
+    writer->size = size;
+    while (writer->marks != NULL && writer->marks->count > marks) {
+        const struct rdb_mark *mark = &writer->marks->list[--writer->marks->count];
+        if (mark->blob != NULL) {
+            writer->marks->blob_bytes -= mark->blob->size;
+            blob_release(mark->blob);
+        }
+    }
 }
 
 /* ---- reading ---- */

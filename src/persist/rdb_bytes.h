@@ -16,6 +16,7 @@
 
 #include "base/bytes.h"
 #include "base/num.h"
+#include "ds/blob.h"
 
 /* Strings from this size on are tried to be compressed: below it there is nothing to win. */
 #define RDB_COMPRESS_MIN 21u
@@ -65,6 +66,29 @@ enum rdb_type {
 
 /* ---- writing ---- */
 
+/* Texts that another thread shall compress, or that are too large to be copied: a string is to
+ * stand at this place of what is written, and is not there yet.
+ *
+ *     written   ...bytes | text, raw | bytes... bytes | bytes...
+ *     marks              ^ at, size                   ^ at, and the blob that is the text
+ */
+struct rdb_mark {
+    size_t at;
+    size_t size;       /* of the raw text; 0 when it is the blob's */
+    struct blob *blob; /* NULL, or a reference held */
+};
+struct rdb_marks {
+    struct rdb_mark *list;
+    size_t count;
+    size_t capacity;
+    size_t blob_bytes; /* of all blobs in it */
+};
+/* Gives the references back, and the memory. */
+void rdb_marks_clear(struct rdb_marks *marks);
+
+/* Texts of blobs from this size on are marked and not copied. */
+#define RDB_MARK_BLOB_MIN 4096u
+
 /* What is written. Once there is no memory it has failed, and what is written further goes
  * nowhere. */
 struct rdb_writer {
@@ -73,6 +97,7 @@ struct rdb_writer {
     size_t capacity;
     bool compress;
     bool failed;
+    struct rdb_marks *marks; /* NULL: strings are written and compressed at once */
 };
 
 void rdb_writer_init(struct rdb_writer *writer, bool compress);
@@ -89,6 +114,13 @@ void rdb_write_number(struct rdb_writer *writer, uint64_t number, unsigned width
 void rdb_write_length(struct rdb_writer *writer, uint64_t length);
 /* In the shortest form. */
 void rdb_write_string(struct rdb_writer *writer, struct bytes text);
+/* The same of a text that is a blob's, if `blob` is not NULL. */
+void rdb_write_value(struct rdb_writer *writer, struct bytes text, struct blob *blob);
+/* Not as an integer: for who has marked the text and now has the time. `scratch` has room for
+ * text.size bytes. */
+void rdb_write_marked(struct rdb_writer *writer, struct bytes text, char *scratch);
+/* Back to what it was at that size and number of marks. */
+void rdb_write_undo(struct rdb_writer *writer, size_t size, size_t marks);
 
 /* ---- reading ---- */
 

@@ -3,8 +3,8 @@
  *
  *     specs[i]  ->  rows[i], offset i * 8  ->  values[i], 8 bytes: bool, int64_t, int or char *
  *
- * Each row's module is its directive, so that a change at run time knows what it is about. Two
- * directives have a grammar of their own and are CUSTOM options; their text is kept here. */
+ * Each row's module is its directive, so that a change at run time knows what it is about. One
+ * directive has a grammar of its own and is a CUSTOM option; its text is kept here. */
 #include "server/config_foreign.h"
 
 #include <string.h>
@@ -17,7 +17,7 @@
 
 #define DESCRIPTION "Accepted for the sake of configurations written for Redis; has no effect."
 
-/* Numbers in `save` and its like: no sensible line has more. */
+/* Numbers of one directive: no sensible line has more. */
 #define NUMBERS_MAX 256
 
 union value {
@@ -58,7 +58,7 @@ static void text_get(const struct foreign *foreign, enum foreign_custom which, s
     buffer_append(out, foreign->texts[which].at, foreign->texts[which].size);
 }
 
-/* Reads decimal numbers from words, each of which may hold several (`save "60 1 300 10"`). The
+/* Reads decimal numbers from words, each of which may hold several. The
  * number of numbers, or -1. */
 static int read_numbers(const struct bytes *words, int count, int64_t *numbers) {
     int found = 0;
@@ -87,25 +87,6 @@ static void keep_numbers(struct foreign *foreign, enum foreign_custom which, con
     }
     text_set(foreign, which, &text);
     buffer_clear(&text);
-}
-
-static bool save_set(void *module, const struct bytes *words, int count, const char **error) {
-    int64_t numbers[NUMBERS_MAX];
-    int found = read_numbers(words, count, numbers);
-    bool good = found >= 0 && found % 2 == 0;
-    for (int i = 0; good && i < found; i += 2) {
-        good = numbers[i] >= 1 && numbers[i + 1] >= 0;
-    }
-    if (!good) {
-        *error = "Invalid save parameters";
-        return false;
-    }
-    keep_numbers(((struct directive *)module)->foreign, FOREIGN_SAVE, numbers, found);
-    return true;
-}
-
-static void save_get(void *module, struct buffer *out) {
-    text_get(((const struct directive *)module)->foreign, FOREIGN_SAVE, out);
 }
 
 /* How many parts there are between spaces, numbers or not. */
@@ -143,7 +124,6 @@ static void adjustments_get(void *module, struct buffer *out) {
 }
 
 static const struct option_custom customs[FOREIGN_CUSTOMS] = {
-    [FOREIGN_SAVE] = {.set = save_set, .get = save_get},
     [FOREIGN_ADJUSTMENTS] = {.set = adjustments_set, .get = adjustments_get},
 };
 

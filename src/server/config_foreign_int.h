@@ -10,7 +10,7 @@
 #include "base/option.h"
 
 /* Directives with a grammar of their own, whose text config_foreign keeps. */
-enum foreign_custom { FOREIGN_SAVE, FOREIGN_ADJUSTMENTS, FOREIGN_CUSTOMS };
+enum foreign_custom { FOREIGN_ADJUSTMENTS, FOREIGN_CUSTOMS };
 
 /* A directive: what makes a row of the registry (config_foreign_table.c). */
 struct foreign_spec {

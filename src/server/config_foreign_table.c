@@ -1,8 +1,7 @@
 /* config_foreign_table: names, kinds, bounds and defaults, as far as they are known those that
  * redis-server 7.0.15 answers to CONFIG GET and CONFIG SET, and behind them those that Redis 7.2 to
  * 8 and Valkey 8 to 9 have besides. Of a few of the newest a value is not looked at: they are
- * texts. One default is not Redis's: `save` is empty, for nothing is saved as long as this table
- * holds it.
+ * texts.
  *
  * All that is asked of it is that a configuration written for any of them is read. */
 #include "server/config_foreign_int.h"
@@ -134,10 +133,8 @@ static const struct foreign_spec specs[] = {
     YES_NO("replica-serve-stale-data", "yes", 0),
     TEXT("replicaof", "", FIXED | OPTION_REPEATS), /* host and port, joined */
     CHOICE("sanitize-dump-payload", "no", sanitize_modes, 0),
-    CUSTOM("save", "", FOREIGN_SAVE, OPTION_REPEATS),
     YES_NO("set-proc-title", "yes", FIXED),
     NUMBER("socket-mark-id", "0", 0, UINT32_MAX, FIXED),
-    YES_NO("stop-writes-on-bgsave-error", "yes", 0),
     CHOICE("supervised", "no", supervisors, FIXED),
     YES_NO("syslog-enabled", "no", FIXED),
     CHOICE("syslog-facility", "local0", facilities, FIXED),

@@ -21,8 +21,6 @@ static const struct promise promises[] = {
     {"sentinel", NULL, true, "belongs to Sentinel, and this is a server"},
     {"appendonly", "no", false,
      "is not supported: no log of writes is kept, and data is lost when the server ends"},
-    {"save", "", false,
-     "is not supported: no snapshot is written, and data is lost when the server ends"},
     {"replicaof", "", false,
      "is not supported: the server does not follow another one; it serves its own data, and takes "
      "writes"},

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "client/client.h"
 #include "feature/latency.h"
+#include "persist/saving.h"
 #include "server/server.h"
 #include "store/expire.h"
 
@@ -51,6 +52,7 @@ static int64_t on_time(struct loop_timer *timer) {
         clients_cron(server->context.clients);
         mem_note_peak();
         info_sample(&server->info);
+        saving_cron(server->context.saving);
     }
     return period_ms(cron);
 }
@@ -117,11 +119,20 @@ static void compact_some(struct cron *cron) {
     }
 }
 
+/* A part of the snapshot that is being written. It gets its share however busy the server is: the
+ * sooner it ends, the less is kept for it. */
+static bool save_some(struct cron *cron) {
+    int64_t left = left_us(cron);
+    left = left < CRON_SAVE_US_MIN ? CRON_SAVE_US_MIN : left;
+    return saving_pass(cron->server->context.saving, left < CRON_SAVE_US ? left : CRON_SAVE_US);
+}
+
 bool cron_idle(struct cron *cron) {
+    bool saves = save_some(cron);
     bool over = evict_some(cron);
     compact_some(cron);
     if (cron->behind) {
         expire_slice(cron);
     }
-    return cron->behind || over;
+    return cron->behind || over || saves;
 }

@@ -20,6 +20,9 @@
 #define CRON_PASS_US      850
 #define CRON_SLICE_US     250
 #define CRON_SLICE_US_MIN 50
+/* Of a snapshot. */
+#define CRON_SAVE_US     400
+#define CRON_SAVE_US_MIN 100
 /* Expiry that is half a second behind its time takes longer slices. */
 #define CRON_SLICE_LATE_US 500
 #define CRON_LATE_MS       500

@@ -1,8 +1,11 @@
 /* ending: a timer that looks whether the next state has come. */
 #include "server/ending.h"
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "call/control.h"
 #include "client/client.h"
+#include "persist/saving.h"
 #include "server/server.h"
 
 /* How often it is looked whether all that had arrived has been read. */
@@ -11,6 +14,43 @@
 #define DRAIN_US_MAX 500000
 /* How often it is looked whether all replies are out. */
 #define LOOK_MS 10
+
+bool ending_save(struct ending *ending, unsigned flags) {
+    struct server *server = ending->server;
+    if (ending->saved == server->keyspace.changes) {
+        return true;
+    }
+    log_notice("Saving the data before the end.");
+    /* Nobody hands anything over meanwhile that would not be saved. */
+    clients_hold(server->context.clients);
+    uint64_t changes = server->keyspace.changes;
+    bool is_saved = saving_save(server->context.saving);
+    clients_release(server->context.clients);
+    if (is_saved) {
+        ending->saved = changes;
+    } else {
+        log_warning("The data cannot be saved: %s",
+                    flags & CONTROL_SHUTDOWN_FORCE ? "ending anyway." : "the server does not end.");
+    }
+    return is_saved || flags & CONTROL_SHUTDOWN_FORCE;
+}
+
+/* What draining has left is all that there is. False: the server goes on. */
+static bool save_drained(struct ending *ending) {
+    if (!(ending->flags & CONTROL_SHUTDOWN_SAVE) || ending_save(ending, ending->flags)) {
+        return true;
+    }
+    ending->state = ENDING_SERVING;
+    server_listen(ending->server);
+    return false;
+}
+
+static void end(struct ending *ending) {
+    if (ending->flags & CONTROL_SHUTDOWN_SAVE) {
+        (void)ending_save(ending, CONTROL_SHUTDOWN_FORCE);
+    }
+    loop_stop(ending->server->loop);
+}
 
 static int64_t on_time(struct loop_timer *timer) {
     struct ending *ending = (struct ending *)timer;
@@ -21,36 +61,43 @@ static int64_t on_time(struct loop_timer *timer) {
         if (!clients_are_quiet(clients) && now_us < ending->deadline_us) {
             return QUIET_MS;
         }
+        if (!save_drained(ending)) {
+            return -1;
+        }
         ending->state = ENDING_FLUSHING;
-        ending->deadline_us = now_us + server->options.shutdown_seconds * 1000000;
+        ending->deadline_us = clock_mono_us() + server->options.shutdown_seconds * 1000000;
         clients_stop_reading(clients);
         return 0;
     }
     if (clients_are_flushed(clients)) {
-        loop_stop(server->loop);
+        end(ending);
         return -1;
     }
     if (now_us >= ending->deadline_us) {
         log_warning("Not all clients have taken their replies within %lld seconds; ending anyway.",
                     (long long)server->options.shutdown_seconds);
-        loop_stop(server->loop);
+        end(ending);
         return -1;
     }
     return LOOK_MS;
 }
 
 void ending_init(struct ending *ending, struct server *server) {
-    *ending = (struct ending){.server = server};
+    *ending = (struct ending){.server = server, .saved = UINT64_MAX};
     ending->timer.on_time = on_time;
     ending->timer.position = -1;
 }
 
-void ending_begin(struct ending *ending, bool now) {
+void ending_begin(struct ending *ending, unsigned flags) {
     struct server *server = ending->server;
-    if (now || ending->state != ENDING_SERVING) {
-        loop_stop(server->loop);
+    bool again = ending->state != ENDING_SERVING;
+    if (again || flags & CONTROL_SHUTDOWN_NOW) {
+        if (again || !(flags & CONTROL_SHUTDOWN_SAVE) || ending_save(ending, flags)) {
+            loop_stop(server->loop);
+        }
         return;
     }
+    ending->flags = flags;
     ending->state = ENDING_DRAINING;
     ending->deadline_us = server->clock.mono_us + DRAIN_US_MAX;
     (void)clients_are_quiet(server->context.clients);

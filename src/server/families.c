@@ -19,6 +19,7 @@ static const table_fn families[] = {
     command_scan,
     command_object,
     command_dumps,
+    command_saves,
     command_hashes,
     command_hash_visits,
     command_hash_expiry,

@@ -11,6 +11,7 @@
 #include "base/histogram.h"
 #include "client/client.h"
 #include "call/command.h"
+#include "persist/saving.h"
 #include "server/server.h"
 #include "store/access.h"
 #include "store/expire.h"
@@ -112,24 +113,14 @@ static void clients_absent(void *module, struct buffer *out) {
                             "total_blocking_keys_on_nokey:0\r\n");
 }
 
-/* As of a Redis that saves nothing. */
+/* Of the log on disk what a Redis shows that keeps none. */
 static void persistence(void *module, struct buffer *out) {
     const struct info *info = module;
     const struct server *server = info->server;
     loading_print(&server->loading, out);
-    buffer_append_text(out, "current_cow_peak:0\r\n"
-                            "current_cow_size:0\r\ncurrent_cow_size_age:0\r\n"
-                            "current_fork_perc:0.00\r\ncurrent_save_keys_processed:0\r\n"
-                            "current_save_keys_total:0\r\n");
-    buffer_printf(out,
-                  "rdb_changes_since_last_save:%llu\r\nrdb_bgsave_in_progress:0\r\n"
-                  "rdb_last_save_time:%lld\r\n",
-                  (unsigned long long)server->keyspace.changes,
-                  (long long)(server->control.start_ms / 1000));
+    saving_print(server->context.saving, out);
     buffer_append_text(
-        out, "rdb_last_bgsave_status:ok\r\nrdb_last_bgsave_time_sec:-1\r\n"
-             "rdb_current_bgsave_time_sec:-1\r\nrdb_saves:0\r\nrdb_last_cow_size:0\r\n"
-             "aof_enabled:0\r\n"
+        out, "aof_enabled:0\r\n"
              "aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\n"
              "aof_last_rewrite_time_sec:-1\r\naof_current_rewrite_time_sec:-1\r\n"
              "aof_last_bgrewrite_status:ok\r\naof_rewrites:0\r\n"
@@ -263,7 +254,7 @@ void info_init(struct info *info, struct server *server) {
         LINES(SERVER, server_version, "What runs, and on what."),
         LINES(SERVER, server_process, "The process and its settings."),
         LINES(CLIENTS, clients_absent, "Kinds of clients that there are not."),
-        LINES(PERSISTENCE, persistence, "Nothing is saved."),
+        LINES(PERSISTENCE, persistence, "What is saved, and how that goes."),
         LINES(STATS, stats_rates, "Rates over the last two seconds."),
         LINES(STATS, stats_loop, "The event loop's passes and time, microseconds."),
         LINES(STATS, stats_expiry, "How expiry keeps up, milliseconds."),

@@ -108,10 +108,6 @@ static void log_beginning(const struct server *server) {
         log_warning("%.*s", (int)size, line);
         line += size + (line[size] == '\n');
     }
-    if (((server->on_sigint | server->on_sigterm) & SERVER_SHUTDOWN_SAVE) != 0) {
-        log_warning("shutdown-on-sigint and shutdown-on-sigterm: save is not supported: data is "
-                    "lost when the server ends.");
-    }
     buffer_clear(&warning);
 }
 

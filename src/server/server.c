@@ -35,10 +35,21 @@
 
 /* What commands may ask for. */
 
-static void control_shutdown(void *context, bool now) {
+static bool control_shutdown(void *context, unsigned flags) {
     struct server *server = context;
     log_warning("A client asked for the shutdown.");
-    ending_begin(&server->ending, now || server->control.loading == CONTROL_LOADING_ALONE);
+    if (server->control.loading != CONTROL_LOADING_NOT) {
+        flags &= ~(unsigned)CONTROL_SHUTDOWN_SAVE;
+    }
+    server->ending.saved = UINT64_MAX;
+    if (flags & CONTROL_SHUTDOWN_SAVE && !ending_save(&server->ending, flags)) {
+        return false;
+    }
+    if (server->control.loading == CONTROL_LOADING_ALONE) {
+        flags |= CONTROL_SHUTDOWN_NOW;
+    }
+    ending_begin(&server->ending, flags);
+    return true;
 }
 
 static bool control_shutdown_abort(void *context) {
@@ -184,8 +195,14 @@ static void on_signal(void *context, int number) {
     unsigned flags = number == SIGINT ? server->on_sigint : server->on_sigterm;
     log_warning("Received %s: %s.", number == SIGINT ? "SIGINT" : "SIGTERM",
                 again ? "ending at once" : "shutting down");
-    bool now = (flags & SERVER_SHUTDOWN_NOW) != 0;
-    ending_begin(&server->ending, now || server->control.loading == CONTROL_LOADING_ALONE);
+    bool loads = server->control.loading != CONTROL_LOADING_NOT;
+    bool saves =
+        !loads && (flags & SERVER_SHUTDOWN_SAVE ||
+                   (!(flags & SERVER_SHUTDOWN_NOSAVE) && saving_is_wanted(server->context.saving)));
+    bool now = flags & SERVER_SHUTDOWN_NOW || server->control.loading == CONTROL_LOADING_ALONE;
+    ending_begin(&server->ending, (now ? CONTROL_SHUTDOWN_NOW : 0) |
+                                      (flags & SERVER_SHUTDOWN_FORCE ? CONTROL_SHUTDOWN_FORCE : 0) |
+                                      (saves ? CONTROL_SHUTDOWN_SAVE : 0));
 }
 
 /* Lowers maxclients to what the system allows. 0, or -1 when that is nobody. */
@@ -303,9 +320,10 @@ void server_free(struct server *server) {
     http_free(server->http);
     slowlog_free(context->slowlog);
     latency_free(context->latency);
-    saving_free(context->saving);
     monitor_free(context->monitor);
     compact_free(&server->compact);
+    saving_stop(context->saving);
+    saving_free(context->saving);
     keyspace_free(&server->keyspace);
     tracking_free(context->tracking);
     notify_free(context->notify);

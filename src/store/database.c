@@ -187,6 +187,12 @@ static size_t estimate_bytes(const struct keyspace *keyspace, size_t count) {
 static size_t flush_one(struct keyspace *keyspace, struct database *database, bool lazy) {
     size_t count = dict_size(&database->keys);
     size_t bytes = estimate_bytes(keyspace, count);
+    const struct store_hooks *hooks = &keyspace->hooks;
+    if (UNLIKELY(hooks->database_left != NULL) &&
+        hooks->database_left(hooks->database_context, database, bytes)) {
+        keyspace_database_init(keyspace, database);
+        return count;
+    }
     bool is_large = count >= VALUE_FREE_LAZILY_MIN || bytes >= FLUSH_LAZILY_MIN;
     lazyfree_database(lazy && is_large ? keyspace->lazyfree : NULL, database->keys,
                       database->deadlines, database->field_deadlines, bytes);

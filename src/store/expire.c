@@ -55,6 +55,7 @@ static void field_gone(void *context, struct bytes field) {
 
 size_t keyspace_expire_fields(struct keyspace *keyspace, const struct key *key, struct entry *hash,
                               size_t max, bool *done) {
+    keyspace_about_to_change(key, hash);
     struct expiring expiring = {.hooks = &keyspace->hooks, .key = key};
     const struct hash_gone gone = {.fn = field_gone, .context = &expiring};
     size_t expired = hash_expire_due(hash, keyspace->clock->now_ms, max,

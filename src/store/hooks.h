@@ -5,6 +5,7 @@
 #define LARDER_STORE_HOOKS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/bytes.h"
 
@@ -23,6 +24,7 @@ enum keyspace_class {
     KEYSPACE_NEW = 1 << 10,    /* n */
 };
 
+struct database;
 struct key;
 
 /* Who wants to know of changes, for as long as it does (WATCH, tracking): keyspace_listen. */
@@ -47,6 +49,10 @@ struct store_hooks {
      * is whether it is freed in the background. */
     void (*key_left)(void *context, const struct key *key, bool lazily);
     void *keys_context;
+    /* A database is emptied whose keys somebody watches: whether its tables, which take about
+     * `bytes`, have been taken over. */
+    bool (*database_left)(void *context, struct database *database, size_t bytes);
+    void *database_context;
     void *context;
     /* Something happened to a key that can be subscribed to. Called only for classes in
      * `classes`. */

@@ -90,6 +90,11 @@ void keyspace_unfile(struct database *database, struct entry *entry) {
 }
 
 void keyspace_let_go(struct keyspace *keyspace, struct entry *entry, bool lazy) {
+    struct entry_watch *watch = value_watch(entry);
+    if (UNLIKELY(watch != NULL)) {
+        watch->left(watch, entry);
+        return;
+    }
     bool small = entry_type(entry) == ENTRY_STRING && entry_encoding(entry) != ENTRY_BLOB;
     if (lazy && !small && value_weight(entry) >= VALUE_FREE_LAZILY_MIN) {
         lazyfree_entry(keyspace->lazyfree, entry);
@@ -190,6 +195,7 @@ struct entry *keyspace_write(struct keyspace *keyspace, struct key *key) {
     struct entry *entry = find(keyspace, key);
     if (entry != NULL) {
         touch(keyspace, key, entry);
+        dict_changing(&key->database->keys, entry);
     }
     return entry;
 }
@@ -253,6 +259,7 @@ struct entry *keyspace_assign(struct keyspace *keyspace, struct key *key, struct
     if (deadline_ms == KEYSPACE_KEEP_DEADLINE) {
         deadline_ms = entry_deadline(old);
     }
+    dict_changing(&key->database->keys, old);
     struct entry_shape roomy = *shape;
     roomy.has_deadline = deadline_ms != ENTRY_NO_DEADLINE;
     struct entry *entry = entry_try_new(entry_key(old), &roomy);
@@ -262,6 +269,7 @@ struct entry *keyspace_assign(struct keyspace *keyspace, struct key *key, struct
     /* Another value of the same key: what is known of its use goes on. */
     entry->access = keyspace->access_counts ? old->access : keyspace->access_new & ACCESS_MASK;
     keyspace_unfile(key->database, old);
+    entry_set_phase(entry, dict_phase(&key->database->keys));
     dict_replace(slot_of(key, old), entry);
     file_deadline(key->database, entry, deadline_ms);
     file_fields(key->database, entry);
@@ -299,6 +307,7 @@ struct entry *keyspace_assign_text(struct keyspace *keyspace, struct key *key, s
                                    struct bytes text, struct blob *blob, int64_t deadline_ms) {
     if (LIKELY(old != NULL && blob == NULL && entry_type(old) == ENTRY_STRING &&
                deadline_fits(old, deadline_ms) && string_overwrite(old, text))) {
+        debug_check(entry_is_of(old, dict_phase(&key->database->keys)));
         if (UNLIKELY(deadline_ms >= 0)) {
             due_move(&key->database->deadlines, old, deadline_ms);
         }
@@ -323,6 +332,7 @@ struct entry *keyspace_reshape(struct keyspace *keyspace, struct key *key, struc
                                const struct entry_shape *shape) {
     (void)keyspace;
     check(shape->type == entry_type(old));
+    dict_changing(&key->database->keys, old);
     struct entry_shape roomy = *shape;
     roomy.has_deadline = (old->flags & ENTRY_HAS_DEADLINE) != 0;
     struct entry *entry = entry_try_reshape(old, &roomy);
@@ -342,6 +352,7 @@ struct entry *keyspace_set_deadline(struct keyspace *keyspace, struct key *key, 
     struct database *database = key->database;
     bool has = (entry->flags & ENTRY_HAS_DEADLINE) != 0;
     bool wants = deadline_ms != ENTRY_NO_DEADLINE;
+    dict_changing(&database->keys, entry);
     if (has == wants) {
         if (wants) {
             due_move(&database->deadlines, entry, deadline_ms);
@@ -387,6 +398,7 @@ void keyspace_field_deadline_changed(struct keyspace *keyspace, struct key *key,
 
 void keyspace_detach(struct keyspace *keyspace, struct key *key, struct entry *entry) {
     (void)keyspace;
+    dict_changing(&key->database->keys, entry);
     keyspace_unfile(key->database, entry);
     dict_remove(&key->database->keys, key->hash, slot_of(key, entry));
     key->slot = NULL;

@@ -15,7 +15,12 @@
  *    index of deadlines, no other is.
  * 2. A hash with a field deadline is filed in the database's index of field deadlines under a time
  *    no later than the earliest of them.
- * 3. A key's slot is valid until the next insertion or removal in its database. */
+ * 3. A key's slot is valid until the next insertion or removal in its database.
+ *
+ * While a database is watched (struct entry_watch), each key is shown to the watch before it
+ * changes or leaves: keyspace_write and all functions here that change or remove see to it, who
+ * changes what another look-up has given says keyspace_about_to_change first. A key that leaves
+ * because its deadline has come is not shown: nobody who reads later would see it. */
 #ifndef LARDER_STORE_KEYSPACE_H
 #define LARDER_STORE_KEYSPACE_H
 
@@ -147,6 +152,12 @@ struct entry *keyspace_read(struct keyspace *keyspace, struct key *key);
 struct entry *keyspace_look(struct keyspace *keyspace, struct key *key);
 struct entry *keyspace_write(struct keyspace *keyspace, struct key *key);
 struct entry *keyspace_peek(struct keyspace *keyspace, struct key *key);
+
+/* The found entry's value will be changed in place: for who has not found it with
+ * keyspace_write. */
+static inline void keyspace_about_to_change(const struct key *key, struct entry *entry) {
+    dict_changing(&key->database->keys, entry);
+}
 
 /* A new entry for an absent key, or NULL when there is no memory. `deadline_ms` or
  * ENTRY_NO_DEADLINE. What the shape's word refers to is owned by the entry on success, still by the

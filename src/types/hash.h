@@ -148,6 +148,10 @@ uint64_t *hash_due_word(struct entry *hash);
 /* Visits all the fields that are not expired, each once. `visit` must not change the hash. */
 void hash_visit(const struct entry *hash, int64_t now_ms, hash_visit_fn visit, void *context);
 
+/* Reads an element of a hash that is a table: the entry of its dict, expired or not. `scratch` has
+ * NUM_I64_SIZE bytes, in which the value lies when it is an integer. */
+void hash_read_element(const struct entry *element, struct hash_field *field, char *scratch);
+
 /* Visits a portion: start with cursor 0, go on with what is returned, stop when that is 0. What
  * is in the hash from the first to the last call is visited at least once, whatever changes in
  * between. A pack is one portion. */

@@ -226,6 +226,7 @@ int hash_table_set(struct entry *hash, const struct hash_write *write, int64_t n
     }
     bool is_done;
     if (place.element != NULL) {
+        dict_changing(&table->dict, place.element);
         is_done = overwrite(table, &place, &shape);
     } else {
         place.element = entry_try_new(write->field.text, &shape);
@@ -250,6 +251,7 @@ bool hash_table_delete(struct entry *hash, struct element_name field, int64_t no
     if (place.element == NULL || is_expired(place.element, now_ms)) {
         return false;
     }
+    dict_changing(&table->dict, place.element);
     unfile(table, place.element);
     element_free(dict_remove(&table->dict, place.hash, place.slot));
     return true;
@@ -293,10 +295,11 @@ int hash_table_set_deadline(struct entry *hash, struct element_name field, int64
     if (place.element == NULL || is_expired(place.element, now_ms)) {
         return -ENOENT;
     }
+    if (deadline_ms == 0 && !is_filed(place.element)) {
+        return -ENODATA;
+    }
+    dict_changing(&table->dict, place.element);
     if (deadline_ms == 0) {
-        if (!is_filed(place.element)) {
-            return -ENODATA;
-        }
         unfile(table, place.element);
         return 0;
     }
@@ -342,6 +345,11 @@ size_t hash_table_expire_due(struct entry *hash, int64_t now_ms, size_t max,
             if (gone != NULL) {
                 gone->fn(gone->context, entry_key(e));
             }
+            if (UNLIKELY(table->dict.watch != NULL)) {
+                /* The index has cleared it; that it had one is part of what it was. */
+                *entry_deadline_word(e) = (uint64_t)now_ms << 10;
+                dict_changing(&table->dict, e);
+            }
             uint64_t key_hash = dict_hash(&table->dict, entry_key(e));
             dict_remove(&table->dict, key_hash, dict_find_entry(&table->dict, key_hash, e));
             element_free(e);
@@ -386,6 +394,12 @@ struct visiting {
     hash_visit_fn visit;
     void *context;
 };
+
+void hash_read_element(const struct entry *element, struct hash_field *field, char *scratch) {
+    field->name = entry_key(element);
+    field->deadline_ms = deadline_of(element);
+    read_value(element, &field->value, &field->blob, scratch);
+}
 
 static void visit_element(const struct visiting *visiting, const struct entry *e) {
     char scratch[NUM_I64_SIZE];
@@ -525,7 +539,7 @@ static void element_moved(void *context, struct entry *old, struct entry *e) {
 /* The table's own struct is moved with the first portion. */
 void hash_table_settle(struct entry *hash, uint32_t *cursor, struct sparse_tally *tally) {
     struct hash_table *table = hash_table_of(hash);
-    if (*cursor == 0) {
+    if (*cursor == 0 && table->dict.watch == NULL) {
         table = sparse_settle(table, sizeof *table, tally);
         entry_set_pointer(hash, table);
     }

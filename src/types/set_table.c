@@ -44,6 +44,7 @@ bool set_table_remove(struct entry *set, struct bytes member, uint64_t hash) {
     if (slot == NULL) {
         return false;
     }
+    dict_changing(dict, dict_slot_entry(*slot));
     entry_free(dict_remove(dict, hash, slot));
     return true;
 }
@@ -129,6 +130,7 @@ void set_table_pop(struct entry *set, struct random *random, size_t count, set_v
     for (size_t i = 0; i < count; i++) {
         struct entry *e = dict_random(dict, random);
         uint64_t hash = dict_hash(dict, entry_key(e));
+        dict_changing(dict, e);
         visit(context, entry_key(e));
         entry_free(dict_remove(dict, hash, dict_find_entry(dict, hash, e)));
     }
@@ -143,7 +145,7 @@ static void element_moved(void *context, struct entry *old, struct entry *e) {
 /* The table's own struct is moved with the first portion. */
 void set_table_settle(struct entry *set, uint32_t *cursor, struct sparse_tally *tally) {
     struct set_table *table = set_table_of(set);
-    if (*cursor == 0) {
+    if (*cursor == 0 && table->dict.watch == NULL) {
         table = sparse_settle(table, sizeof *table, tally);
         entry_set_pointer(set, table);
     }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "ds/dict.h"
 #include "types/hash.h"
 #include "types/stream.h"
 #include "types/list.h"
@@ -153,6 +154,13 @@ const char *value_encoding_name(const struct entry *entry) {
 
 size_t value_weight(const struct entry *entry) {
     return type_of(entry)->weight(entry);
+}
+
+struct entry_watch *value_watch(const struct entry *entry) {
+    if (entry_encoding(entry) == ENTRY_TABLE || entry_encoding(entry) == ENTRY_ORDERED) {
+        return ((const struct dict *)entry_pointer(entry))->watch;
+    }
+    return NULL;
 }
 
 void value_free(struct entry *entry) {

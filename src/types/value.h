@@ -23,6 +23,9 @@ const char *value_encoding_name(const struct entry *entry);
 /* How long freeing takes, in elements: the count of a collection; a long string counts as many. */
 size_t value_weight(const struct entry *entry);
 
+/* Who watches the elements of a large collection; NULL when nobody does. */
+struct entry_watch *value_watch(const struct entry *entry);
+
 /* Frees the entry and all that it refers to, here and now. It is in no dict and no index any
  * more. */
 void value_free(struct entry *entry);

@@ -90,6 +90,7 @@ enum zset_outcome zset_ordered_set(struct entry *zset, const struct zset_write *
     double now = place.element != NULL ? entry_score(place.element) : 0;
     enum zset_outcome outcome = zset_decide(write, place.element != NULL ? &now : NULL, score);
     if (outcome == ZSET_CHANGED) {
+        dict_changing(&ordered->dict, place.element);
         ordered_move(&ordered->index, now, place.element, *score);
         memcpy(entry_word(place.element), score, sizeof *score);
     } else if (outcome == ZSET_ADDED) {
@@ -109,6 +110,7 @@ bool zset_ordered_remove(struct entry *zset, struct element_name name) {
     if (place.element == NULL) {
         return false;
     }
+    dict_changing(&ordered->dict, place.element);
     ordered_remove(&ordered->index, entry_score(place.element), place.element);
     dict_remove(&ordered->dict, place.hash, place.slot);
     entry_free(place.element);
@@ -200,6 +202,7 @@ void zset_ordered_remove_span(struct entry *zset, struct zset_span span) {
     struct zset_ordered *ordered = zset_ordered_of(zset);
     for (size_t i = 0; i < span.count; i++) {
         struct entry *element = ordered_remove_at(&ordered->index, span.first).entry;
+        dict_changing(&ordered->dict, element);
         uint64_t hash = dict_hash(&ordered->dict, entry_key(element));
         dict_remove(&ordered->dict, hash, dict_find_entry(&ordered->dict, hash, element));
         entry_free(element);
@@ -310,7 +313,7 @@ static void element_moved(void *context, struct entry *old, struct entry *elemen
  * portion. */
 void zset_ordered_settle(struct entry *zset, uint32_t *cursor, struct sparse_tally *tally) {
     struct zset_ordered *ordered = zset_ordered_of(zset);
-    if (*cursor == 0) {
+    if (*cursor == 0 && ordered->dict.watch == NULL) {
         ordered = sparse_settle(ordered, sizeof *ordered, tally);
         entry_set_pointer(zset, ordered);
     }

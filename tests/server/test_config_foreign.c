@@ -42,7 +42,6 @@ static void test_defaults(void **state) {
     assert_string_equal(value_of(options, "oom-score-adj-values"), "0 200 800");
     assert_string_equal(value_of(options, "proc-title-template"),
                         "{title} {listen-addr} {server-mode}");
-    assert_string_equal(value_of(options, "save"), "");
     assert_string_equal(value_of(options, "bio_cpulist"), "");
     for (int i = 0; i < options_count(options); i++) {
         assert_true(options_is_default(options, i));
@@ -59,8 +58,6 @@ static void test_changes(void **state) {
         "Invalid oom-score-adj-values, elements must be between -2000 and 2000.";
     static const char aof[] = "appendonly is not supported: no log of writes is kept, and data is "
                               "lost when the server ends";
-    static const char snapshots[] = "save is not supported: no snapshot is written, and data is "
-                                    "lost when the server ends";
     static const char tls[] =
         "tls-port is not supported: there is no TLS, so that nobody could connect there. Set it to "
         "0, and put a proxy that speaks TLS before the server";
@@ -85,13 +82,6 @@ static void test_changes(void **state) {
         {"oom-score-adj-values", "a b c", scores, "1 2 3"},
         {"oom-score-adj-values", "1 2", "wrong number of arguments", "1 2 3"},
         {"oom-score-adj-values", "1 2 3 4", "wrong number of arguments", "1 2 3"},
-        {"save", "60 1", snapshots, ""},
-        {"save", "60 1 5", "Invalid save parameters", ""},
-        {"save", "0 1", "Invalid save parameters", ""},
-        {"save", "60 -1", "Invalid save parameters", ""},
-        {"save", "a 1", "Invalid save parameters", ""},
-        {"save", "60 0 1 1", snapshots, ""},
-        {"save", "", NULL, ""},
     };
     struct options *options = options_new();
     struct foreign *foreign = foreign_new(options);
@@ -124,7 +114,6 @@ static void test_lines(void **state) {
     assert_null(foreign_line_refusal(bytes_text("loadmodule")));
     assert_non_null(foreign_line_warning(bytes_text("LoadModule")));
     assert_null(foreign_line_warning(bytes_text("aclfile")));
-    assert_int_equal(options_set(options, bytes_text("save"), words + 1, 1, &error), -EINVAL);
     options_free(options);
     foreign_free(foreign);
 }
