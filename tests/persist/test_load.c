@@ -84,7 +84,7 @@ static enum load_state load_with(struct fixture *fixture, struct rdb_writer *wri
                                  const struct load_setup *setup, struct load_figures *figures,
                                  struct rdb_damage *damage) {
     int status;
-    snapshot_write(rdb_written(writer), fixture->path);
+    image_write(rdb_written(writer), fixture->path);
     struct load *load = load_begin(setup, &status, damage);
     if (load == NULL) {
         assert_int_equal(status, -EBADMSG);
@@ -180,22 +180,22 @@ static struct digest digest_of(const struct entry *entry) {
 /* A file with every kind of value in several sizes. */
 static void write_values(struct fixture *fixture, struct rdb_writer *writer,
                          struct digest digests[NAMES], size_t count) {
-    snapshot_begin(writer, "REDIS0010");
-    snapshot_part(writer, SNAPSHOT_AUX);
-    snapshot_text(writer, "redis-ver");
-    snapshot_text(writer, "7.0.15");
+    image_begin(writer, "REDIS0010");
+    image_part(writer, SNAPSHOT_AUX);
+    image_text(writer, "redis-ver");
+    image_text(writer, "7.0.15");
     for (size_t i = 0; i < count; i++) {
         char name[32];
         snprintf(name, sizeof name, "key%zu", i);
         struct entry *entry = make_value(fixture, (enum kind)(i % KINDS), 1 + i * i % 300);
         if (i % 7 == 0) {
-            snapshot_number(writer, SNAPSHOT_SELECT, i % DATABASES);
+            image_number(writer, SNAPSHOT_SELECT, i % DATABASES);
         }
-        snapshot_value(writer, name, entry);
+        image_value(writer, name, entry);
         digests[i] = digest_of(entry);
         value_free(entry);
     }
-    snapshot_end(writer);
+    image_end(writer);
 }
 
 static void every_value_becomes_what_it_was(void **state) {
@@ -231,17 +231,17 @@ static void deadlines_and_use_are_kept(void **state) {
     struct rdb_damage damage;
     struct rdb_writer writer;
     for (int keeps = 0; keeps < 2; keeps++) {
-        snapshot_begin(&writer, "REDIS0010");
-        snapshot_deadline(&writer, START_MS);
-        snapshot_string(&writer, "late", "v");
-        snapshot_deadline(&writer, START_MS + 1000);
-        snapshot_string(&writer, "early", "v");
-        snapshot_number(&writer, SNAPSHOT_IDLE, 100);
-        snapshot_string(&writer, "idle", "v");
-        snapshot_number(&writer, SNAPSHOT_IDLE, (uint64_t)1 << 40);
-        snapshot_string(&writer, "very-idle", "v");
-        snapshot_string(&writer, "unknown", "v");
-        snapshot_end(&writer);
+        image_begin(&writer, "REDIS0010");
+        image_deadline(&writer, START_MS);
+        image_string(&writer, "late", "v");
+        image_deadline(&writer, START_MS + 1000);
+        image_string(&writer, "early", "v");
+        image_number(&writer, SNAPSHOT_IDLE, 100);
+        image_string(&writer, "idle", "v");
+        image_number(&writer, SNAPSHOT_IDLE, (uint64_t)1 << 40);
+        image_string(&writer, "very-idle", "v");
+        image_string(&writer, "unknown", "v");
+        image_end(&writer);
         setup.keeps_expired = keeps;
         assert_int_equal(load_with(fixture, &writer, &setup, &figures, &damage), LOAD_DONE);
         assert_int_equal(figures.expired, !keeps);
@@ -254,12 +254,12 @@ static void deadlines_and_use_are_kept(void **state) {
         rdb_writer_clear(&writer);
     }
     keyspace_set_access_rule(&fixture->keyspace, ACCESS_FREQUENCY, 10, 1);
-    snapshot_begin(&writer, "REDIS0010");
-    snapshot_part(&writer, SNAPSHOT_FREQ);
+    image_begin(&writer, "REDIS0010");
+    image_part(&writer, SNAPSHOT_FREQ);
     rdb_write_byte(&writer, 77);
-    snapshot_string(&writer, "used", "v");
-    snapshot_string(&writer, "new", "v");
-    snapshot_end(&writer);
+    image_string(&writer, "used", "v");
+    image_string(&writer, "new", "v");
+    image_end(&writer);
     assert_int_equal(load_with(fixture, &writer, &setup, &figures, &damage), LOAD_DONE);
     uint32_t minute = access_minute(START_MS);
     assert_int_equal(access_counter(look(fixture, 0, "used")->access, minute, 1), 77);
@@ -274,10 +274,10 @@ static void what_is_empty_is_left_out(void **state) {
     struct load_figures figures;
     struct rdb_damage damage;
     struct rdb_writer writer;
-    snapshot_begin(&writer, "REDIS0010");
+    image_begin(&writer, "REDIS0010");
     rdb_write_raw(&writer, "\2\1e\0", 4);
-    snapshot_string(&writer, "key", "v");
-    snapshot_end(&writer);
+    image_string(&writer, "key", "v");
+    image_end(&writer);
     assert_int_equal(load_with(fixture, &writer, &setup, &figures, &damage), LOAD_DONE);
     assert_int_equal(figures.empty, 1);
     assert_int_equal(figures.keys, 1);
@@ -290,12 +290,12 @@ static void a_key_twice_is_damage(void **state) {
     struct load_figures figures;
     struct rdb_damage damage;
     struct rdb_writer writer;
-    snapshot_begin(&writer, "REDIS0010");
-    snapshot_string(&writer, "a", "1");
-    snapshot_string(&writer, "b", "1");
+    image_begin(&writer, "REDIS0010");
+    image_string(&writer, "a", "1");
+    image_string(&writer, "b", "1");
     size_t offset = writer.size;
-    snapshot_string(&writer, "a", "2");
-    snapshot_end(&writer);
+    image_string(&writer, "a", "2");
+    image_end(&writer);
     assert_int_equal(load_with(fixture, &writer, &setup, &figures, &damage), LOAD_DAMAGED);
     assert_int_equal(damage.offset, offset);
     rdb_writer_clear(&writer);
@@ -317,15 +317,15 @@ static void what_is_no_key_goes_to_who_wants_it(void **state) {
     struct load_figures figures;
     struct rdb_damage damage;
     struct rdb_writer writer;
-    snapshot_begin(&writer, "REDIS0010");
+    image_begin(&writer, "REDIS0010");
     for (int i = 0; i < 3; i++) {
-        snapshot_part(&writer, SNAPSHOT_FUNCTION);
-        snapshot_text(&writer, "#!lua name=mine aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+        image_part(&writer, SNAPSHOT_FUNCTION);
+        image_text(&writer, "#!lua name=mine aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
     }
-    snapshot_part(&writer, SNAPSHOT_AUX);
-    snapshot_text(&writer, "number");
-    snapshot_text(&writer, "-12345");
-    snapshot_end(&writer);
+    image_part(&writer, SNAPSHOT_AUX);
+    image_text(&writer, "number");
+    image_text(&writer, "-12345");
+    image_end(&writer);
     assert_int_equal(load_with(fixture, &writer, &setup, &figures, &damage), LOAD_DONE);
     assert_int_equal(figures.functions, 3);
     int count = 0;
@@ -346,19 +346,19 @@ static void the_least_used_are_left_out(void **state) {
     struct rdb_damage damage;
     for (int by_frequency = 0; by_frequency < 2; by_frequency++) {
         struct rdb_writer writer;
-        snapshot_begin(&writer, "REDIS0010");
+        image_begin(&writer, "REDIS0010");
         for (int i = 0; i < 100; i++) {
             char name[32];
             snprintf(name, sizeof name, "key%02d", i);
             if (by_frequency) {
-                snapshot_part(&writer, SNAPSHOT_FREQ);
+                image_part(&writer, SNAPSHOT_FREQ);
                 rdb_write_byte(&writer, (uint8_t)(2 * i));
             } else {
-                snapshot_number(&writer, SNAPSHOT_IDLE, (uint64_t)1 << (99 - i) % 25);
+                image_number(&writer, SNAPSHOT_IDLE, (uint64_t)1 << (99 - i) % 25);
             }
-            snapshot_string(&writer, name, "a value");
+            image_string(&writer, name, "a value");
         }
-        snapshot_end(&writer);
+        image_end(&writer);
         /* Each takes 22 + 6 + 8 bytes. */
         setup.room = 36 * 20;
         assert_int_equal(load_with(fixture, &writer, &setup, &figures, &damage), LOAD_DONE);
@@ -419,7 +419,7 @@ static void want_of_memory_is_damage(void **state) {
     struct rdb_damage damage;
     int failed = 0;
     write_values(fixture, &writer, digests, 25);
-    snapshot_write(rdb_written(&writer), fixture->path);
+    image_write(rdb_written(&writer), fixture->path);
     for (uint64_t i = 1; i <= FAILURES; i++) {
         setup.is_shared = i % 2;
         mem_fail_after(i * 3);
@@ -445,7 +445,7 @@ static void it_can_be_left_anywhere(void **state) {
     struct load_setup setup = setup_of(fixture);
     struct rdb_damage damage;
     write_values(fixture, &writer, digests, 200);
-    snapshot_write(rdb_written(&writer), fixture->path);
+    image_write(rdb_written(&writer), fixture->path);
     for (int passes = 0; passes < 40; passes++) {
         int status;
         bool more;
@@ -504,9 +504,9 @@ static void check_name(struct fixture *fixture, const struct model *model, int d
 
 static void write_model_file(struct rdb_writer *writer, struct model *model) {
     memset(model, 0, sizeof *model);
-    snapshot_begin(writer, "REDIS0010");
+    image_begin(writer, "REDIS0010");
     for (int database = 0; database < DATABASES; database++) {
-        snapshot_number(writer, SNAPSHOT_SELECT, (uint64_t)database);
+        image_number(writer, SNAPSHOT_SELECT, (uint64_t)database);
         for (size_t i = 0; i < NAMES; i++) {
             struct named *named = &model->names[database][i];
             named->written = -2;
@@ -516,11 +516,11 @@ static void write_model_file(struct rdb_writer *writer, struct model *model) {
                 char value[32];
                 name_of(name, sizeof name, i);
                 snprintf(value, sizeof value, "f%d:%zu", database, i);
-                snapshot_string(writer, name, value);
+                image_string(writer, name, value);
             }
         }
     }
-    snapshot_end(writer);
+    image_end(writer);
 }
 
 static void do_something(struct fixture *fixture, struct model *model, struct load *load) {
@@ -610,7 +610,7 @@ static void what_is_written_meanwhile_wins(void **state) {
         chance = (uint32_t)round * 7919 + 1;
         struct rdb_writer writer;
         write_model_file(&writer, &model);
-        snapshot_write(rdb_written(&writer), fixture->path);
+        image_write(rdb_written(&writer), fixture->path);
         rdb_writer_clear(&writer);
         struct load_setup setup = setup_of(fixture);
         struct rdb_damage damage;

@@ -80,9 +80,9 @@ static void headers_are_known_or_refused(void **state) {
         struct rdb_writer writer;
         struct rdb_damage damage;
         size_t count;
-        snapshot_begin(&writer, samples[i].text);
+        image_begin(&writer, samples[i].text);
         if (samples[i].status == 0) {
-            snapshot_end(&writer);
+            image_end(&writer);
         }
         assert_int_equal(read_all(rdb_written(&writer), &count, &damage), samples[i].status);
         rdb_writer_clear(&writer);
@@ -100,58 +100,58 @@ static void write_module_parts(struct rdb_writer *writer) {
     rdb_write_length(writer, 4);
     rdb_write_number(writer, 0, 8);
     rdb_write_length(writer, 5);
-    snapshot_text(writer, "text");
+    image_text(writer, "text");
     rdb_write_length(writer, 0);
 }
 
 /* A bit of all. 9 records. */
 static void write_all(struct rdb_writer *writer, const char *header, bool is_valkey) {
-    snapshot_begin(writer, header);
-    snapshot_part(writer, SNAPSHOT_AUX);
-    snapshot_text(writer, "redis-ver");
-    snapshot_text(writer, "7.0.15");
-    snapshot_part(writer, SNAPSHOT_AUX);
-    snapshot_text(writer, "ctime");
-    snapshot_text(writer, "1700000000");
-    snapshot_part(writer, SNAPSHOT_MODULE);
+    image_begin(writer, header);
+    image_part(writer, SNAPSHOT_AUX);
+    image_text(writer, "redis-ver");
+    image_text(writer, "7.0.15");
+    image_part(writer, SNAPSHOT_AUX);
+    image_text(writer, "ctime");
+    image_text(writer, "1700000000");
+    image_part(writer, SNAPSHOT_MODULE);
     rdb_write_length(writer, UINT64_MAX / 3);
     rdb_write_length(writer, 2);
     rdb_write_length(writer, 1);
     write_module_parts(writer);
-    snapshot_part(writer, SNAPSHOT_FUNCTION);
-    snapshot_text(writer, "#!lua name=mine\nredis.register_function('f', function() end)");
+    image_part(writer, SNAPSHOT_FUNCTION);
+    image_text(writer, "#!lua name=mine\nredis.register_function('f', function() end)");
     if (is_valkey) {
-        snapshot_part(writer, SNAPSHOT_KEY_META);
-        snapshot_text(writer, "0123456789abcdefghij0123456789abcdefghij");
+        image_part(writer, SNAPSHOT_KEY_META);
+        image_text(writer, "0123456789abcdefghij0123456789abcdefghij");
         rdb_write_length(writer, 2);
         for (uint64_t i = 0; i < 4; i++) {
             rdb_write_length(writer, i * 1000);
         }
     }
-    snapshot_number(writer, SNAPSHOT_SELECT, 3);
-    snapshot_number(writer, SNAPSHOT_RESIZE, 100000);
+    image_number(writer, SNAPSHOT_SELECT, 3);
+    image_number(writer, SNAPSHOT_RESIZE, 100000);
     rdb_write_length(writer, 5);
-    snapshot_number(writer, SNAPSHOT_SLOT_INFO, 16383);
+    image_number(writer, SNAPSHOT_SLOT_INFO, 16383);
     rdb_write_length(writer, 1);
     rdb_write_length(writer, 70000);
-    snapshot_string(writer, "plain", "value");
-    snapshot_deadline(writer, 1234567890123);
-    snapshot_number(writer, SNAPSHOT_IDLE, 300);
-    snapshot_string(writer, "12345", "-7");
-    snapshot_part(writer, SNAPSHOT_EXPIRE);
+    image_string(writer, "plain", "value");
+    image_deadline(writer, 1234567890123);
+    image_number(writer, SNAPSHOT_IDLE, 300);
+    image_string(writer, "12345", "-7");
+    image_part(writer, SNAPSHOT_EXPIRE);
     rdb_write_number(writer, 1700000000, 4);
-    snapshot_part(writer, SNAPSHOT_FREQ);
+    image_part(writer, SNAPSHOT_FREQ);
     rdb_write_byte(writer, 200);
-    snapshot_string(writer, "a-key-that-repeats-itself-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "v");
-    snapshot_deadline(writer, -5);
-    snapshot_string(writer, "before", "1970");
+    image_string(writer, "a-key-that-repeats-itself-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "v");
+    image_deadline(writer, -5);
+    image_string(writer, "before", "1970");
     rdb_write_byte(writer, 7);
-    snapshot_text(writer, "of a module");
+    image_text(writer, "of a module");
     rdb_write_length(writer, 99);
     write_module_parts(writer);
-    snapshot_number(writer, SNAPSHOT_SELECT, 15);
-    snapshot_string(writer, "last", "");
-    snapshot_end(writer);
+    image_number(writer, SNAPSHOT_SELECT, 15);
+    image_string(writer, "last", "");
+    image_end(writer);
 }
 
 static void expect_key(struct rdb_file *file, const char *name, int64_t deadline_ms, int64_t idle_s,
@@ -243,9 +243,9 @@ static void a_checksum_of_zero_is_none(void **state) {
     assert_int_equal(read_all(rdb_written(&writer), &count, &damage), 0);
     rdb_writer_clear(&writer);
     /* The first versions have none. */
-    snapshot_begin(&writer, "REDIS0004");
-    snapshot_string(&writer, "key", "value");
-    snapshot_part(&writer, SNAPSHOT_EOF);
+    image_begin(&writer, "REDIS0004");
+    image_string(&writer, "key", "value");
+    image_part(&writer, SNAPSHOT_EOF);
     assert_int_equal(read_all(rdb_written(&writer), &count, &damage), 0);
     assert_int_equal(count, 1);
     rdb_writer_clear(&writer);
@@ -270,9 +270,9 @@ static void what_is_not_known_is_refused(void **state) {
         struct rdb_writer writer;
         struct rdb_damage damage;
         size_t count;
-        snapshot_begin(&writer, "REDIS0012");
+        image_begin(&writer, "REDIS0012");
         rdb_write_raw(&writer, samples[i].bytes, samples[i].size);
-        snapshot_end(&writer);
+        image_end(&writer);
         assert_int_equal(read_all(rdb_written(&writer), &count, &damage), -EBADMSG);
         assert_int_equal(count, 0);
         rdb_writer_clear(&writer);
@@ -348,7 +348,7 @@ static void files_are_mapped(void **state) {
     rdb_file_close(&file);
     struct rdb_writer writer;
     write_all(&writer, "REDIS0012", false);
-    snapshot_write(rdb_written(&writer), path);
+    image_write(rdb_written(&writer), path);
     rdb_writer_clear(&writer);
     assert_int_equal(rdb_file_open(&file, path, DATABASES), 0);
     struct rdb_record record;

@@ -24,19 +24,19 @@ enum snapshot_part {
 };
 
 /* "REDIS0010", "VALKEY080" ... */
-void snapshot_begin(struct rdb_writer *writer, const char *header);
-void snapshot_text(struct rdb_writer *writer, const char *text);
-void snapshot_part(struct rdb_writer *writer, enum snapshot_part part);
+void image_begin(struct rdb_writer *writer, const char *header);
+void image_text(struct rdb_writer *writer, const char *text);
+void image_part(struct rdb_writer *writer, enum snapshot_part part);
 /* A part and a length. */
-void snapshot_number(struct rdb_writer *writer, enum snapshot_part part, uint64_t number);
-void snapshot_deadline(struct rdb_writer *writer, int64_t ms);
+void image_number(struct rdb_writer *writer, enum snapshot_part part, uint64_t number);
+void image_deadline(struct rdb_writer *writer, int64_t ms);
 /* A key with a text. */
-void snapshot_string(struct rdb_writer *writer, const char *key, const char *value);
+void image_string(struct rdb_writer *writer, const char *key, const char *value);
 /* A key with the entry's value, in the form that the codec writes. */
-void snapshot_value(struct rdb_writer *writer, const char *key, const struct entry *entry);
+void image_value(struct rdb_writer *writer, const char *key, const struct entry *entry);
 /* The end, and the checksum of all. */
-void snapshot_end(struct rdb_writer *writer);
+void image_end(struct rdb_writer *writer);
 
-void snapshot_write(struct bytes content, const char *path);
+void image_write(struct bytes content, const char *path);
 
 #endif
