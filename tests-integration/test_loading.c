@@ -60,6 +60,8 @@ static void fill(redisContext *context) {
         run(context, "XREADGROUP GROUP group one COUNT 3 STREAMS stream:%d >", counts[i]);
     }
     client_expect(context, "+OK", "SET %b %b", "bi\0nary\r\n", (size_t)9, "\0\xff\x80", (size_t)3);
+    client_expect(context, "\"mine\"", "FUNCTION LOAD %s",
+                  "#!lua name=mine\nredis.register_function('one', function() return 1 end)");
     client_expect(context, "+OK", "SELECT 9");
     client_expect(context, "+OK", "SET elsewhere 1");
     client_expect(context, "+OK", "SELECT 0");
@@ -124,6 +126,7 @@ static void files_of_the_reference_are_loaded(void **state) {
         struct pair *pair = pair_of(server, server_start_reference(options + 2));
         pair_connect(pair, 2);
         pair_compare_state(pair);
+        pair_ask(pair, COMPARE_EXACT, "FUNCTION LIST WITHCODE");
         pair_ask(pair, COMPARE_SHAPE, "XINFO STREAM stream:100 FULL");
         assert_int_equal(check_file(path, "is sound"), 0);
         pair_stop(pair);
