@@ -4,6 +4,7 @@
 #ifndef LARDER_CALL_CONTEXT_H
 #define LARDER_CALL_CONTEXT_H
 
+struct acl;
 struct clock;
 struct clients;
 struct commands;
@@ -35,6 +36,7 @@ struct context {
     struct unknown *unknown; /* commands that were asked for and are not here */
     struct pass_on *pass_on; /* what writes become for others */
     struct clients *clients;
+    struct acl *acl;
     struct scripts *scripts; /* NULL: built without Lua */
     struct slowlog *slowlog;
     struct latency *latency;

@@ -346,10 +346,6 @@ struct client *clients_find(const struct clients *clients, uint64_t id) {
     return client == NULL || client->flags & CLIENT_CLOSING ? NULL : client;
 }
 
-bool clients_need_password(const struct clients *clients) {
-    return clients->options.password[0] != '\0';
-}
-
 void clients_serve_waiting(struct clients *clients) {
     if (UNLIKELY(waiting_has_ready(clients->waiting))) {
         dispatch_begin(&clients->dispatch);
@@ -389,10 +385,9 @@ static struct client *new_client(struct clients *clients) {
     client->thread = &clients->inlined;
     client->queue = &client->output;
     output_init(&client->output);
-    if (clients_need_password(clients)) {
+    client_begin_as_newcomer(client);
+    if (!(client->flags & CLIENT_AUTHENTICATED)) {
         client->state |= CONNECTION_STRANGER;
-    } else {
-        client->flags |= CLIENT_AUTHENTICATED;
     }
     return client;
 }
@@ -461,6 +456,8 @@ void clients_accept_foreign(struct clients *clients, int fd,
 struct client *client_new_internal(struct clients *clients) {
     struct client *client = new_client(clients);
     client->flags |= CLIENT_INTERNAL | CLIENT_AUTHENTICATED;
+    client->user = NULL;
+    client_update_rights(client);
     return client;
 }
 
@@ -474,12 +471,9 @@ void client_free_internal(struct client *client) {
 void client_reset(struct client *client) {
     tell_leaving(client);
     transaction_end(client);
-    client->flags &=
-        ~(uint32_t)(CLIENT_MUTED | CLIENT_MUTE_NEXT | CLIENT_MUTE_THIS | CLIENT_MONITOR |
-                    CLIENT_NO_EVICT | CLIENT_NO_TOUCH | CLIENT_AUTHENTICATED);
-    if (!clients_need_password(client->clients)) {
-        client->flags |= CLIENT_AUTHENTICATED;
-    }
+    client->flags &= ~(uint32_t)(CLIENT_MUTED | CLIENT_MUTE_NEXT | CLIENT_MUTE_THIS |
+                                 CLIENT_MONITOR | CLIENT_NO_EVICT | CLIENT_NO_TOUCH);
+    client_begin_as_newcomer(client);
     client->version = 2;
     client->class_ = CLIENT_CLASS_NORMAL;
     client->database = &client->clients->context->keyspace->databases[0];

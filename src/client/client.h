@@ -67,8 +67,6 @@ int client_class_named(struct bytes name);
       "Seconds after which an idle peer is probed; 0: never.")                                     \
     X(BOOL, protected_mode, "protected-mode", "yes", 0, 0, NULL, 0, NULL,                          \
       "Refuse connections from other machines while there is no password.")                        \
-    X(TEXT, password, "requirepass", "", 0, 0, NULL, OPTION_SECRET, NULL,                          \
-      "Password that AUTH must give; empty: none needed.")                                         \
     X(MEMORY, bulk_size_max, "proto-max-bulk-len", "512mb", 1048576, INT64_MAX, NULL, 0, NULL,     \
       "Largest single argument.")                                                                  \
     X(MEMORY, query_size_max, "client-query-buffer-limit", "1gb", 1048576, INT64_MAX, NULL, 0,     \
@@ -98,8 +96,7 @@ struct client_options {
     X(STATS, total_reads_processed, COUNTER, "Reads from sockets.")                                \
     X(STATS, total_writes_processed, COUNTER, "Writes to sockets.")                                \
     X(STATS, io_threaded_reads_processed, COUNTER, "Of the reads, those by I/O threads.")          \
-    X(STATS, io_threaded_writes_processed, COUNTER, "Of the writes, those by I/O threads.")        \
-    X(STATS, acl_access_denied_auth, COUNTER, "Failed authentications.")
+    X(STATS, io_threaded_writes_processed, COUNTER, "Of the writes, those by I/O threads.")
 struct client_metrics {
     CLIENT_METRICS(METRIC_FIELD)
 };
@@ -121,6 +118,7 @@ enum client_flag {
     CLIENT_BUSY = 1 << 12,       /* has replies in the batch that is being executed */
     CLIENT_INTERNAL = 1 << 13,   /* no connection */
     CLIENT_TO_FLUSH = 1 << 14,   /* in the list of those with new output or orders */
+    CLIENT_RESTRICTED = 1 << 15, /* there is something that its user may not do */
     CLIENT_PUSHED = 1 << 16,     /* may get messages: it subscribes, or is redirected to */
     CLIENT_TRACKING = 1 << 17,   /* what it reads is remembered: feature/tracking.h */
     CLIENT_MULTI = 1 << 18,      /* its commands are queued: client/transaction.h */
@@ -136,9 +134,11 @@ enum client_flag {
      CLIENT_MULTI | CLIENT_WAITING)
 
 struct client_protocol;
+struct guard;
 struct input;
 struct io_thread;
 struct transaction;
+struct user;
 struct waiter;
 struct watch;
 
@@ -178,6 +178,7 @@ struct client {
     uint8_t orders;  /* for its thread: set of client_order */
     struct client *next_flush;
     struct database *database;
+    struct user *user; /* whose it is; NULL: nobody's, who may do everything: client/guard.h */
     struct client_subscriptions *subscriptions; /* NULL: none and never had */
     struct client_tracking *tracking;           /* NULL: not tracking */
     struct transaction *transaction;            /* NULL: none; client/transaction.h */
@@ -272,10 +273,20 @@ struct client *clients_find(const struct clients *clients, uint64_t id);
 void client_close(struct client *client);
 void client_close_after_reply(struct client *client);
 
-/* Authentication: whether one is needed, and checking a password for a user name ("default" alone
- * exists until there are ACLs). */
+/* Who decides about users (client/guard.h): before the first client, and must outlive them. Without
+ * a guard everybody may do everything. */
+void clients_set_guard(struct clients *clients, const struct guard *guard);
+const struct guard *clients_guard(const struct clients *clients);
+
+/* Whether newcomers must log in. */
 bool clients_need_password(const struct clients *clients);
-bool clients_check_password(struct clients *clients, struct bytes user, struct bytes password);
+/* The client becomes the user of that name, if the password is right; otherwise it stays who it
+ * was. */
+bool client_log_in(struct client *client, struct bytes name, struct bytes password);
+/* Its user has been changed. */
+void client_update_rights(struct client *client);
+/* Its user's name; "(superuser)" for nobody's. */
+struct bytes client_user_name(const struct client *client);
 
 /* What CLIENT SETNAME and the like set: a copy, NULL or empty takes it away. */
 void client_set_text(char **field, struct bytes text);

@@ -20,6 +20,7 @@ struct output_limit {
 
 struct clients {
     struct context *context;
+    const struct guard *guard; /* NULL: none */
     struct client_options options;
     struct client_metrics metrics;
     struct output_limit output_limits[CLIENT_CLASSES];
@@ -68,6 +69,9 @@ struct clients {
 
 /* Puts the client into the list of those whose output or orders leave at the end of the pass. */
 void client_flush_later(struct client *client);
+
+/* The client belongs to who a connection belongs to before it says anything. */
+void client_begin_as_newcomer(struct client *client);
 
 /* The order is carried out by its thread; at once when that is this one. */
 void client_order(struct client *client, unsigned orders);

@@ -1,5 +1,5 @@
 /* describe: what can be told of a client, and checked or set about who is behind it: the line of
- * CLIENT LIST, names, classes, memory, the password. None of this is on the way of a request. */
+ * CLIENT LIST, names, classes, memory. None of this is on the way of a request. */
 #include "client/client.h"
 
 #include <inttypes.h>
@@ -140,6 +140,7 @@ void client_describe(const struct client *client, struct buffer *out) {
     size_t query_free = input == NULL ? 0 : input->capacity - input->size;
     size_t blobs = input == NULL ? 0 : input_footprint(input) - mem_class(sizeof *input);
     bool waits = !output_is_empty(&client->output);
+    struct bytes user = client_user_name(client);
     buffer_printf(out, "id=%" PRIu64 " addr=%s laddr=%s fd=%d name=%s", client->id, peer, own,
                   client->flags & CLIENT_INTERNAL ? -1 : client->watch.fd,
                   text_or_empty(client->name));
@@ -159,28 +160,9 @@ void client_describe(const struct client *client, struct buffer *out) {
     buffer_printf(out, " multi-mem=%zu rbs=0 rbp=0 obl=0 oll=%zu omem=%zu tot-mem=%zu events=%s",
                   transaction_footprint(client), output_block_count(&client->output),
                   client->output.footprint, client_footprint(client), waits ? "rw" : "r");
-    buffer_printf(out, " cmd=%s user=default redir=%" PRId64 " resp=%d lib-name=%s lib-ver=%s",
-                  client->last_command == NULL ? "NULL" : client->last_command->name,
-                  client->tracking == NULL ? -1 : (int64_t)client->tracking->redirect,
-                  client->version, text_or_empty(client->lib_name),
-                  text_or_empty(client->lib_version));
-}
-
-/* Takes as long for a wrong password as for a right one, whatever part of it is right. */
-static bool same_secret(const char *secret, struct bytes given) {
-    size_t size = strlen(secret);
-    unsigned differs = size != given.size;
-    for (size_t i = 0; i < given.size; i++) {
-        unsigned char expected = (unsigned char)secret[size == 0 ? 0 : i % size];
-        differs |= expected ^ (unsigned char)given.at[i];
-    }
-    return differs == 0;
-}
-
-bool clients_check_password(struct clients *clients, struct bytes user, struct bytes password) {
-    if (!bytes_equal(user, bytes_text("default"))) {
-        return false;
-    }
-    const char *secret = clients->options.password;
-    return secret[0] == '\0' || same_secret(secret, password);
+    buffer_printf(
+        out, " cmd=%s user=%.*s redir=%" PRId64 " resp=%d lib-name=%s lib-ver=%s",
+        client->last_command == NULL ? "NULL" : client->last_command->name, bytes_printed(user),
+        user.at, client->tracking == NULL ? -1 : (int64_t)client->tracking->redirect,
+        client->version, text_or_empty(client->lib_name), text_or_empty(client->lib_version));
 }

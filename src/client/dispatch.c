@@ -383,7 +383,9 @@ static void execute_gated(struct dispatch *dispatch, struct client *client, stru
 /* What refusal_due would let pass, told quickly. */
 static inline bool is_welcome(const struct dispatch *dispatch, const struct client *client,
                               const struct command *command, int argc) {
-    return command != NULL && command->fn != NULL && client->flags & CLIENT_AUTHENTICATED &&
+    const uint32_t rights = CLIENT_AUTHENTICATED | CLIENT_RESTRICTED;
+    return command != NULL && command->fn != NULL &&
+           (client->flags & rights) == CLIENT_AUTHENTICATED &&
            !(dispatch->special & DISPATCH_STRICT) &&
            (command->arity > 0 ? argc == command->arity : argc >= -command->arity) &&
            LIKELY(dispatch->clients->busy_text == NULL) &&

@@ -2,6 +2,7 @@
  * dispatch.c (is_welcome) first; here is the whole. */
 #include "client/refusal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -79,6 +80,61 @@ static unsigned flags_of(const struct call *call) {
     return flags & COMMAND_RUNS_QUEUE ? flags | transaction_flags(call->client) : flags;
 }
 
+enum guard_verdict refusal_by_guard(const struct call *call, enum guard_way way,
+                                    char text[REFUSAL_TEXT_SIZE]) {
+    const struct client *client = call->client;
+    const struct guard *guard = clients_guard(client->clients);
+    int at;
+    if (LIKELY(!(client->flags & CLIENT_RESTRICTED))) {
+        return GUARD_ALLOWED;
+    }
+    enum guard_verdict verdict =
+        guard->judge(guard->context, client->user, call->command, call->args, call->argc, &at);
+    if (LIKELY(verdict == GUARD_ALLOWED)) {
+        return GUARD_ALLOWED;
+    }
+    guard->note(guard->context, call, verdict, at, way);
+    struct bytes name = guard->name(client->user);
+    if (verdict == GUARD_COMMAND) {
+        snprintf(text, REFUSAL_TEXT_SIZE, "User %.*s has no permissions to run the '%s' command",
+                 (int)shown(name, SHOWN_MAX), name.at, call->command->name);
+    } else {
+        snprintf(text, REFUSAL_TEXT_SIZE, "No permissions to access a %s",
+                 verdict == GUARD_KEY ? "key" : "channel");
+    }
+    return verdict;
+}
+
+static bool is_denied(const struct call *call) {
+    char text[REFUSAL_TEXT_SIZE];
+    enum guard_way way = call->client->flags & CLIENT_MULTI ? GUARD_TRANSACTION : GUARD_TOPLEVEL;
+    if (refusal_by_guard(call, way, text) == GUARD_ALLOWED) {
+        return false;
+    }
+    reply_errorf(call->reply, "NOPERM %s", text);
+    return true;
+}
+
+bool refusal_in_queue(struct call *call) {
+    static const char *const reasons[] = {
+        [GUARD_COMMAND] = "no permission to execute the command or subcommand",
+        [GUARD_KEY] = "no permission to touch the specified keys",
+        [GUARD_CHANNEL] = "no permission to access one of the channels used as arguments",
+    };
+    char text[REFUSAL_TEXT_SIZE];
+    enum guard_verdict verdict = refusal_by_guard(call, GUARD_TRANSACTION, text);
+    if (LIKELY(verdict == GUARD_ALLOWED)) {
+        return false;
+    }
+    call->command->rejected++;
+    reply_errorf(call->reply,
+                 "NOPERM ACLs rules changed between the moment the transaction was accumulated "
+                 "and the EXEC call. This command is no longer allowed for the following reason: "
+                 "%s",
+                 reasons[verdict]);
+    return true;
+}
+
 /* By the state that the client and the server are in. */
 static bool is_forbidden(const struct call *call) {
     const struct client *client = call->client;
@@ -95,6 +151,9 @@ static bool is_forbidden(const struct call *call) {
     }
     if (UNLIKELY(client->flags & CLIENT_MULTI && flags & COMMAND_NO_MULTI)) {
         reply_error(call->reply, "ERR Command not allowed inside a transaction");
+        return true;
+    }
+    if (UNLIKELY(client->flags & CLIENT_RESTRICTED) && is_denied(call)) {
         return true;
     }
     if (UNLIKELY(call->context->control->loading == CONTROL_LOADING_ALONE) &&

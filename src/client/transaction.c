@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "client/client.h"
 #include "client/client_int.h"
+#include "client/refusal.h"
 #include "client/watch.h"
 #include "ds/dict.h"
 
@@ -283,6 +284,9 @@ static void run(struct call *call, struct queued *queued) {
     call->hash = queued->hash;
     call->blobs = queued->blobs;
     call->blob_count = queued->blob_count;
+    if (UNLIKELY(call->client->flags & CLIENT_RESTRICTED) && refusal_in_queue(call)) {
+        return;
+    }
     dispatch_run(call);
 }
 

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "feature/acl.h"
 
 /* A class that no client has: "master" is understood, and there are none. */
 #define NO_CLASS (-2)
@@ -91,8 +92,7 @@ static bool read_capabilities(struct call *call, struct bytes text, struct filte
 }
 
 static bool read_user(struct call *call, struct bytes text, struct filter_criterion *out) {
-    /* Everybody is the default user. */
-    if (!bytes_equal(text, bytes_text("default"))) {
+    if (acl_find(call->context->acl, text) == NULL) {
         reply_errorf(call->reply, "ERR No such user '%.*s'", bytes_printed(text), text.at);
         return false;
     }
@@ -185,9 +185,7 @@ static bool has_capabilities(const struct client *client, const struct filter_cr
 }
 
 static bool has_user(const struct client *client, const struct filter_criterion *is) {
-    (void)client;
-    (void)is;
-    return true;
+    return bytes_equal(client_user_name(client), is->text);
 }
 
 /* ---- the table ---- */

@@ -5,6 +5,7 @@
 #include "base/num.h"
 #include "call/call.h"
 #include "client/client.h"
+#include "client/guard.h"
 #include "call/control.h"
 #include "command/client_name.h"
 
@@ -47,13 +48,12 @@ static void select_database(struct call *call) {
 /* Whether that is who it says, the error replied otherwise. A client that was known stays so when
  * it fails to prove to be somebody else. */
 static bool authenticate(struct call *call, struct bytes user, struct bytes password) {
-    struct clients *clients = call->client->clients;
-    if (!clients_check_password(clients, user, password)) {
-        clients_metrics(clients)->acl_access_denied_auth++;
+    const struct guard *guard = clients_guard(call->client->clients);
+    if (!client_log_in(call->client, user, password)) {
+        guard->note_login(guard->context, call, user);
         reply_error(call->reply, "WRONGPASS invalid username-password pair or user is disabled.");
         return false;
     }
-    call->client->flags |= CLIENT_AUTHENTICATED;
     return true;
 }
 

@@ -16,6 +16,8 @@
 #include "base/mem.h"
 #include "command/list_call.h"
 #include "command/sort_elements.h"
+#include "client/client.h"
+#include "client/guard.h"
 #include "command/sort_order.h"
 #include "command/sort_pattern.h"
 #include "command/tables.h"
@@ -48,11 +50,29 @@ struct sort {
 
 /* ---- options ---- */
 
-static void parse_by(struct sort *sort, int index) {
+/* BY and GET read keys that the arguments do not name: only for who may read all. */
+static bool may_look_elsewhere(struct call *call, const char *option) {
+    const struct client *client = call->client;
+    if (LIKELY(!(client->flags & CLIENT_RESTRICTED)) ||
+        clients_guard(client->clients)->reads_all(client->user, call->command)) {
+        return true;
+    }
+    reply_errorf(call->reply, "ERR %s option of SORT denied due to insufficient ACL permissions.",
+                 option);
+    return false;
+}
+
+static bool parse_by(struct sort *sort, int index) {
     struct bytes text = sort->call->args[index];
     sort->by = sort_pattern_parse(text);
     sort->has_by = sort->by.has_star;
     sort->unsorted |= !sort->by.has_star;
+    return !sort->has_by || may_look_elsewhere(sort->call, "BY");
+}
+
+static bool parse_get(struct sort *sort, int index) {
+    sort->first_get = sort->gets++ == 0 ? index : sort->first_get;
+    return may_look_elsewhere(sort->call, "GET");
 }
 
 static bool parse_limit(struct sort *sort, int index) {
@@ -79,10 +99,13 @@ static bool parse(struct sort *sort, bool may_store) {
         } else if (may_store && call_arg_is(call, i, "store") && left >= 1) {
             sort->store = ++i;
         } else if (call_arg_is(call, i, "by") && left >= 1) {
-            parse_by(sort, ++i);
+            if (!parse_by(sort, ++i)) {
+                return false;
+            }
         } else if (call_arg_is(call, i, "get") && left >= 1) {
-            sort->first_get = sort->gets++ == 0 ? i + 1 : sort->first_get;
-            i++;
+            if (!parse_get(sort, ++i)) {
+                return false;
+            }
         } else {
             reply_syntax_error(call->reply);
             return false;

@@ -47,6 +47,7 @@ const struct command_table *command_zset_combining(void);   /* zset_combine.c: Z
 const struct command_table *command_connection(void);   /* connection.c: PING, AUTH, HELLO ... */
 const struct command_table *command_clients(void);      /* client.c: CLIENT */
 const struct command_table *command_tracking(void);     /* tracking.c: CLIENT TRACKING ... */
+const struct command_table *command_acl(void);          /* acl.c */
 const struct command_table *command_transactions(void); /* transaction.c: MULTI, EXEC, WATCH */
 const struct command_table *command_pubsub(void);       /* pubsub.c: SUBSCRIBE, PUBLISH ... */
 const struct command_table *command_commands(void);     /* command.c: COMMAND */

@@ -312,6 +312,17 @@ size_t pubsub_count(const struct client *client, enum pubsub_kind kind) {
     return client->subscriptions == NULL ? 0 : *count_of(subscriptions_of(client), kind);
 }
 
+void pubsub_visit_client(const struct client *client, enum pubsub_kind kind, pubsub_visit_fn visit,
+                         void *context) {
+    if (client->subscriptions == NULL) {
+        return;
+    }
+    const struct subscription *subscription = subscriptions_of(client)->lists[kind].oldest;
+    for (; subscription != NULL; subscription = subscription->newer) {
+        visit(context, entry_key(subscription->topic->entry));
+    }
+}
+
 struct bytes pubsub_oldest(const struct client *client, enum pubsub_kind kind) {
     return entry_key(subscriptions_of(client)->lists[kind].oldest->topic->entry);
 }

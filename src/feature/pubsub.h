@@ -65,8 +65,11 @@ int64_t pubsub_publish_shard(struct pubsub *pubsub, struct bytes channel, struct
 size_t pubsub_topics(const struct pubsub *pubsub, enum pubsub_kind kind);
 size_t pubsub_subscribers(const struct pubsub *pubsub, enum pubsub_kind kind, struct bytes name);
 
-/* Visits the topics of a kind, in no particular order. `visit` must not change them. */
+/* Visits the topics of a kind, in no particular order, or those of one client, in the order in
+ * which it subscribed. `visit` must not change them. */
 typedef void (*pubsub_visit_fn)(void *context, struct bytes name);
+void pubsub_visit_client(const struct client *client, enum pubsub_kind kind, pubsub_visit_fn visit,
+                         void *context);
 void pubsub_visit(const struct pubsub *pubsub, enum pubsub_kind kind, pubsub_visit_fn visit,
                   void *context);
 

@@ -17,6 +17,7 @@
 #include "base/sha1.h"
 #include "call/control.h"
 #include "call/pass_on.h"
+#include "client/client.h"
 #include "client/dispatch.h"
 #include "script/convert.h"
 #include "script/scripts_int.h"
@@ -332,7 +333,7 @@ static int redis_set_repl(lua_State *lua) {
     return 0;
 }
 
-/* Whoever may run scripts may run all that scripts may. */
+/* Whether the caller may call that; nothing is noted. */
 static int redis_acl_check_cmd(lua_State *lua) {
     struct scripts *scripts = engine_of(lua)->scripts;
     const char *error = take_args(lua, scripts);
@@ -344,7 +345,16 @@ static int redis_acl_check_cmd(lua_State *lua) {
     if (command == NULL || command->fn == NULL) {
         return api_raise(lua, "Invalid command passed to redis.acl_check_cmd()");
     }
-    lua_pushboolean(lua, 1);
+    const struct script_run *run = scripts->running;
+    const struct client *client = run == NULL ? NULL : run->outer->client;
+    enum guard_verdict verdict = GUARD_ALLOWED;
+    if (client != NULL && client->flags & CLIENT_RESTRICTED) {
+        const struct guard *guard = clients_guard(client->clients);
+        int at;
+        verdict = guard->judge(guard->context, client->user, command, scripts->args,
+                               lua_gettop(lua), &at);
+    }
+    lua_pushboolean(lua, verdict == GUARD_ALLOWED);
     return 1;
 }
 

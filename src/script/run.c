@@ -1,6 +1,7 @@
 /* run: see the header. */
 #include "script/run.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <lauxlib.h>
@@ -220,6 +221,14 @@ const char *run_refusal(const struct script_run *run, const struct command *comm
     unsigned flags = command->flags;
     if (UNLIKELY(flags & COMMAND_NOSCRIPT)) {
         return "ERR This Redis command is not allowed from script";
+    }
+    if (UNLIKELY(run->call.client->flags & CLIENT_RESTRICTED)) {
+        char why[REFUSAL_TEXT_SIZE];
+        if (refusal_by_guard(&run->call, GUARD_SCRIPT, why) != GUARD_ALLOWED) {
+            char *denied = run->scripts->denied;
+            snprintf(denied, sizeof run->scripts->denied, "ERR ACL failure in script: %s", why);
+            return denied;
+        }
     }
     if (UNLIKELY(run->read_only) && flags & (COMMAND_WRITE | COMMAND_MAY_REPLICATE)) {
         return "ERR Write commands are not allowed from read-only scripts.";

@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "call/call.h"
+#include "client/refusal.h"
 #include "script/engine.h"
 #include "script/functions.h"
 #include "script/run.h"
@@ -26,6 +27,7 @@ struct scripts {
     struct bytes *args;
     char (*numbers)[SCRIPT_NUMBER_SIZE];
     int arg_room;
+    char denied[REFUSAL_TEXT_SIZE + 32]; /* why the user may not call what the script calls */
     struct reply reply;
     char *flat; /* of a reply in several pieces, the whole */
     size_t flat_size;

@@ -4,6 +4,7 @@
  * Bounds: a source has CONFIG_SIZE_MAX bytes, a line CONFIG_WORDS_MAX words, includes are nested
  * INCLUDE_DEPTH_MAX deep, so that a file that includes itself ends with an error. */
 #include "base/check.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/words.h"
 #include "call/control.h"
@@ -20,8 +21,6 @@
 #include <unistd.h>
 
 #define INCLUDE_DEPTH_MAX 16
-
-#define READ_SIZE 4096
 
 /* What glob takes for a pattern. */
 #define PATTERN_LETTERS "*?["
@@ -41,8 +40,23 @@ struct source {
 
 /* Errors. */
 
-static bool is_secret(const struct config *config, int index) {
-    return index >= 0 && (options_row(config->options, index)->flags & OPTION_SECRET) != 0;
+const struct config_handler *config_handler_of(const struct config *config, struct bytes name) {
+    for (int i = 0; i < config->handler_count; i++) {
+        if (bytes_is(name, config->handlers[i].name)) {
+            return &config->handlers[i];
+        }
+    }
+    return NULL;
+}
+
+/* Whether the values of a line are nobody's business. `index`: its option's, or -1. */
+static bool is_secret(const struct config *config, int index, const struct bytes *words,
+                      int count) {
+    if (index >= 0) {
+        return (options_row(config->options, index)->flags & OPTION_SECRET) != 0;
+    }
+    const struct config_handler *handler = count > 0 ? config_handler_of(config, words[0]) : NULL;
+    return handler != NULL && handler->print != NULL;
 }
 
 static bool has_late_comment(const struct bytes *words, int count) {
@@ -67,7 +81,7 @@ static int report(const struct source *source, struct bytes line, const struct b
                       source->name);
     }
     buffer_append_text(out, ">>> '");
-    if (is_secret(source->config, index)) {
+    if (is_secret(source->config, index, words, count)) {
         buffer_append(out, words[0].at, words[0].size);
         buffer_append_text(out, " (not shown)");
     } else {
@@ -79,7 +93,7 @@ static int report(const struct source *source, struct bytes line, const struct b
         if (source->name != NULL && has_late_comment(words, count)) {
             buffer_append_text(out, "A comment needs a line of its own.\n");
         }
-    } else if (count > 0) {
+    } else if (count > 0 && config_handler_of(source->config, words[0]) == NULL) {
         config_hint_name(options, words[0], out);
     }
     return -1;
@@ -97,33 +111,6 @@ static int report_refusal(const struct source *source, struct bytes line, struct
 }
 
 /* Files. */
-
-int config_read_descriptor(int fd, struct buffer *out) {
-    for (;;) {
-        char *at = buffer_reserve(out, READ_SIZE);
-        ssize_t size = read(fd, at, READ_SIZE);
-        if (size < 0 && errno == EINTR) {
-            continue;
-        }
-        if (size <= 0) {
-            return size == 0 ? 0 : -errno;
-        }
-        out->size += (size_t)size;
-        if (out->size > CONFIG_SIZE_MAX) {
-            return -EFBIG;
-        }
-    }
-}
-
-int config_read_file(const char *path, struct buffer *out) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return -errno;
-    }
-    int status = config_read_descriptor(fd, out);
-    close(fd);
-    return status;
-}
 
 /* Lines. */
 
@@ -165,7 +152,7 @@ static int include_file(const struct source *source, struct bytes line, const ch
     }
     struct buffer text;
     buffer_init(&text, MEM_OTHER);
-    int status = config_read_file(path, &text);
+    int status = file_read(path, CONFIG_SIZE_MAX, &text);
     if (status < 0) {
         char reason[512];
         snprintf(reason, sizeof reason, "can't open config file '%s': %s", path, strerror(-status));
@@ -245,12 +232,10 @@ static int run_words(const struct source *source, struct bytes line, const struc
     if (bytes_is(words[0], "include") && count == 2) {
         return include(source, line, words[1]);
     }
-    for (int i = 0; i < config->handler_count; i++) {
-        const struct config_handler *handler = &config->handlers[i];
-        if (bytes_is(words[0], handler->name)) {
-            bool good = handler->on_line(handler->context, words + 1, count - 1, &error);
-            return good ? 0 : report(source, line, NULL, 0, -1, error);
-        }
+    const struct config_handler *handler = config_handler_of(config, words[0]);
+    if (handler != NULL) {
+        bool good = handler->on_line(handler->context, words + 1, count - 1, &error);
+        return good ? 0 : report(source, line, words, count, -1, error);
     }
     const char *refusal = foreign_line_refusal(words[0]);
     if (refusal != NULL) {
@@ -311,7 +296,7 @@ static int load_file(struct config *config, const char *path, struct buffer *pro
     }
     config->path = mem_copy_text(MEM_OTHER, absolute, strlen(absolute));
     free(absolute);
-    int status = config_read_file(config->path, &config->file_text);
+    int status = file_read(config->path, CONFIG_SIZE_MAX, &config->file_text);
     if (status < 0) {
         return report_unreadable(problem, path, status);
     }
@@ -325,7 +310,7 @@ static int load_file(struct config *config, const char *path, struct buffer *pro
 static int load_standard_input(struct config *config, struct buffer *problem) {
     struct buffer text;
     buffer_init(&text, MEM_OTHER);
-    int status = config_read_descriptor(STDIN_FILENO, &text);
+    int status = file_read_descriptor(STDIN_FILENO, CONFIG_SIZE_MAX, &text);
     if (status < 0) {
         status = report_unreadable(problem, "standard input", status);
     } else {
@@ -427,6 +412,18 @@ void config_on_line(struct config *config, const char *name, config_line_fn on_l
     check(config->handler_count < CONFIG_HANDLERS_MAX);
     config->handlers[config->handler_count++] =
         (struct config_handler){.name = name, .on_line = on_line, .context = context};
+}
+
+void config_on_rewrite(struct config *config, const char *name, config_print_fn print,
+                       void *context) {
+    for (int i = 0; i < config->handler_count; i++) {
+        if (strcmp(config->handlers[i].name, name) == 0) {
+            config->handlers[i].print = print;
+            config->handlers[i].print_context = context;
+            return;
+        }
+    }
+    check(false);
 }
 
 int config_load(struct config *config, int argc, char **argv, struct buffer *problem) {

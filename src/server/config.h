@@ -45,6 +45,12 @@ typedef bool (*config_line_fn)(void *context, const struct bytes *words, int cou
  * */
 void config_on_line(struct config *config, const char *name, config_line_fn on_line, void *context);
 
+/* Such lines say what CONFIG REWRITE is to write anew: the function appends all of them, with their
+ * newlines. What is in them is secret: errors do not show it. */
+typedef void (*config_print_fn)(void *context, struct buffer *out);
+void config_on_rewrite(struct config *config, const char *name, config_print_fn print,
+                       void *context);
+
 /* Reads everything that the command line names; argv[0] is skipped. 0, or -1 with a text of several
  * lines for standard error appended to `problem`. Called once. */
 int config_load(struct config *config, int argc, char **argv, struct buffer *problem);

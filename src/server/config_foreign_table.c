@@ -12,7 +12,6 @@
 
 #define CHOICES(list, ...) static const struct option_choice list[] = {__VA_ARGS__, {NULL, 0}}
 
-CHOICES(pubsub_permissions, {"allchannels", 0}, {"resetchannels", 1});
 CHOICES(fsync_policies, {"everysec", 0}, {"always", 1}, {"no", 2});
 CHOICES(endpoint_types, {"ip", 0}, {"hostname", 1}, {"unknown-endpoint", 2});
 CHOICES(score_modes, {"no", 0}, {"yes", 1}, {"relative", 1}, {"absolute", 2});
@@ -58,9 +57,6 @@ CHOICES(facilities, {"user", 0}, {"local0", 1}, {"local1", 2}, {"local2", 3}, {"
 /* clang-format off */
 static const struct foreign_spec specs[] = {
     /* Redis 7.0 */
-    CHOICE("acl-pubsub-default", "resetchannels", pubsub_permissions, 0),
-    TEXT("aclfile", "", FIXED),
-    NUMBER("acllog-max-len", "128", 0, INT64_MAX, 0),
     YES_NO("activerehashing", "yes", 0),
     YES_NO("aof-disable-auto-gc", "no", 0),
     YES_NO("aof-load-truncated", "yes", 0),

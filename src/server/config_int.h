@@ -24,6 +24,8 @@ struct config_handler {
     const char *name;
     config_line_fn on_line;
     void *context;
+    config_print_fn print; /* of CONFIG REWRITE; NULL: such lines stay as they are */
+    void *print_context;
 };
 
 /* What is known of an option besides its value. */
@@ -46,10 +48,6 @@ struct config {
     struct buffer file_text;        /* the file as it was when `known` was noted */
 };
 
-/* Appends the whole file. 0 or -errno; -EFBIG beyond CONFIG_SIZE_MAX. */
-int config_read_file(const char *path, struct buffer *out);
-int config_read_descriptor(int fd, struct buffer *out);
-
 /* Cuts the next line off `text`, without its newline. False at the end. */
 bool config_next_line(struct bytes *text, struct bytes *line);
 
@@ -60,6 +58,9 @@ struct bytes config_trim(struct bytes line);
 static inline bool config_is_comment(struct bytes line) {
     return line.size == 0 || line.at[0] == '#';
 }
+
+/* Who takes lines of this name; NULL when nobody does. */
+const struct config_handler *config_handler_of(const struct config *config, struct bytes name);
 
 /* Notes that every option has the value now which the file gives it. */
 void config_note_values(struct config *config);

@@ -8,12 +8,6 @@
 #include "server/config_foreign_int.h"
 
 static const struct promise promises[] = {
-    {"aclfile", "", true,
-     "is not supported: there are no users with permissions, so that its rules would not be kept. "
-     "Protect the server with requirepass instead"},
-    {"user", NULL, true,
-     "is not supported: there are no users with permissions, so that its rules would not be kept. "
-     "Protect the server with requirepass instead"},
     {"tls-port", "0", true,
      "is not supported: there is no TLS, so that nobody could connect there. Set it to 0, and put "
      "a "

@@ -15,21 +15,15 @@
  *                                       timeout 5
  *
  * An option that an included file mentions cannot be changed there, nor above the include line,
- * which would override it; so its lines move to the end.
- *
- * The new file is written beside the old one, synchronised, and renamed over it: whoever reads the
- * path finds the old or the new content, after a power failure too. */
-#include "base/mem.h"
-#include "base/words.h"
+ * which would override it; so its lines move to the end. */
 #include "server/config.h"
-#include "server/config_int.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/words.h"
+#include "server/config_int.h"
 
 #define HEADING "# Added by CONFIG REWRITE"
 
@@ -56,18 +50,29 @@ static bool has_noted_value(const struct config *config, int index, struct buffe
     return bytes_equal(buffer_bytes(scratch), buffer_bytes(&config->known[index].now));
 }
 
-/* The option that a line of the file sets; -1 for comments, includes, and whatever else. */
-static int option_of_line(const struct config *config, struct bytes line) {
+/* What a line of the file is: an option's, by its index, or -1; and one that somebody prints, or
+ * NULL. */
+struct line_kind {
+    int index;
+    const struct config_handler *printed;
+};
+
+static struct line_kind kind_of_line(const struct config *config, struct bytes line) {
+    struct line_kind kind = {.index = -1};
     line = config_trim(line);
     if (config_is_comment(line)) {
-        return -1;
+        return kind;
     }
     struct bytes words[CONFIG_WORDS_MAX];
     char *scratch = mem_alloc(MEM_OTHER, line.size);
     int count = words_split(line, scratch, words, CONFIG_WORDS_MAX);
-    int index = count > 0 ? options_find(config->options, words[0]) : -1;
+    if (count > 0) {
+        const struct config_handler *handler = config_handler_of(config, words[0]);
+        kind.index = options_find(config->options, words[0]);
+        kind.printed = handler != NULL && handler->print != NULL ? handler : NULL;
+    }
     mem_free(MEM_OTHER, scratch, line.size);
-    return index;
+    return kind;
 }
 
 /* Decides about options that the file, as it is now, mentions or that differ from what it gives. */
@@ -83,7 +88,7 @@ static void decide(const struct config *config, struct bytes text, enum fate *fa
     buffer_clear(&scratch);
     struct bytes line;
     while (config_next_line(&text, &line)) {
-        int index = option_of_line(config, line);
+        int index = kind_of_line(config, line).index;
         if (index >= 0 && (fates[index] == MOVED || is_edited)) {
             fates[index] = config->known[index].is_included ? MOVED : REPLACED;
         }
@@ -95,104 +100,69 @@ static void append_line(struct buffer *out, struct bytes line) {
     buffer_append_byte(out, '\n');
 }
 
+static void append_heading(struct buffer *out, bool *has_heading) {
+    if (!*has_heading) {
+        buffer_append_text(out, out->size > 0 ? "\n" HEADING "\n" : HEADING "\n");
+        *has_heading = true;
+    }
+}
+
+/* The lines of those that print theirs, each where the file had its first one, or at the end. */
+struct printing {
+    bool done[CONFIG_HANDLERS_MAX];
+};
+
+static void print_handler(const struct config *config, struct printing *printing, int i,
+                          struct buffer *out) {
+    const struct config_handler *handler = &config->handlers[i];
+    if (!printing->done[i]) {
+        handler->print(handler->print_context, out);
+        printing->done[i] = true;
+    }
+}
+
+static void print_rest(const struct config *config, struct printing *printing, bool *has_heading,
+                       struct buffer *out) {
+    for (int i = 0; i < config->handler_count; i++) {
+        if (config->handlers[i].print == NULL || printing->done[i]) {
+            continue;
+        }
+        struct buffer lines;
+        buffer_init(&lines, MEM_OTHER);
+        print_handler(config, printing, i, &lines);
+        if (lines.size > 0) {
+            append_heading(out, has_heading);
+            buffer_append(out, lines.at, lines.size);
+        }
+        buffer_clear(&lines);
+    }
+}
+
 /* Writes the new file into `out`. */
 static void compose(const struct config *config, struct bytes text, enum fate *fates,
                     struct buffer *out) {
     bool has_heading = false;
+    struct printing printing = {0};
     struct bytes line;
     while (config_next_line(&text, &line)) {
-        int index = option_of_line(config, line);
-        if (index < 0 || fates[index] == SETTLED) {
+        struct line_kind kind = kind_of_line(config, line);
+        if (kind.printed != NULL) {
+            print_handler(config, &printing, (int)(kind.printed - config->handlers), out);
+        } else if (kind.index < 0 || fates[kind.index] == SETTLED) {
             has_heading = has_heading || bytes_is(config_trim(line), HEADING);
             append_line(out, line);
-        } else if (fates[index] == REPLACED) {
-            options_print_lines(config->options, index, out);
-            fates[index] = WRITTEN;
+        } else if (fates[kind.index] == REPLACED) {
+            options_print_lines(config->options, kind.index, out);
+            fates[kind.index] = WRITTEN;
         }
     }
     for (int i = 0; i < config->known_count; i++) {
         if (fates[i] == MOVED) {
-            if (!has_heading) {
-                buffer_append_text(out, out->size > 0 ? "\n" HEADING "\n" : HEADING "\n");
-                has_heading = true;
-            }
+            append_heading(out, &has_heading);
             options_print_lines(config->options, i, out);
         }
     }
-}
-
-/* Writing. */
-
-static int write_all(int fd, struct bytes text) {
-    while (text.size > 0) {
-        ssize_t size = write(fd, text.at, text.size);
-        if (size < 0 && errno != EINTR) {
-            return -errno;
-        }
-        size = size < 0 ? 0 : size;
-        text = bytes_of(text.at + size, text.size - (size_t)size);
-    }
-    return 0;
-}
-
-/* Gives the new file the old one's owner, where that is allowed, and permissions. */
-static int adopt_owner(int fd, const char *path) {
-    struct stat status;
-    if (stat(path, &status) < 0) {
-        return errno == ENOENT ? 0 : -errno;
-    }
-    if (fchown(fd, status.st_uid, status.st_gid) < 0 && errno != EPERM) {
-        return -errno;
-    }
-    return fchmod(fd, status.st_mode & 07777) == 0 ? 0 : -errno;
-}
-
-/* Makes a renamed file's name as durable as its content. */
-static int synchronise_folder(const char *path) {
-    const char *slash = strrchr(path, '/');
-    size_t size = slash == NULL || slash == path ? 1 : (size_t)(slash - path);
-    char *folder = mem_copy_text(MEM_OTHER, slash == NULL ? "." : path, size);
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int status = fd < 0 || fsync(fd) < 0 ? -errno : 0;
-    if (fd >= 0) {
-        close(fd);
-    }
-    mem_free(MEM_OTHER, folder, size + 1);
-    return status;
-}
-
-static int write_temporary(const char *temporary, const char *path, struct bytes text) {
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return -errno;
-    }
-    int status = adopt_owner(fd, path);
-    if (status == 0) {
-        status = write_all(fd, text);
-    }
-    if (status == 0 && fsync(fd) < 0) {
-        status = -errno;
-    }
-    close(fd);
-    return status;
-}
-
-static int replace_file(const char *path, struct bytes text) {
-    struct buffer temporary;
-    buffer_init(&temporary, MEM_OTHER);
-    buffer_printf(&temporary, "%s%s", path, TEMPORARY_SUFFIX);
-    const char *name = buffer_text(&temporary);
-    int status = write_temporary(name, path, text);
-    if (status == 0 && rename(name, path) < 0) {
-        status = -errno;
-    }
-    if (status < 0) {
-        unlink(name);
-    } else {
-        status = synchronise_folder(path);
-    }
-    buffer_clear(&temporary);
-    return status;
+    print_rest(config, &printing, &has_heading, out);
 }
 
 /* From now on `text` is the file, and gives every option the value that it has. */
@@ -217,11 +187,11 @@ int config_rewrite(struct config *config) {
     struct buffer new;
     buffer_init(&old, MEM_OTHER);
     buffer_init(&new, MEM_OTHER);
-    int status = config_read_file(config->path, &old);
+    int status = file_read(config->path, CONFIG_SIZE_MAX, &old);
     if (status == 0 || status == -ENOENT) {
         decide(config, buffer_bytes(&old), fates);
         compose(config, buffer_bytes(&old), fates, &new);
-        status = replace_file(config->path, buffer_bytes(&new));
+        status = file_replace(config->path, TEMPORARY_SUFFIX, buffer_bytes(&new));
     }
     if (status == 0) {
         remember(config, fates, &new);

@@ -51,6 +51,7 @@ static const table_fn families[] = {
     command_server,
     command_observe,
     command_debug,
+    command_acl,
     command_transactions,
     command_list_waits,
     command_zset_waits,

@@ -196,8 +196,7 @@ static void stats_absent(void *module, struct buffer *out) {
              "migrate_cached_sockets:0\r\nslave_expires_tracked_keys:0\r\n"
              "unexpected_error_replies:0\r\n"
              "dump_payload_sanitizations:0\r\nreply_buffer_shrinks:0\r\n"
-             "reply_buffer_expands:0\r\nacl_access_denied_cmd:0\r\nacl_access_denied_key:0\r\n"
-             "acl_access_denied_channel:0\r\n");
+             "reply_buffer_expands:0\r\n");
 }
 
 static void replication(void *module, struct buffer *out) {

@@ -67,6 +67,21 @@ static bool is_answered(int argc, char **argv) {
     return false;
 }
 
+/* What the command line says of secrets is not for everybody who can list processes: it is there
+ * only until it was read. */
+static void hide_secrets(const struct options *options, int argc, char **argv) {
+    bool is_secret = false;
+    for (int i = 1; i < argc; i++) {
+        if (strncmp(argv[i], "--", 2) == 0) {
+            int index = options_find(options, bytes_text(argv[i] + 2));
+            is_secret = strcmp(argv[i], "--user") == 0 ||
+                        (index >= 0 && options_row(options, index)->flags & OPTION_SECRET);
+        } else if (is_secret) {
+            memset(argv[i], '*', strlen(argv[i]));
+        }
+    }
+}
+
 /* Reads the configuration and opens the log. 0, or -1 after saying on standard
  * error why not. */
 static int configure(struct server *server, int argc, char **argv) {
@@ -77,6 +92,7 @@ static int configure(struct server *server, int argc, char **argv) {
         fputs(buffer_text(&problem), stderr);
     }
     buffer_clear(&problem);
+    hide_secrets(server->context.options, argc, argv);
     if (status != 0) {
         return -1;
     }

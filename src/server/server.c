@@ -18,6 +18,7 @@
 #include "client/client.h"
 #include "call/command.h"
 #include "call/unknown.h"
+#include "feature/acl.h"
 #include "feature/latency.h"
 #include "feature/monitor.h"
 #include "feature/notify.h"
@@ -140,6 +141,8 @@ void server_init(struct server *server, const char *program) {
     compact_init(&server->compact, &server->keyspace, &server->evict, context->options,
                  context->metrics);
     context->clients = clients_new(context);
+    context->acl = acl_new(context);
+    acl_set_foreign(context->acl, config_command_is_known);
     info_init(&server->info, server);
     context->unknown = unknown_new(context->metrics);
     context->slowlog = slowlog_new(context);
@@ -157,6 +160,8 @@ void server_init(struct server *server, const char *program) {
     ending_init(&server->ending, server);
     server->config = config_new(context->options);
     config_on_line(server->config, "rename-command", rename_command, server);
+    config_on_line(server->config, "user", acl_take_line, context->acl);
+    config_on_rewrite(server->config, "user", acl_print_lines, context->acl);
 }
 
 /* The hooks of the loop. */
@@ -275,7 +280,8 @@ int server_start(struct server *server) {
     const char *ignored = NULL;
     (void)server_apply_hz(server, &ignored);
     server->control.config_file = config_path(server->config);
-    if (allow_descriptors(server) != 0 || make_loop(server) != 0) {
+    if (acl_start(server->context.acl) != 0 || allow_descriptors(server) != 0 ||
+        make_loop(server) != 0) {
         return -1;
     }
     keyspace_start(&server->keyspace);
@@ -314,6 +320,7 @@ void server_free(struct server *server) {
     /* Frees the texts in the parts' options, so the parts must be there. */
     options_free(context->options);
     clients_free(context->clients);
+    acl_free(context->acl);
 #ifndef LARDER_NO_LUA
     scripts_free(context->scripts);
 #endif

@@ -1,4 +1,4 @@
-/* Tests of client/describe: the line of CLIENT LIST, classes, names, memory, and passwords. */
+/* Tests of client/describe: the line of CLIENT LIST, classes, names, and memory. */
 #include "client/client.h"
 
 #include <setjmp.h>
@@ -14,18 +14,24 @@
 
 #include "base/mem.h"
 #include "client/client_int.h"
+#include "client/guard.h"
 #include "client/input.h"
 
-/* A client of a registry that has nothing but a clock and a password. */
+/* A client of a registry that has nothing but a clock and a guard. */
 struct world {
     struct clock clock;
     struct context context;
     struct clients clients;
     struct database database;
     struct client client;
-    char password[64];
+    struct guard guard;
     int ends[2];
 };
+
+static struct bytes name_of_anybody(const struct user *user) {
+    (void)user;
+    return bytes_text("default");
+}
 
 static int setup(void **state) {
     struct world *world = calloc(1, sizeof *world);
@@ -33,13 +39,15 @@ static int setup(void **state) {
     world->clock.now_ms = 100000;
     world->context.clock = &world->clock;
     world->clients.context = &world->context;
-    world->clients.options.password = world->password;
+    world->guard.name = name_of_anybody;
+    world->clients.guard = &world->guard;
     world->database.id = 3;
     world->client = (struct client){
         .clients = &world->clients,
         .transport = {.kind = transport_plain(), .fd = world->ends[0]},
         .version = 3,
         .database = &world->database,
+        .user = (struct user *)world, /* not looked into */
         .id = 42,
         .created_ms = 40000,
         .last_ms = 98999,
@@ -179,31 +187,6 @@ static void test_classes(void **state) {
     assert_int_equal(client_class_named(bytes_text("")), -1);
 }
 
-static bool opens(struct world *world, const char *user, const char *password) {
-    return clients_check_password(&world->clients, bytes_text(user), bytes_text(password));
-}
-
-static void test_passwords(void **state) {
-    struct world *world = *state;
-    /* Without a password any will do, for the one user there is. */
-    assert_true(opens(world, "default", "anything"));
-    assert_true(opens(world, "default", ""));
-    assert_false(opens(world, "Default", ""));
-    assert_false(opens(world, "", ""));
-    strcpy(world->password, "secret");
-    assert_true(opens(world, "default", "secret"));
-    static const char *const wrong[] = {
-        "", "s", "secre", "Secret", "secreT", "secretsecret", "secretsecre", "tsecre"};
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        assert_false(opens(world, "default", wrong[i]));
-    }
-    assert_false(opens(world, "other", "secret"));
-    assert_false(
-        clients_check_password(&world->clients, bytes_text("default"), bytes_of("secret\0", 7)));
-    assert_false(
-        clients_check_password(&world->clients, bytes_text("default"), bytes_of("secre\0", 6)));
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_plain_client, setup, teardown),
@@ -212,7 +195,6 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_names_are_copied, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unsent_output_and_input_count, setup, teardown),
         cmocka_unit_test(test_classes),
-        cmocka_unit_test_setup_teardown(test_passwords, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

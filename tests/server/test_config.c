@@ -603,9 +603,7 @@ static void test_promises_are_warned_about_one_by_one(void **state) {
 /* What promises to keep strangers out stops the start, with a word about what to do. */
 static void test_promises_of_safety_stop_the_start(void **state) {
     struct fixture *fixture = *state;
-    static const char *const lines[] = {"aclfile /etc/redis/users.acl", "user default off",
-                                        "USER app on >x ~* +@all", "tls-port 6380",
-                                        "sentinel monitor m 127.0.0.1 1 1"};
+    static const char *const lines[] = {"tls-port 6380", "sentinel monitor m 127.0.0.1 1 1"};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         begin_again(fixture);
         char text[128];
@@ -618,7 +616,7 @@ static void test_promises_of_safety_stop_the_start(void **state) {
                     strstr(problem, "belongs to Sentinel") != NULL);
     }
     begin_again(fixture);
-    assert_int_equal(load_text(fixture, "aclfile \"\"\ntls-port 0\n"), 0);
+    assert_int_equal(load_text(fixture, "tls-port 0\n"), 0);
 }
 
 /* CONFIG REWRITE. */

@@ -109,8 +109,8 @@ static void test_lines(void **state) {
     assert_string_equal(value_of(options, "replicaof"), "10.0.0.1 6379");
     assert_true(foreign_is_line(bytes_text("LoadModule")));
     assert_true(foreign_is_line(bytes_text("search-timeout")));
-    assert_false(foreign_is_line(bytes_text("user")));
-    assert_non_null(foreign_line_refusal(bytes_text("user")));
+    assert_false(foreign_is_line(bytes_text("sentinel")));
+    assert_non_null(foreign_line_refusal(bytes_text("sentinel")));
     assert_null(foreign_line_refusal(bytes_text("loadmodule")));
     assert_non_null(foreign_line_warning(bytes_text("LoadModule")));
     assert_null(foreign_line_warning(bytes_text("aclfile")));
