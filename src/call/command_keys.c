@@ -61,8 +61,14 @@ static unsigned settle_flags(const struct command *command, unsigned flags,
         return KEY_OW | KEY_UPDATE;
     }
     if (strcmp(command->row->name, "bitfield") == 0) {
+        /* It only reads if all that it does is GET. */
         for (int i = 2; i < argc; i++) {
-            if (bytes_is(args[i], "SET") || bytes_is(args[i], "INCRBY")) {
+            int behind = argc - i - 1;
+            if (bytes_is(args[i], "GET") && behind >= 2) {
+                i += 2;
+            } else if (bytes_is(args[i], "OVERFLOW") && behind >= 1) {
+                i++;
+            } else {
                 return KEY_RW | KEY_ACCESS | KEY_UPDATE;
             }
         }
