@@ -167,7 +167,8 @@ static int command_names(char names[][64]) {
     ask("COMMAND LIST", texts);
     for (char *at = strtok(texts[1], "\" \n[](),$*"); at != NULL;
          at = strtok(NULL, "\" \n[](),$*")) {
-        if (strspn(at, "abcdefghijklmnopqrstuvwxyz_-|") != strlen(at) || count == NAMES_MAX) {
+        if (strspn(at, "abcdefghijklmnopqrstuvwxyz_-|") != strlen(at) || count == NAMES_MAX ||
+            strcmp(at, "wait") == 0 /* of category blocking in later versions only */) {
             continue;
         }
         snprintf(names[count], 64, "%s", at);
