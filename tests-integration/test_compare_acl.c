@@ -245,7 +245,8 @@ static void decisions(void **state) {
             compared += compare_call(call);
         }
     }
-    assert_true(compared > USERS * CALLS / 2);
+    print_message("%ld decisions were compared\n", compared);
+    assert_true(compared > USERS * CALLS / 8);
 }
 
 static void mistakes_are_named_alike(void **state) {
