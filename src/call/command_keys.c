@@ -77,12 +77,19 @@ static unsigned settle_flags(const struct command *command, unsigned flags,
     return flags & ~(unsigned)KEY_VARIABLE_FLAGS;
 }
 
+/* MIGRATE with KEYS has an empty text where its key would be. */
+static bool is_left_empty(const struct command *command, const struct key_spec *spec,
+                          const struct bytes *args, int argc) {
+    return spec->keyword == NULL && strcmp(command->row->name, "migrate") == 0 &&
+           spec->index < argc && args[spec->index].size == 0;
+}
+
 int command_keys(const struct command *command, const struct bytes *args, int argc,
                  struct command_key *out, int max) {
     int found = 0;
     for (int s = 0; s < COMMAND_KEY_SPECS && command->row->keys[s].flags != 0; s++) {
         const struct key_spec *spec = &command->row->keys[s];
-        if (spec->flags & KEY_NOT_KEY) {
+        if ((spec->flags & KEY_NOT_KEY) || is_left_empty(command, spec, args, argc)) {
             continue;
         }
         int begin = find_begin(spec, args, argc);

@@ -17,6 +17,7 @@ struct slowlog;
 struct latency;
 struct monitor;
 struct pass_on;
+struct migrations;
 struct saving;
 struct scripts;
 struct pubsub;
@@ -45,6 +46,7 @@ struct context {
     struct notify *notify;
     struct tracking *tracking;
     struct saving *saving;          /* the file of the data */
+    struct migrations *migrations;  /* keys on their way to other servers */
     struct server_control *control; /* shutdown, configuration file, run id: call/control.h */
 };
 

@@ -51,6 +51,7 @@ struct waiter {
     size_t size;
     enum queue queue;
     bool timed;
+    bool enduring;
     bool muted; /* its reply is not sent */
     int argc;
     int place_count;
@@ -328,6 +329,7 @@ static struct waiter *new_waiter(struct call *call, const struct wait *wait) {
                               .timed_out = wait->timed_out,
                               .size = size,
                               .queue = (enum queue)queue_of(wait->type),
+                              .enduring = wait->enduring,
                               .muted = call->client->flags & mutes,
                               .argc = call->argc};
     waiter->places = (struct place *)(void *)(waiter->args + call->argc);
@@ -370,6 +372,10 @@ static void set_timer(struct waiting *waiting, struct waiter *waiter, int64_t ti
     }
 }
 
+bool waiting_may_begin(const struct call *call) {
+    return !call->inner && !(call->client->flags & CLIENT_INTERNAL);
+}
+
 void waiting_begin(struct call *call, const struct wait *wait) {
     struct client *client = call->client;
     struct waiting *waiting = client->clients->waiting;
@@ -377,7 +383,7 @@ void waiting_begin(struct call *call, const struct wait *wait) {
         waiting->stays = true;
         return;
     }
-    if (call->inner || client->flags & CLIENT_INTERNAL) {
+    if (!waiting_may_begin(call)) {
         reply_timed_out(call, wait->timed_out);
         return;
     }
@@ -405,7 +411,7 @@ void waiting_begin(struct call *call, const struct wait *wait) {
 bool waiting_unblock(struct client *client, bool with_error) {
     struct waiter *waiter = client->waiter;
     struct waiting *waiting = client->clients->waiting;
-    if (waiter == NULL) {
+    if (waiter == NULL || waiter->enduring) {
         return false;
     }
     struct call call = call_of(waiting, waiter);
@@ -416,6 +422,17 @@ bool waiting_unblock(struct client *client, bool with_error) {
     }
     finish(waiting, waiter);
     return true;
+}
+
+void waiting_end(struct client *client, void (*reply)(struct call *call, const void *context),
+                 const void *context) {
+    struct waiter *waiter = client->waiter;
+    struct waiting *waiting = client->clients->waiting;
+    if (waiter != NULL && waiter->enduring) {
+        struct call call = call_of(waiting, waiter);
+        reply(&call, context);
+        finish(waiting, waiter);
+    }
 }
 
 void waiting_forget(struct client *client) {

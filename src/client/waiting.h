@@ -49,12 +49,21 @@ struct wait {
     void (*timed_out)(struct call *call);
     /* The arguments that it is executed with again, as many as the call's; NULL: those. */
     const struct bytes *args;
+    bool enduring; /* CLIENT UNBLOCK does not end it: what is waited for cannot be taken back */
 };
 
 /* The client waits, unless it must not (in a transaction, a script), and then it has the reply of
  * one whose time is up. Nothing may have been replied. A command that is executed again and finds
  * nothing again says so likewise, and goes on waiting where it was, for as long as it had. */
 void waiting_begin(struct call *call, const struct wait *wait);
+
+/* Whether a call may wait. */
+bool waiting_may_begin(const struct call *call);
+
+/* What the client waits for, which is no key, is over: `reply` replies, and the client goes on.
+ * Nothing is done for one that does not wait enduringly. */
+void waiting_end(struct client *client, void (*reply)(struct call *call, const void *context),
+                 const void *context);
 
 /* Argument `index` as a time to wait: seconds with fractions, which become milliseconds rounded up;
  * or milliseconds. False when the error has been replied. */

@@ -18,6 +18,7 @@ const struct command_table *command_scan(void);             /* scan.c: KEYS, SCA
 const struct command_table *command_object(void);           /* object.c: OBJECT, MEMORY */
 const struct command_table *command_dumps(void);            /* dump.c: DUMP, RESTORE */
 const struct command_table *command_saves(void);            /* save.c: SAVE, BGSAVE, LASTSAVE */
+const struct command_table *command_migrate(void);          /* migrate.c */
 const struct command_table *command_hashes(void);           /* hash.c */
 const struct command_table *command_hash_visits(void);      /* hash_visit.c: HGETALL, HSCAN ... */
 const struct command_table *command_hash_expiry(void);      /* hash_expire.c */

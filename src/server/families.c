@@ -20,6 +20,7 @@ static const table_fn families[] = {
     command_object,
     command_dumps,
     command_saves,
+    command_migrate,
     command_hashes,
     command_hash_visits,
     command_hash_expiry,

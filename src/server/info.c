@@ -11,6 +11,7 @@
 #include "base/histogram.h"
 #include "client/client.h"
 #include "call/command.h"
+#include "persist/migrate.h"
 #include "persist/saving.h"
 #include "server/server.h"
 #include "store/access.h"
@@ -187,16 +188,17 @@ static void stats_expiry(void *module, struct buffer *out) {
 
 /* What a Redis without replicas, modules, publishers and forks would say. */
 static void stats_absent(void *module, struct buffer *out) {
-    (void)module;
-    buffer_append_text(
-        out, "total_net_repl_input_bytes:0\r\ntotal_net_repl_output_bytes:0\r\n"
-             "instantaneous_input_repl_kbps:0.00\r\ninstantaneous_output_repl_kbps:0.00\r\n"
-             "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n"
-             "latest_fork_usec:0\r\ntotal_forks:0\r\n"
-             "migrate_cached_sockets:0\r\nslave_expires_tracked_keys:0\r\n"
-             "unexpected_error_replies:0\r\n"
-             "dump_payload_sanitizations:0\r\nreply_buffer_shrinks:0\r\n"
-             "reply_buffer_expands:0\r\n");
+    const struct info *info = module;
+    buffer_printf(out,
+                  "total_net_repl_input_bytes:0\r\ntotal_net_repl_output_bytes:0\r\n"
+                  "instantaneous_input_repl_kbps:0.00\r\ninstantaneous_output_repl_kbps:0.00\r\n"
+                  "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n"
+                  "latest_fork_usec:0\r\ntotal_forks:0\r\n"
+                  "migrate_cached_sockets:%zu\r\nslave_expires_tracked_keys:0\r\n"
+                  "unexpected_error_replies:0\r\n"
+                  "dump_payload_sanitizations:0\r\nreply_buffer_shrinks:0\r\n"
+                  "reply_buffer_expands:0\r\n",
+                  migrations_cached_sockets(info->server->context.migrations));
 }
 
 static void replication(void *module, struct buffer *out) {

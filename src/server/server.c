@@ -26,6 +26,7 @@
 #include "feature/slowlog.h"
 #include "feature/tracking.h"
 #include "net/socket.h"
+#include "persist/migrate.h"
 #include "persist/saving.h"
 #include "script/scripts.h"
 #include "server/config_commands.h"
@@ -152,6 +153,7 @@ void server_init(struct server *server, const char *program) {
     context->notify = notify_new(context);
     context->tracking = tracking_new(context);
     context->saving = saving_new(context);
+    context->migrations = migrations_new(context);
 #ifndef LARDER_NO_LUA
     context->scripts = scripts_new(context);
 #endif
@@ -327,6 +329,7 @@ void server_free(struct server *server) {
     http_free(server->http);
     slowlog_free(context->slowlog);
     latency_free(context->latency);
+    migrations_free(context->migrations);
     monitor_free(context->monitor);
     compact_free(&server->compact);
     saving_stop(context->saving);
