@@ -98,7 +98,7 @@ int stream_add(struct stream *stream, const struct stream_options *limits, struc
         added->node = node;
     }
     stream->length++;
-    stream->entries_added++;
+    stream->entries_added += stream->entries_added < INT64_MAX;
     stream->last_id = id;
     return 0;
 }

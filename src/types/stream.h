@@ -59,7 +59,7 @@ struct stream_producers;
 struct stream {
     struct id_index nodes; /* of struct stream_place */
     uint64_t length;
-    uint64_t entries_added; /* ever, as far as is known */
+    uint64_t entries_added; /* ever, as far as is known; INT64_MAX at most */
     struct stream_id last_id;
     struct stream_id max_deleted_id;
     struct stream_names groups;

@@ -111,7 +111,7 @@ void stream_group_advance(const struct stream *stream, struct stream_group *grou
         return;
     }
     if (group->entries_read != STREAM_READ_UNKNOWN && !stream_has_gap_after(stream, id)) {
-        group->entries_read++;
+        group->entries_read += group->entries_read < INT64_MAX;
     } else if (stream->entries_added != 0) {
         group->entries_read = stream_count_until(stream, id);
     }

@@ -678,6 +678,33 @@ static void large_entries_of_streams_go_there_and_back(void **state) {
     rdb_writer_clear(&writer);
 }
 
+/* Counters stop at the greatest that the form has, or what was written could not be read. */
+static void counters_of_streams_stay_readable(void **state) {
+    (void)state;
+    bool no_memory;
+    struct bytes pair[2] = {bytes_text("f"), bytes_text("v")};
+    struct entry_shape shape = stream_new_shape();
+    struct entry *value = entry_try_new(bytes_text("key"), &shape);
+    struct stream *stream = stream_of(value);
+    stream->entries_added = INT64_MAX - 1;
+    struct stream_group *group =
+        stream_group_try_add(stream, bytes_text("g"), STREAM_ID_MIN, INT64_MAX - 1, &no_memory);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(stream_add(stream, &limits.stream_options, id_at(i), pair, 1), 0);
+        stream_group_advance(stream, group, id_at(i));
+    }
+    assert_true(stream->entries_added == INT64_MAX && group->entries_read == INT64_MAX);
+    struct rdb_writer writer;
+    rdb_writer_init(&writer, false);
+    struct entry *back;
+    assert_int_equal(encode_value(value, NULL, NOW_MS, &writer), RDB_VERSION);
+    assert_int_equal(decode(rdb_written(&writer), RDB_VERSION, &back), 0);
+    same_stream(value, back);
+    value_free(back);
+    value_free(value);
+    rdb_writer_clear(&writer);
+}
+
 static void checksum_is_the_known_one(void **state) {
     (void)state;
     assert_true(crc64(0, "123456789", 9) == 0xe9c6d914c4b8d9ca);
@@ -721,6 +748,7 @@ int main(void) {
         cmocka_unit_test(values_go_there_and_back),
         cmocka_unit_test(a_hash_whose_fields_expired_is_nothing),
         cmocka_unit_test(large_entries_of_streams_go_there_and_back),
+        cmocka_unit_test(counters_of_streams_stay_readable),
         cmocka_unit_test(older_forms_are_read),
         cmocka_unit_test(damaged_payloads_are_harmless),
         cmocka_unit_test(decoding_survives_want_of_memory),
