@@ -525,6 +525,10 @@ static bool may_resume(struct clients *clients) {
 
 void clients_pass_end(struct clients *clients) {
     struct io_thread *inlined = &clients->inlined;
+    /* Keys that have left by themselves are missed outside of any command. */
+    if (clients->busy_text == NULL) {
+        clients_serve_waiting(clients);
+    }
     batch_run(inlined->filling);
     if (io_thread_can_resume(inlined) && may_resume(clients)) {
         io_thread_resume(inlined);

@@ -52,6 +52,7 @@ struct waiter {
     enum queue queue;
     bool timed;
     bool enduring;
+    bool minds_loss;
     bool muted; /* its reply is not sent */
     int argc;
     int place_count;
@@ -69,6 +70,8 @@ struct waiting {
     bool stays;              /* the waiter that is executed again found nothing */
     struct reply reply;
     struct shared_log log;
+    struct store_listener listener; /* while somebody minds that a key goes */
+    size_t minding;
     size_t count;
     size_t timed;
     size_t keys;
@@ -98,13 +101,8 @@ static struct awaited *find(const struct waiting *waiting, const struct key *key
     return slot == NULL ? NULL : entry_pointer(dict_slot_entry(*slot));
 }
 
-static void signal_key(struct waiting *waiting, const struct key *key, enum entry_type type) {
-    int queue = queue_of(type);
-    if (queue < 0) {
-        return;
-    }
-    struct awaited *awaited = find(waiting, key);
-    if (awaited == NULL || awaited->ready || awaited->queues[queue].first == NULL) {
+static void make_ready(struct waiting *waiting, struct awaited *awaited) {
+    if (awaited->ready) {
         return;
     }
     awaited->ready = true;
@@ -114,37 +112,93 @@ static void signal_key(struct waiting *waiting, const struct key *key, enum entr
     waiting->last_ready = awaited;
 }
 
-static void on_appeared(void *context, const struct key *key, int type) {
-    signal_key(context, key, (enum entry_type)type);
+static void signal_key(struct waiting *waiting, const struct key *key, enum entry_type type) {
+    int queue = queue_of(type);
+    if (queue < 0) {
+        return;
+    }
+    struct awaited *awaited = find(waiting, key);
+    if (awaited != NULL && awaited->queues[queue].first != NULL) {
+        make_ready(waiting, awaited);
+    }
+}
+
+/* Whether somebody waits for a stream there and wants to know that there is none. */
+static bool is_missed(const struct waiting *waiting, const struct awaited *awaited) {
+    if (waiting->minding == 0) {
+        return false;
+    }
+    struct bytes name = entry_key(awaited->entry);
+    const uint64_t *slot = dict_find(&awaited->database->keys, awaited->hash, name.at, name.size);
+    if (slot != NULL && entry_type(dict_slot_entry(*slot)) == ENTRY_STREAM) {
+        return false;
+    }
+    const struct place *place = awaited->queues[QUEUE_STREAM].first;
+    while (place != NULL && !place->waiter->minds_loss) {
+        place = place->next;
+    }
+    return place != NULL;
+}
+
+static void on_modified(void *context, const struct key *key) {
+    struct waiting *waiting = context;
+    struct awaited *awaited = find(waiting, key);
+    if (awaited != NULL && is_missed(waiting, awaited)) {
+        make_ready(waiting, awaited);
+    }
 }
 
 struct search {
     struct waiting *waiting;
-    struct database *database;
+    bool emptied; /* the keys are about to go */
 };
+
+static void on_appeared(void *context, const struct key *key, int type) {
+    signal_key(context, key, (enum entry_type)type);
+}
 
 static void look(void *context, struct entry *entry) {
     const struct search *search = context;
-    const struct awaited *awaited = entry_pointer(entry);
+    struct awaited *awaited = entry_pointer(entry);
     struct key key = {
-        .name = entry_key(entry), .hash = awaited->hash, .database = search->database};
+        .name = entry_key(entry), .hash = awaited->hash, .database = awaited->database};
     const uint64_t *slot = dict_find(&key.database->keys, key.hash, key.name.at, key.name.size);
-    if (slot != NULL) {
+    if (search->emptied || is_missed(search->waiting, awaited)) {
+        make_ready(search->waiting, awaited);
+    } else if (slot != NULL) {
         signal_key(search->waiting, &key, entry_type(dict_slot_entry(*slot)));
     }
+}
+
+static void look_at_all(struct waiting *waiting, int database, bool emptied) {
+    struct search search = {waiting, emptied};
+    uint64_t cursor = 0;
+    do {
+        cursor = dict_scan(&waiting->dicts[database], cursor, look, &search);
+    } while (cursor != 0);
+}
+
+static void on_flushing(void *context, int database) {
+    struct waiting *waiting = context;
+    for (int i = 0; i < waiting->keyspace->database_count; i++) {
+        if (database < 0 || database == i) {
+            look_at_all(waiting, i, true);
+        }
+    }
+}
+
+/* What there is after it is looked at by on_swapped. */
+static void on_swapping(void *context, int a, int b) {
+    (void)context;
+    (void)a;
+    (void)b;
 }
 
 /* After two databases were swapped. */
 static void on_swapped(void *context, int a, int b) {
     struct waiting *waiting = context;
-    const int ids[] = {a, b};
-    for (int i = 0; i < 2; i++) {
-        struct search search = {waiting, &waiting->keyspace->databases[ids[i]]};
-        uint64_t cursor = 0;
-        do {
-            cursor = dict_scan(&waiting->dicts[ids[i]], cursor, look, &search);
-        } while (cursor != 0);
-    }
+    look_at_all(waiting, a, false);
+    look_at_all(waiting, b, false);
 }
 
 static void prepare_dicts(struct waiting *waiting) {
@@ -231,6 +285,9 @@ static void drop_waiter(struct waiting *waiting, struct waiter *waiter) {
     if (waiter->timed) {
         loop_timer_remove(waiting->clients->context->loop, &waiter->timer);
         waiting->timed--;
+    }
+    if (waiter->minds_loss && --waiting->minding == 0) {
+        keyspace_unlisten(waiting->keyspace, &waiting->listener);
     }
     client->waiter = NULL;
     client->flags &= ~(uint32_t)CLIENT_WAITING;
@@ -330,6 +387,7 @@ static struct waiter *new_waiter(struct call *call, const struct wait *wait) {
                               .size = size,
                               .queue = (enum queue)queue_of(wait->type),
                               .enduring = wait->enduring,
+                              .minds_loss = wait->minds_loss,
                               .muted = call->client->flags & mutes,
                               .argc = call->argc};
     waiter->places = (struct place *)(void *)(waiter->args + call->argc);
@@ -396,6 +454,9 @@ void waiting_begin(struct call *call, const struct wait *wait) {
     client->waiter = waiter;
     client->flags |= CLIENT_WAITING;
     waiting->count++;
+    if (waiter->minds_loss && waiting->minding++ == 0) {
+        keyspace_listen(waiting->keyspace, &waiting->listener);
+    }
     for (int i = 0; i < wait->key_count; i++) {
         struct key key = call_key(call, wait->first_key + i);
         key.name = waiter->args[wait->first_key + i];
@@ -479,8 +540,21 @@ static int ready_queue(struct waiting *waiting, const struct awaited *awaited) {
     return entry == NULL ? -1 : queue_of(entry_type(entry));
 }
 
+/* Those who mind that there is no stream learn it by being executed again. */
+static void tell_loss(struct waiting *waiting, struct awaited *awaited) {
+    struct place *place = awaited->queues[QUEUE_STREAM].first;
+    while (place != NULL && is_missed(waiting, awaited)) {
+        struct place *next = place->next;
+        if (place->waiter->minds_loss) {
+            serve_waiter(waiting, place->waiter);
+        }
+        place = next;
+    }
+}
+
 /* Each waiter is executed once at most: who finds nothing again stays. */
 static void serve_key(struct waiting *waiting, struct awaited *awaited) {
+    tell_loss(waiting, awaited);
     int queue = ready_queue(waiting, awaited);
     struct place *place = queue < 0 ? NULL : awaited->queues[queue].first;
     while (place != NULL && ready_queue(waiting, awaited) == queue) {
@@ -545,6 +619,10 @@ struct waiting *waiting_new(struct clients *clients) {
     struct waiting *waiting = mem_zalloc(MEM_OTHER, sizeof *waiting);
     waiting->clients = clients;
     waiting->keyspace = clients->context->keyspace;
+    waiting->listener = (struct store_listener){.context = waiting,
+                                                .modified = on_modified,
+                                                .flushing = on_flushing,
+                                                .swapping = on_swapping};
     reply_init(&waiting->reply);
     waiting->reply.on_error = clients_count_error;
     waiting->reply.context = clients;
@@ -609,12 +687,15 @@ void waiting_validate(const struct waiting *waiting) {
     check(keys == waiting->keys && (keys > 0) == (waiting->keyspace->hooks.appeared != NULL));
     size_t places = 0;
     size_t waiters = 0;
+    size_t minding = 0;
     for (const struct client *c = waiting->clients->first; c != NULL; c = c->next) {
         check((c->waiter != NULL) == ((c->flags & CLIENT_WAITING) != 0));
         waiters += c->waiter != NULL;
+        minding += c->waiter != NULL && c->waiter->minds_loss;
         for (int i = 0; c->waiter != NULL && i < c->waiter->place_count; i++) {
             places += c->waiter->places[i].key != NULL;
         }
     }
     check(places == found && waiters == waiting->count && waiting->first_ready == NULL);
+    check(minding == waiting->minding);
 }

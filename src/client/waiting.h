@@ -21,7 +21,8 @@
  *
  * Invariants: 1. a client has CLIENT_WAITING exactly when it has a waiter; 2. an awaited key has at
  * least one place, unless it is ready; 3. a waiter has one place for each key at most; 4. the
- * keyspace's hook is set exactly while a key is awaited.
+ * keyspace's hook is set exactly while a key is awaited; 5. its listener, exactly while somebody
+ * waits who minds that a key goes.
  *
  * Costs: a waiter is one allocation, a buffer of its connection. Nothing while nothing happens; a
  * value that appears costs a look-up while any key is awaited. Leaving takes as long as there are
@@ -49,7 +50,9 @@ struct wait {
     void (*timed_out)(struct call *call);
     /* The arguments that it is executed with again, as many as the call's; NULL: those. */
     const struct bytes *args;
-    bool enduring; /* CLIENT UNBLOCK does not end it: what is waited for cannot be taken back */
+    bool minds_loss; /* of streams: it is executed again, too, when a key has gone or is no stream
+                        any more */
+    bool enduring;   /* CLIENT UNBLOCK does not end it: what is waited for cannot be taken back */
 };
 
 /* The client waits, unless it must not (in a transaction, a script), and then it has the reply of

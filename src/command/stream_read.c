@@ -504,7 +504,8 @@ static void wait_for_entries(struct reading *reading) {
     struct wait wait = {.type = ENTRY_STREAM,
                         .first_key = reading->keys_at,
                         .key_count = reading->key_count,
-                        .timeout_ms = reading->block_ms};
+                        .timeout_ms = reading->block_ms,
+                        .minds_loss = reading->group_at > 0};
     size_t args_size = (size_t)call->argc * sizeof *call->args;
     size_t ids_size = (size_t)reading->key_count * STREAM_ID_SIZE;
     char *room = mem_try_alloc(MEM_BUFFER, args_size + ids_size);

@@ -14,6 +14,8 @@
 #include "base/mem.h"
 #include "call/pass_on.h"
 #include "store/lazyfree.h"
+#include "client/client_int.h"
+#include "client/waiting.h"
 #include "support/session.h"
 #include "types/value.h"
 
@@ -332,6 +334,55 @@ static void consumers_wait(void **state) {
     ask("EXEC", "*1 *-1", NULL);
 }
 
+/* What takes the stream away, and what who waits for its group is told. */
+static void consumers_learn_that_the_stream_has_gone(void **state) {
+    (void)state;
+    static const char gone[] =
+        "-NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option";
+    static const char retyped[] =
+        "-WRONGTYPE Operation against a key holding the wrong kind of value";
+    static const struct {
+        const char *command;
+        const char *told;
+    } cases[] = {
+        {"DEL s", gone},          {"SET s x", retyped},
+        {"RENAME s other", gone}, {"RENAME text s", retyped},
+        {"FLUSHALL", gone},       {"SWAPDB 0 1", gone},
+        {"MOVE s 1", gone},       {"PEXPIREAT s 1", gone},
+        {"XTRIM s MAXLEN 0", ""}, {"DEL text", ""},
+    };
+    clock_drive(&session->server.clock, 1000000);
+    for (size_t i = 0; i <= sizeof cases / sizeof cases[0]; i++) {
+        session_ask(session, "FLUSHALL");
+        session_ask(session, "SET text x");
+        session_ask(session, "XGROUP CREATE s g $ MKSTREAM");
+        int waits = wait_with("XREADGROUP GROUP g c BLOCK 0 STREAMS s >");
+        /* XREAD waits on. */
+        int reads = wait_with("XREAD BLOCK 0 STREAMS s $");
+        if (i < sizeof cases / sizeof cases[0]) {
+            session_ask(session, cases[i].command);
+            came(waits, cases[i].told);
+        } else {
+            /* It expires, and nobody looks. */
+            session_ask(session, "PEXPIRE s 100");
+            clock_drive(&session->server.clock, 1000200);
+            const char *told;
+            int64_t until_us = clock_mono_us() + 10000000;
+            while (*(told = session_read(session, waits)) == '\0') {
+                session_pass(session);
+                assert_true(clock_mono_us() < until_us);
+            }
+            assert_string_equal(plain(told), gone);
+        }
+        came(reads, "");
+        close(waits);
+        close(reads);
+        session_pass(session);
+        session_pass(session);
+    }
+    waiting_validate(session->server.context.clients->waiting);
+}
+
 /* Large streams are handed to the thread that frees. */
 static void large_streams_are_freed_elsewhere(void **state) {
     (void)state;
@@ -361,6 +412,7 @@ int main(void) {
         TEST(adding_once),
         TEST(readers_wait),
         TEST(consumers_wait),
+        TEST(consumers_learn_that_the_stream_has_gone),
         TEST(large_streams_are_freed_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
