@@ -43,6 +43,12 @@ lua_archive := $(if $(lua_header),$(call first,$\
 LUA_CFLAGS := $(if $(lua_archive),-isystem $(patsubst %/,%,$(dir $(lua_header))),-DLARDER_NO_LUA)
 LUA_LIBS := $(if $(lua_archive),$(lua_archive) -lm)
 
+# OpenSSL 3, for TLS: optional; `TLS=` builds without. Linked dynamically, so that the system's updates
+# reach it.
+TLS ?= $(if $(call first,$(addsuffix /openssl/core.h,$(header_folders))),yes)
+TLS_CFLAGS := $(if $(TLS),,-DLARDER_NO_TLS)
+TLS_LIBS := $(if $(TLS),$(call found,libssl,--libs,-lssl -lcrypto) $(call found,libcrypto,--libs,))
+
 # For tests and benchmarks only.
 hiredis_header := $(call first,$(addsuffix /hiredis/hiredis.h,$(header_folders)))
 HIREDIS_LIBS = $(if $(call need,$(hiredis_header),hiredis,libhiredis-dev),$\

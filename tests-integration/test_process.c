@@ -406,12 +406,12 @@ static void promises_of_data_are_warned_about(void **state) {
 /* What promises to keep strangers out stops the start. */
 static void promises_of_safety_stop_the_start(void **state) {
     (void)state;
-    static const char *const cases[][3] = {{"--tls-port", "6380", NULL}};
+    static const char *const cases[][3] = {{"--sentinel", "monitor m 127.0.0.1 1 1", NULL}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char *output;
         assert_int_equal(server_run_bare(cases[i], &output), 1);
         expect_words(output, (const char *const[]){"FATAL CONFIG FILE ERROR", cases[i][0] + 2,
-                                                   "is not supported: there ", NULL});
+                                                   "belongs to Sentinel", NULL});
         free(output);
     }
 }

@@ -38,8 +38,12 @@ static void add_text(struct text *text, const char *more) {
 }
 
 int wire_connect(const struct server *server) {
+    return wire_connect_port(server_port(server));
+}
+
+int wire_connect_port(int port) {
     struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)server_port(server)),
+                                  .sin_port = htons((uint16_t)port),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {

@@ -12,6 +12,8 @@
 
 /* Connects to the server; bytes go out at once (TCP_NODELAY). Close with close(). */
 int wire_connect(const struct server *server);
+/* The same to another port of this machine. */
+int wire_connect_port(int port);
 
 void wire_send(int fd, const void *at, size_t size);
 void wire_send_text(int fd, const char *text);

@@ -35,7 +35,7 @@
 #define MEM_KNOWS_SIZES 1
 #endif
 
-#ifdef MEM_KNOWS_SIZES
+#ifdef MEM_LIBC
 #include <malloc.h>
 #endif
 
@@ -104,7 +104,17 @@ static inline void raw_free(void *at, size_t size) {
     sdallocx(at, size, 0);
 }
 
+/* The compiler takes the question for a look at bytes that nobody has written. */
+static inline size_t raw_size(void *at) {
+    __asm__("" : "+r"(at));
+    return sallocx(at, 0);
+}
+
 #else
+
+static inline size_t raw_size(void *at) {
+    return malloc_usable_size(at);
+}
 
 static bool needs_alignment(size_t size) {
     bool power = (size & (size - 1)) == 0;
@@ -302,6 +312,26 @@ void *mem_try_realloc(enum mem_purpose purpose, void *at, size_t old_size, size_
         return NULL;
     }
     return resize(purpose, at, old_size, size);
+}
+
+void *mem_foreign_realloc(enum mem_purpose purpose, void *at, size_t size) {
+    if (size == 0) {
+        mem_foreign_free(purpose, at);
+        return NULL;
+    }
+    int64_t before = at == NULL ? 0 : (int64_t)raw_size(at);
+    void *moved = realloc(at, size);
+    if (moved != NULL) {
+        count(purpose, (int64_t)raw_size(moved) - before);
+    }
+    return moved;
+}
+
+void mem_foreign_free(enum mem_purpose purpose, void *at) {
+    if (at != NULL) {
+        count(purpose, -(int64_t)raw_size(at));
+        free(at);
+    }
 }
 
 char *mem_copy_text(enum mem_purpose purpose, const char *at, size_t size) {

@@ -67,6 +67,12 @@ void *mem_realloc(enum mem_purpose purpose, void *at, size_t old_size, size_t si
 /* Like mem_realloc, but NULL when there is no memory; `at` is untouched then. */
 void *mem_try_realloc(enum mem_purpose purpose, void *at, size_t old_size, size_t size);
 
+/* For a library that allocates through functions like malloc's, and does not say the size when it
+ * frees. What is counted is what the allocator gave. NULL when there is no memory; `at` may be NULL
+ * in both. Costs a look-up more for each. */
+void *mem_foreign_realloc(enum mem_purpose purpose, void *at, size_t size);
+void mem_foreign_free(enum mem_purpose purpose, void *at);
+
 /* Copies `size` bytes into a new block of size + 1 with a NUL behind. Freed with size + 1. */
 char *mem_copy_text(enum mem_purpose purpose, const char *at, size_t size);
 

@@ -241,7 +241,8 @@ static bool change_do(struct options *options, struct change *change, struct byt
         if (!option_parse(&options->message, entry->row, value, &change->old, error)) {
             return false;
         }
-        change->differs = slot_differs(entry, &change->old);
+        change->differs =
+            (entry->row->flags & OPTION_ALWAYS) != 0 || slot_differs(entry, &change->old);
         option_swap(entry, &change->old);
         return true;
     }

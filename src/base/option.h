@@ -60,6 +60,7 @@ enum option_flag {
     OPTION_REPEATS = 4,   /* CUSTOM, TEXT: several lines in the file add up (`bind`, `save`, ...) */
     OPTION_PROTECTED = 8, /* CONFIG SET only when enable-protected-configs allows it */
     OPTION_HIDDEN = 16,   /* CONFIG GET shows it only by its exact name */
+    OPTION_ALWAYS = 64,   /* apply is called also when the value set is the one that was there */
     OPTION_PERCENT = 32,  /* MEMORY: "75%" is allowed and stored as a negative number, -75 */
 };
 

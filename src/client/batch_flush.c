@@ -212,7 +212,8 @@ void batch_flush_turns(struct batch *batch, size_t end) {
         if (LIKELY(turn->size > 0)) {
             if (UNLIKELY(!output_is_empty(&turn->client->output))) {
                 queue_replies(batch, turn, 0);
-            } else if (together && turn->piece_from == turn->piece_to) {
+            } else if (together && turn->piece_from == turn->piece_to &&
+                       transport_is_bare(&turn->client->transport)) {
                 send_together(batch, turn);
                 continue;
             } else {

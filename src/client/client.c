@@ -12,12 +12,14 @@
 #include "base/num.h"
 #include "client/client_int.h"
 #include "client/connection.h"
+#include "client/handshakes.h"
 #include "client/input.h"
 #include "client/protocol.h"
 #include "client/transaction.h"
 #include "client/waiting.h"
 #include "client/watch.h"
 #include "net/socket.h"
+#include "net/tls.h"
 
 /* A pass that has taken so long does not go on with pipelines that were cut. */
 #ifdef LARDER_TEST_SMALL
@@ -392,30 +394,35 @@ static struct client *new_client(struct clients *clients) {
     return client;
 }
 
-/* An error for somebody who does not become a client; whether it arrives does not matter. */
-static void refuse(struct clients *clients, int fd, const char *text) {
-    if (write(fd, text, strlen(text)) < 0) {
+/* An error for somebody who does not become a client; whether it arrives does not matter. Who
+ * speaks TLS could not read it. */
+static void refuse(struct clients *clients, int fd, enum client_door door, const char *text) {
+    if (door != CLIENT_DOOR_TLS && write(fd, text, strlen(text)) < 0) {
         log_debug("A refused connection was gone already");
     }
     close(fd);
     clients->metrics.rejected_connections++;
 }
 
-static bool is_protected_from(const struct clients *clients, int fd, bool is_unix) {
-    return clients->options.protected_mode && !is_unix && !clients_need_password(clients) &&
-           !socket_peer_is_local(fd);
+static bool is_protected_from(const struct clients *clients, int fd, enum client_door door) {
+    return clients->options.protected_mode && door != CLIENT_DOOR_UNIX &&
+           !clients_need_password(clients) && !socket_peer_is_local(fd);
 }
 
-static void admit(struct clients *clients, int fd, bool is_unix,
+void clients_set_tls(struct clients *clients, struct tls_context *context) {
+    clients->tls = context;
+}
+
+static void admit(struct clients *clients, int fd, enum client_door door,
                   const struct client_protocol *protocol) {
     clients->metrics.total_connections_received++;
     if (clients->count >= (size_t)clients->options.client_max) {
-        refuse(clients, fd,
+        refuse(clients, fd, door,
                protocol != NULL ? protocol->full : "-ERR max number of clients reached\r\n");
         return;
     }
-    if (is_protected_from(clients, fd, is_unix)) {
-        refuse(clients, fd,
+    if (is_protected_from(clients, fd, door)) {
+        refuse(clients, fd, door,
                protocol != NULL
                    ? protocol->closed
                    : "-DENIED Larder runs in protected mode: it has no password, so it accepts "
@@ -427,9 +434,13 @@ static void admit(struct clients *clients, int fd, bool is_unix,
     client->protocol = protocol;
     client->state |= protocol != NULL ? CONNECTION_FOREIGN : 0;
     client->id = clients->next_id++;
-    client->flags |= is_unix ? CLIENT_UNIX : 0;
+    client->flags |= door == CLIENT_DOOR_UNIX ? CLIENT_UNIX : 0;
     client->watch.fd = fd;
-    if (!is_unix) {
+    if (door == CLIENT_DOOR_TLS) {
+        client->transport.tls = tls_session_new(clients->tls, NULL);
+        handshake_begin(client, clients->context->clock->now_ms);
+    }
+    if (door != CLIENT_DOOR_UNIX) {
         socket_set_keepalive(fd, (int)clients->options.keepalive_seconds);
     }
     client->previous = clients->last;
@@ -444,13 +455,13 @@ static void admit(struct clients *clients, int fd, bool is_unix,
     crew_place(client);
 }
 
-void clients_accept(struct clients *clients, int fd, bool is_unix) {
-    admit(clients, fd, is_unix, NULL);
+void clients_accept(struct clients *clients, int fd, enum client_door door) {
+    admit(clients, fd, door, NULL);
 }
 
 void clients_accept_foreign(struct clients *clients, int fd,
                             const struct client_protocol *protocol) {
-    admit(clients, fd, false, protocol);
+    admit(clients, fd, CLIENT_DOOR_TCP, protocol);
 }
 
 struct client *client_new_internal(struct clients *clients) {
@@ -534,6 +545,7 @@ void clients_pass_end(struct clients *clients) {
         io_thread_resume(inlined);
         batch_run(inlined->filling);
     }
+    handshakes_work(inlined);
     crew_work(clients);
     for (struct client_watcher *w = clients->watchers; w != NULL; w = w->next) {
         if (w->pass_ends != NULL) {
@@ -557,7 +569,7 @@ bool clients_have_work(const struct clients *clients) {
     }
     const struct io_thread *inlined = &clients->inlined;
     return io_thread_can_resume(inlined) || inlined->closing != NULL || clients->to_flush != NULL ||
-           crew_has_work(clients);
+           handshakes_wait(&inlined->handshakes) || crew_has_work(clients);
 }
 
 /* ---- pauses and limits over time ---- */

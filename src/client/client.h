@@ -71,6 +71,10 @@ int client_class_named(struct bytes name);
       "Largest single argument.")                                                                  \
     X(MEMORY, query_size_max, "client-query-buffer-limit", "1gb", 1048576, INT64_MAX, NULL, 0,     \
       NULL, "Largest request of one connection that has not arrived whole.")                       \
+    X(INT, tls_handshake_seconds, "tls-handshake-timeout", "10", 1, 3600, NULL, 0, NULL,           \
+      "Seconds that a client has for the handshake of TLS, from when it connects.")                \
+    X(INT, tls_handshakes_max, "tls-handshakes-max", "2000", 1, 1000000, NULL, 0, NULL,            \
+      "Handshakes of TLS under way in a thread; one more ends the oldest of them.")                \
     X(CUSTOM, output_limits, "client-output-buffer-limit",                                         \
       "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60", 0, 0,                 \
       &clients_output_limits_option, OPTION_REPEATS, NULL,                                         \
@@ -96,7 +100,12 @@ struct client_options {
     X(STATS, total_reads_processed, COUNTER, "Reads from sockets.")                                \
     X(STATS, total_writes_processed, COUNTER, "Writes to sockets.")                                \
     X(STATS, io_threaded_reads_processed, COUNTER, "Of the reads, those by I/O threads.")          \
-    X(STATS, io_threaded_writes_processed, COUNTER, "Of the writes, those by I/O threads.")
+    X(STATS, io_threaded_writes_processed, COUNTER, "Of the writes, those by I/O threads.")        \
+    X(STATS, tls_handshakes, COUNTER, "Handshakes of TLS that came to their end.")                 \
+    X(STATS, tls_handshakes_resumed, COUNTER, "Of these, those of sessions taken up again.")       \
+    X(STATS, tls_handshakes_failed, COUNTER, "Handshakes of TLS that failed.")                     \
+    X(STATS, tls_handshakes_expired, COUNTER, "Connections that did not finish theirs in time.")   \
+    X(STATS, tls_plain_text, COUNTER, "Of the failed ones, peers that did not speak TLS.")
 struct client_metrics {
     CLIENT_METRICS(METRIC_FIELD)
 };
@@ -135,7 +144,9 @@ enum client_flag {
 
 struct client_protocol;
 struct guard;
+struct handshake;
 struct input;
+struct tls_context;
 struct io_thread;
 struct transaction;
 struct user;
@@ -166,9 +177,10 @@ struct client {
     struct output output;                   /* what the socket has not taken */
     /* The halves' small fields lie in words of their own: a compiler may read neighbours
      * together. */
-    uint32_t state;      /* set of connection_state */
-    uint8_t limit_class; /* enum client_class, as of its last batch */
-    bool moved;          /* out of one loop, and not in another yet */
+    uint32_t state;              /* set of connection_state */
+    uint8_t limit_class;         /* enum client_class, as of its last batch */
+    bool moved;                  /* out of one loop, and not in another yet */
+    struct handshake *handshake; /* of TLS; NULL: none, or done; client/handshakes.h */
     /* The other half. */
     struct output
         *queue; /* where messages go: its own when another thread serves it, else output */
@@ -253,7 +265,12 @@ void clients_add_latency(const struct clients *clients, struct histogram *sum);
 
 /* A connection was accepted: makes a client, or refuses it (maxclients, protected mode) with the
  * error a client expects and closes. */
-void clients_accept(struct clients *clients, int fd, bool is_unix);
+enum client_door { CLIENT_DOOR_TCP, CLIENT_DOOR_UNIX, CLIENT_DOOR_TLS };
+void clients_accept(struct clients *clients, int fd, enum client_door door);
+
+/* What connections through the door for TLS begin with from now on; those that are there keep what
+ * they have. NULL: there is no such door. The context stays the caller's. */
+void clients_set_tls(struct clients *clients, struct tls_context *context);
 
 /* The same at the door of another protocol (client/protocol.h). */
 void clients_accept_foreign(struct clients *clients, int fd,

@@ -44,9 +44,10 @@ struct clients {
     bool paused;
     bool pause_only_writes;
     int64_t pause_until_ms;
-    size_t held;      /* clients with CLIENT_PAUSED */
-    bool over_budget; /* buffers take more than they may */
-    int64_t queued;   /* bytes queued in this pass since they were last compared with the budget */
+    struct tls_context *tls; /* for new connections; NULL: none */
+    size_t held;             /* clients with CLIENT_PAUSED */
+    bool over_budget;        /* buffers take more than they may */
+    int64_t queued; /* bytes queued in this pass since they were last compared with the budget */
     struct reply scratch;
     struct error_count errors[CLIENT_ERROR_CODES_MAX];
     size_t error_count;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "client/client_int.h"
+#include "client/handshakes.h"
 #include "client/input.h"
 #include "client/io_thread.h"
 #include "client/protocol.h"
@@ -28,6 +29,15 @@
 
 /* ---- reading ---- */
 
+/* What has come is no matter for the batch yet. */
+static void read_apart(struct client *client) {
+    if (client->state & CONNECTION_HANDSHAKE) {
+        handshakes_ready(client->thread, client);
+    } else {
+        batch_read_held(client->thread->filling, client);
+    }
+}
+
 static void on_ready(struct loop_watch *watch, unsigned ready) {
     struct client *client = (struct client *)watch;
     struct io_thread *thread = client->thread;
@@ -43,11 +53,14 @@ static void on_ready(struct loop_watch *watch, unsigned ready) {
             connection_update_interest(client);
             return;
         }
-        if (UNLIKELY(client->state & CONNECTION_HELD)) {
-            batch_read_held(thread->filling, client);
+        if (UNLIKELY(client->state & (CONNECTION_HELD | CONNECTION_HANDSHAKE))) {
+            read_apart(client);
             return;
         }
         batch_read(io_thread_batch(thread), client);
+        if (UNLIKELY(client->transport.has_pending)) {
+            connection_resume_later(client);
+        }
         if (UNLIKELY(batch_is_full(thread->filling))) {
             loop_put_off(thread->loop);
         }
@@ -84,8 +97,9 @@ void connection_update_interest(struct client *client) {
     bool reads = !(client->state &
                    (CONNECTION_READING_PAUSED | CONNECTION_CLOSE_SENT | CONNECTION_UNREAD)) &&
                  (!(client->state & CONNECTION_HELD) || batch_keeps_held(client)) &&
-                 !thread->stopped;
-    bool writes = !output_is_empty(&client->output) && !(client->state & CONNECTION_GATHERED);
+                 !(client->handshake != NULL && client->handshake->is_quiet) && !thread->stopped;
+    bool writes = (!output_is_empty(&client->output) && !(client->state & CONNECTION_GATHERED)) ||
+                  client->transport.wants_write;
     unsigned interest = (reads ? LOOP_READ : 0u) | (writes ? (unsigned)LOOP_WRITE : 0u);
     if (interest != client->watch.interest) {
         int error = loop_watch_change(thread->loop, &client->watch, interest);
@@ -163,6 +177,10 @@ static void after_output(struct client *client) {
 
 void connection_send_output(struct client *client) {
     client->state &= ~(uint32_t)CONNECTION_GATHERED;
+    if (UNLIKELY(client->transport.wants_write) && transport_flush(&client->transport) < 0) {
+        connection_close(client);
+        return;
+    }
     if (!output_is_empty(&client->output)) {
         output_went(client, output_send(&client->output, &client->transport, SEND_PER_PASS));
     }
@@ -182,7 +200,8 @@ static void offered_went(void *owner, void *what, ssize_t sent, size_t offered) 
 void connection_offer_output(struct client *client) {
     struct io_thread *thread = client->thread;
     client->state &= ~(uint32_t)CONNECTION_GATHERED;
-    if (LIKELY(!loop_receives_ahead(thread->loop)) || output_is_empty(&client->output)) {
+    if (LIKELY(!loop_receives_ahead(thread->loop)) || output_is_empty(&client->output) ||
+        !transport_is_bare(&client->transport)) {
         connection_send_output(client);
         return;
     }
@@ -198,6 +217,10 @@ void connection_offer_output(struct client *client) {
 static void begin_closing(struct client *client) {
     struct io_thread *thread = client->thread;
     client->state |= CONNECTION_CLOSING;
+    if (UNLIKELY(client->handshake != NULL)) {
+        handshakes_remove(thread, client);
+        handshake_end(client);
+    }
     if (thread->inlined) {
         client->flags |= CLIENT_CLOSING;
     }
@@ -221,7 +244,9 @@ void connection_end(struct client *client) {
 void connection_adopt(struct client *client) {
     struct io_thread *thread = client->thread;
     client->watch.on_ready = on_ready;
-    client->transport = transport_stream(thread->loop, &client->watch);
+    bool secure = !transport_is_bare(&client->transport);
+    transport_attach(&client->transport, thread->loop, &client->watch,
+                     secure ? io_thread_desk(thread) : NULL);
     int error = client->moved ? loop_watch_add_kept(thread->loop, &client->watch, LOOP_READ)
                               : loop_watch_add(thread->loop, &client->watch, LOOP_READ);
     client->moved = false;
@@ -234,12 +259,15 @@ void connection_adopt(struct client *client) {
     }
     thread->last = client;
     thread->count++;
+    if (client->handshake != NULL) {
+        handshakes_add(thread, client);
+    }
     if (error != 0) {
         log_warning("A connection cannot be watched: %s", strerror(-error));
         begin_closing(client);
         return;
     }
-    if (client->state & CONNECTION_TO_RESUME) {
+    if (client->state & CONNECTION_TO_RESUME || client->transport.has_pending) {
         connection_resume_later(client);
     }
     connection_update_interest(client);
@@ -249,6 +277,9 @@ static void unlink_own(struct client *client) {
     struct io_thread *thread = client->thread;
     if (thread->cron_next == client) {
         thread->cron_next = client->next_own;
+    }
+    if (client->handshake != NULL) {
+        handshakes_remove(thread, client);
     }
     if (client->previous_own != NULL) {
         client->previous_own->next_own = client->next_own;
@@ -321,6 +352,7 @@ void connection_free(struct client *client) {
     }
     connection_set_cut(client, false);
     unlink_own(client);
+    handshake_end(client);
     transport_close(&client->transport);
     if (client->input != NULL) {
         input_free(client->input);
@@ -370,6 +402,7 @@ static void look_at(struct io_thread *thread, struct client *client) {
 }
 
 void connection_cron(struct io_thread *thread) {
+    handshakes_cron(thread);
     size_t share = thread->count / CRONS_PER_SECOND + 1;
     share = share < CRON_MIN ? CRON_MIN : share;
     for (size_t i = 0; i < share && i < thread->count; i++) {

@@ -33,6 +33,7 @@ enum connection_state {
     CONNECTION_CUT = 1 << 11,           /* the rest of what was read is for further turns */
     CONNECTION_GATHERED = 1 << 12,      /* its output waits for them, not for the socket */
     CONNECTION_WAITS = 1 << 13,         /* what was cut has not been answered whole */
+    CONNECTION_HANDSHAKE = 1 << 14,     /* its TLS is not ready: client/handshakes.h */
     CONNECTION_FOREIGN = 1 << 15,       /* speaks another protocol: client/protocol.h */
     CONNECTION_DEAF = 1 << 16,          /* what it sends is dropped: it has been told why */
 };
@@ -40,7 +41,7 @@ enum connection_state {
 /* While none of these is set the socket is read. */
 #define CONNECTION_UNREADABLE                                                                      \
     (CONNECTION_CLOSING | CONNECTION_CLOSE_SENT | CONNECTION_READING_PAUSED | CONNECTION_HELD |    \
-     CONNECTION_TO_RESUME | CONNECTION_IN_FLIGHT | CONNECTION_MOVING)
+     CONNECTION_TO_RESUME | CONNECTION_IN_FLIGHT | CONNECTION_MOVING | CONNECTION_HANDSHAKE)
 
 /* What the executing thread wants of the I/O thread, in client->orders. */
 enum client_order {

@@ -18,6 +18,7 @@
 #include "client/client_int.h"
 #include "client/connection.h"
 #include "client/sends.h"
+#include "net/tls.h"
 
 #define CRON_MS 100
 
@@ -193,7 +194,8 @@ struct batch *io_thread_batch(struct io_thread *thread) {
 }
 
 /* Nothing is read any more, but this client has been held up: what it sent before is in its socket
- * still, and is read until that is empty. */
+ * still, and is read until that is empty. Or its transport holds what the socket no longer
+ * shows. */
 static void read_last(struct client *client) {
     uint64_t before = client->bytes_in;
     batch_read(io_thread_batch(client->thread), client);
@@ -217,7 +219,7 @@ void io_thread_resume(struct io_thread *thread) {
         client->state &= ~(uint32_t)CONNECTION_TO_RESUME;
         if (!(client->state & CONNECTION_UNREADABLE)) {
             batch_resume(io_thread_batch(thread), client);
-            if (thread->stopped) {
+            if (thread->stopped || UNLIKELY(client->transport.has_pending)) {
                 read_last(client);
             }
             connection_update_interest(client);
@@ -245,12 +247,14 @@ static void pass_end(void *context) {
         io_thread_resume(thread);
         submit(thread);
     }
+    handshakes_work(thread);
 }
 
 /* From here on to the next pass its things are not its own. */
 static bool idle(void *context) {
     struct io_thread *thread = context;
-    bool more = io_thread_can_resume(thread) || !handoff_is_empty(&thread->from_main);
+    bool more = io_thread_can_resume(thread) || !handoff_is_empty(&thread->from_main) ||
+                handshakes_wait(&thread->handshakes) || thread->closing != NULL;
     thread->stats = *loop_stats(thread->loop);
     hold_leave(&thread->clients->hold, &thread->member);
     return more;
@@ -287,9 +291,20 @@ void io_thread_commit(struct io_thread *thread) {
     }
 }
 
-static void free_sends(struct io_thread *thread) {
+struct tls_desk *io_thread_desk(struct io_thread *thread) {
+    if (thread->desk == NULL) {
+        thread->desk = tls_desk_new();
+    }
+    return thread->desk;
+}
+
+/* What was made at its first use. */
+static void free_tools(struct io_thread *thread) {
     if (thread->sends != NULL) {
         sends_free(thread->sends);
+    }
+    if (thread->desk != NULL) {
+        tls_desk_free(thread->desk);
     }
 }
 
@@ -303,13 +318,13 @@ void io_thread_init_inlined(struct io_thread *thread, struct clients *clients) {
 }
 
 void io_thread_free_inlined(struct io_thread *thread) {
-    free_sends(thread);
+    free_tools(thread);
     batch_free(thread->filling);
     histogram_free(thread->latency);
 }
 
 static void free_thread(struct io_thread *thread) {
-    free_sends(thread);
+    free_tools(thread);
     if (thread->filling != NULL) {
         batch_free(thread->filling);
     }

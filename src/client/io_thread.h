@@ -27,6 +27,7 @@
 
 #include "base/clock.h"
 #include "client/client.h"
+#include "client/handshakes.h"
 #include "client/handoff.h"
 #include "client/hold.h"
 
@@ -70,7 +71,10 @@ struct io_thread {
     struct client *resuming; /* of those, whose turn it is; they come before the others */
     int cut_count;           /* connections that are CONNECTION_CUT */
     struct sends *sends;     /* that go together; NULL until there were some */
-    struct batch *filling;   /* never NULL while connections are looked at */
+    struct tls_desk *desk;   /* where its TLS is done; NULL until there was some */
+    struct handshakes handshakes;
+    int64_t handshake_logged_ms; /* when the log was last told that one failed */
+    struct batch *filling;       /* never NULL while connections are looked at */
     struct batch *spare;
 
     /* Of a thread of its own. */
@@ -115,6 +119,9 @@ struct batch *io_thread_batch(struct io_thread *thread);
 /* Where sends that go together are gathered, and their end. */
 struct sends *io_thread_sends(struct io_thread *thread);
 void io_thread_commit(struct io_thread *thread);
+
+/* Where the thread encrypts and decrypts. */
+struct tls_desk *io_thread_desk(struct io_thread *thread);
 
 /* Parses on in what connections have left over, until the batch is full. */
 void io_thread_resume(struct io_thread *thread);

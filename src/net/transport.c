@@ -1,6 +1,7 @@
-/* transport: plain sockets, TCP and unix alike, and streams of a loop. */
+/* transport: plain sockets, TCP and unix alike, and streams of a loop. TLS is in tls_session.c. */
 #include "base/check.h"
 #include "ev/direct.h"
+#include "net/tls.h"
 #include "net/transport.h"
 
 #include <errno.h>
@@ -37,17 +38,11 @@ static void plain_close(struct transport *transport) {
     transport->fd = -1;
 }
 
-static bool plain_has_pending(const struct transport *transport) {
-    (void)transport;
-    return false;
-}
-
 static const struct transport_kind plain = {
     .name = "plain",
     .readv = plain_readv,
     .writev = plain_writev,
     .close = plain_close,
-    .has_pending = plain_has_pending,
 };
 
 const struct transport_kind *transport_plain(void) {
@@ -65,14 +60,23 @@ static const struct transport_kind stream = {
     .readv = stream_readv,
     .writev = plain_writev,
     .close = plain_close,
-    .has_pending = plain_has_pending,
 };
 
-struct transport transport_stream(struct loop *loop, struct loop_watch *watch) {
+const struct transport_kind *transport_stream(void) {
+    return &stream;
+}
+
+void transport_attach(struct transport *transport, struct loop *loop, struct loop_watch *watch,
+                      struct tls_desk *desk) {
     bool is_ahead = loop_receives_ahead(loop);
     watch->use = is_ahead ? LOOP_STREAM : LOOP_POLLED;
-    return (struct transport){
-        .kind = is_ahead ? &stream : &plain, .fd = watch->fd, .loop = loop, .watch = watch};
+    transport->kind = is_ahead ? &stream : &plain;
+    transport->fd = watch->fd;
+    transport->loop = loop;
+    transport->watch = watch;
+    if (transport->tls != NULL) {
+        tls_attach(transport, desk);
+    }
 }
 
 ssize_t transport_read(struct transport *transport, void *at, size_t size) {

@@ -9,9 +9,9 @@
 
 static const struct promise promises[] = {
     {"tls-port", "0", true,
-     "is not supported: there is no TLS, so that nobody could connect there. Set it to 0, and put "
-     "a "
-     "proxy that speaks TLS before the server"},
+     "is not supported: this program was built without TLS, so that nobody could connect there. "
+     "Set "
+     "it to 0, and put a proxy that speaks TLS before the server"},
     {"sentinel", NULL, true, "belongs to Sentinel, and this is a server"},
     {"appendonly", "no", false,
      "is not supported: no log of writes is kept, and data is lost when the server ends"},

@@ -104,6 +104,7 @@ void ending_begin(struct ending *ending, unsigned flags) {
     listeners_close(&server->listeners);
     listeners_close(&server->http_listeners);
     http_drain(server->http, true);
+    listeners_close(&server->tls_listeners);
     loop_timer_add(server->loop, &ending->timer, QUIET_MS);
 }
 

@@ -105,7 +105,9 @@ static void server_process(void *module, struct buffer *out) {
                   (long long)server->options.hz, (long long)server->options.hz,
                   access_tick(server->clock.now_ms), server->control.executable,
                   server->control.config_file, clients_thread_count(server->context.clients) > 0);
-    listeners_print(&server->listeners, out);
+    int number = 0;
+    listeners_print(&server->listeners, "tcp", &number, out);
+    listeners_print(&server->tls_listeners, "tls", &number, out);
 }
 
 static void clients_absent(void *module, struct buffer *out) {

@@ -155,10 +155,10 @@ void listeners_clear(struct listeners *listeners) {
     addresses_clear(&listeners->wanted);
 }
 
-void listeners_print(const struct listeners *listeners, struct buffer *out) {
-    int number = 0;
+void listeners_print(const struct listeners *listeners, const char *tcp_name, int *number,
+                     struct buffer *out) {
     if (listeners->tcp_count > 0) {
-        buffer_printf(out, "listener%d:name=tcp", number++);
+        buffer_printf(out, "listener%d:name=%s", (*number)++, tcp_name);
         for (int i = 0; i < listeners->tcp_count; i++) {
             buffer_printf(out, ",bind=%s", listeners->tcp[i].text);
         }
@@ -168,7 +168,7 @@ void listeners_print(const struct listeners *listeners, struct buffer *out) {
         /* "unix /path": the name has its kind in front. */
         const char *name = listener_name(listeners->unix_listener);
         const char *path = strchr(name, ' ');
-        buffer_printf(out, "listener%d:name=unix,bind=%s\r\n", number,
+        buffer_printf(out, "listener%d:name=unix,bind=%s\r\n", (*number)++,
                       path == NULL ? name : path + 1);
     }
 }

@@ -63,7 +63,9 @@ void listeners_close(struct listeners *listeners);
 /* Frees everything. */
 void listeners_clear(struct listeners *listeners);
 
-/* Appends INFO's lines about them. */
-void listeners_print(const struct listeners *listeners, struct buffer *out);
+/* Appends INFO's lines about them, which are numbered from *number on; `tcp_name` is what the TCP
+ * ones are called. */
+void listeners_print(const struct listeners *listeners, const char *tcp_name, int *number,
+                     struct buffer *out);
 
 #endif

@@ -37,6 +37,8 @@ static void print_help(const char *program) {
         "Network   --port --bind --unixsocket --unixsocketperm --tcp-backlog --tcp-keepalive\n"
         "          --timeout --maxclients\n"
         "Access    --requirepass --protected-mode --rename-command --enable-debug-command\n"
+        "TLS       --tls-port --tls-cert-file --tls-key-file --tls-ca-cert-file "
+        "--tls-auth-clients\n"
         "Memory    --maxmemory --maxmemory-policy --maxmemory-samples --maxmemory-clients\n"
         "          --client-output-buffer-limit --activedefrag\n"
         "Threads   --io-threads --io-cpulist --server-cpulist --io-backend\n"
@@ -151,6 +153,10 @@ static void log_started(const struct server *server) {
     log_memory(server);
     for (int i = 0; i < server->listeners.tcp_count; i++) {
         log_notice("Listening on %s.", listener_name(server->listeners.tcp[i].listener));
+    }
+    for (int i = 0; i < server->tls_listeners.tcp_count; i++) {
+        log_notice("Listening on %s, for TLS.",
+                   listener_name(server->tls_listeners.tcp[i].listener));
     }
     if (server->listeners.unix_listener != NULL) {
         log_notice("Listening on %s.", listener_name(server->listeners.unix_listener));

@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-/* Ignores SIGPIPE and SIGHUP, and takes care that nobody else can write to files that the server
- * makes. */
+/* Ignores SIGPIPE, and SIGHUP until the loop receives it, and takes care that nobody else can write
+ * to files that the server makes. */
 void process_prepare(void);
 
 /* Goes on in a child that belongs to no terminal. The parent waits: it ends with 0 when the child

@@ -159,6 +159,7 @@ void server_init(struct server *server, const char *program) {
 #endif
     loading_init(&server->loading, server);
     server->http = http_doors_make(server);
+    secure_init(&server->secure, server);
     ending_init(&server->ending, server);
     server->config = config_new(context->options);
     config_on_line(server->config, "rename-command", rename_command, server);
@@ -193,11 +194,31 @@ static bool idle(void *context) {
 
 static void accepted(void *context, int fd, bool is_unix) {
     struct server *server = context;
-    clients_accept(server->context.clients, fd, is_unix);
+    clients_accept(server->context.clients, fd, is_unix ? CLIENT_DOOR_UNIX : CLIENT_DOOR_TCP);
+}
+
+static void accepted_tls(void *context, int fd, bool is_unix) {
+    struct server *server = context;
+    (void)is_unix;
+    clients_accept(server->context.clients, fd, CLIENT_DOOR_TLS);
+}
+
+static void on_hangup(struct server *server) {
+    if (!secure_is_on(&server->secure)) {
+        log_verbose("Received SIGHUP: there is nothing to be read anew.");
+    } else if (secure_reload(&server->secure) == 0) {
+        log_notice("Received SIGHUP: the certificates were read anew.");
+    } else {
+        log_warning("Received SIGHUP: the certificates stay as they are.");
+    }
 }
 
 static void on_signal(void *context, int number) {
     struct server *server = context;
+    if (number == SIGHUP) {
+        on_hangup(server);
+        return;
+    }
     bool again = server->ending.state != ENDING_SERVING;
     unsigned flags = number == SIGINT ? server->on_sigint : server->on_sigterm;
     log_warning("Received %s: %s.", number == SIGINT ? "SIGINT" : "SIGTERM",
@@ -251,11 +272,15 @@ int server_listen(struct server *server) {
     if (listeners_open_tcp(&server->listeners, (int)options->port, (int)options->backlog) != 0) {
         return -1;
     }
+    if (listeners_open_tcp(&server->tls_listeners, (int)server->secure.options.port,
+                           (int)options->backlog) != 0) {
+        return -1;
+    }
     return http_doors_listen(server);
 }
 
 static int make_loop(struct server *server) {
-    static const int signals[] = {SIGTERM, SIGINT, 0};
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, 0};
     const char *error = NULL;
     int64_t descriptors = clients_options(server->context.clients)->client_max + SERVER_DESCRIPTORS;
     server->loop = loop_new(server_backend_name(server), (int)descriptors, &error);
@@ -271,6 +296,7 @@ static int make_loop(struct server *server) {
         log_warning("Signals cannot be received: %s", strerror(-status));
         return -1;
     }
+    signal(SIGHUP, SIG_DFL); /* until now it was ignored, and would not be received */
     server->context.loop = server->loop;
     loop_on_pass_start(server->loop, pass_start, server);
     loop_on_pass_end(server->loop, pass_end, server);
@@ -293,12 +319,15 @@ int server_start(struct server *server) {
     http_start(server->http);
     listeners_attach(&server->listeners, server->loop, accepted, server);
     http_doors_attach(server);
-    if (server_listen(server) != 0) {
+    listeners_attach(&server->tls_listeners, server->loop, accepted_tls, server);
+    if (secure_start(&server->secure) != 0 || server_listen(server) != 0) {
         return -1;
     }
-    if (listeners_count(&server->listeners) + listeners_count(&server->http_listeners) == 0) {
-        log_warning("There is nothing to listen on: neither bind and port nor unixsocket nor "
-                    "http-port name an address that this machine has.");
+    if (listeners_count(&server->listeners) + listeners_count(&server->tls_listeners) +
+            listeners_count(&server->http_listeners) ==
+        0) {
+        log_warning("There is nothing to listen on: neither bind and port or tls-port nor "
+                    "unixsocket nor http-port name an address that this machine has.");
         return -1;
     }
     cron_start(&server->cron, server);
@@ -318,6 +347,7 @@ void server_free(struct server *server) {
     loading_stop(&server->loading);
     listeners_clear(&server->listeners);
     listeners_clear(&server->http_listeners);
+    listeners_clear(&server->tls_listeners);
     clients_stop(context->clients);
     /* Frees the texts in the parts' options, so the parts must be there. */
     options_free(context->options);
@@ -344,6 +374,7 @@ void server_free(struct server *server) {
     metrics_free(context->metrics);
     config_free(server->config);
     histogram_free(server->passes);
+    secure_free(&server->secure);
     if (server->loop != NULL) {
         loop_timer_remove(server->loop, &server->cron.timer);
         loop_timer_remove(server->loop, &server->cron.compact_timer);

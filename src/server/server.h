@@ -8,7 +8,7 @@
  *                       +-- keyspace, limit, evict  store/
  *                       +-- commands, clients       client/
  *                       +-- slowlog, monitor, pubsub ...  feature/
- *                       +-- listeners, cron, ending     this room */
+ *                       +-- listeners, secure, cron, ending     this room */
 #ifndef LARDER_SERVER_SERVER_H
 #define LARDER_SERVER_SERVER_H
 
@@ -29,6 +29,7 @@
 #include "server/info.h"
 #include "server/listeners.h"
 #include "server/loading.h"
+#include "server/secure.h"
 #include "store/compact.h"
 #include "store/keyspace.h"
 #include "store/evict.h"
@@ -112,6 +113,8 @@ struct server {
     struct listeners listeners;
     struct listeners http_listeners;
     struct http *http;
+    struct listeners tls_listeners;
+    struct secure secure;
     struct cron cron;
     struct ending ending;
     struct loading loading;

@@ -33,7 +33,8 @@ const char *server_backend_name(const struct server *server) {
 
 static bool set_bind(void *module, const struct bytes *words, int count, const char **error) {
     struct server *server = module;
-    return listeners_set_wanted(&server->listeners, words, count, error);
+    return listeners_set_wanted(&server->listeners, words, count, error) &&
+           listeners_set_wanted(&server->tls_listeners, words, count, error);
 }
 
 static void get_bind(void *module, struct buffer *out) {

@@ -59,8 +59,8 @@ static void test_changes(void **state) {
     static const char aof[] = "appendonly is not supported: no log of writes is kept, and data is "
                               "lost when the server ends";
     static const char tls[] =
-        "tls-port is not supported: there is no TLS, so that nobody could connect there. Set it to "
-        "0, and put a proxy that speaks TLS before the server";
+        "tls-port is not supported: this program was built without TLS, so that nobody could "
+        "connect there. Set it to 0, and put a proxy that speaks TLS before the server";
     static const char replicas[] = "min-replicas-to-write is not supported: there are no replicas, "
                                    "and writes are accepted without them";
     static const struct {
