@@ -14,5 +14,7 @@ int main(int argc, char **argv) {
     if (status != 0) {
         return status < 0;
     }
-    return campaign_run(&options);
+    status = campaign_run(&options);
+    options_end(&options);
+    return status;
 }

@@ -332,12 +332,12 @@ static int run_tests(struct campaign *campaign) {
 static int ask_versions(struct campaign *campaign) {
     const struct options_given *options = campaign->options;
     for (int i = 0; i < options->server_count; i++) {
-        int fd = connect_to(&options->servers[i], &options->plan.login);
-        if (fd < 0) {
+        struct transport *transport = connect_to(&options->servers[i], &options->plan.login);
+        if (transport == NULL) {
             return 1;
         }
-        control_version(fd, campaign->versions[i]);
-        close(fd);
+        control_version(transport, campaign->versions[i]);
+        connect_close(transport);
     }
     return 0;
 }

@@ -1,12 +1,12 @@
-/* connect: by name or by path. Connecting and logging in block: they are over before anything is
- * measured. */
+/* connect: by name or by path. Connecting and logging in wait for the server: they are over before
+ * anything is measured. */
 #include "load/connect.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -15,7 +15,12 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/mem.h"
 #include "load/control.h"
+#include "net/socket.h"
+
+/* A server that does not go on with a handshake for so long is given up. */
+#define HANDSHAKE_MS_MAX 10000
 
 static int connect_path(const char *path) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -66,10 +71,10 @@ static int connect_host(const char *host, const char *port) {
 }
 
 /* Asks for one thing of the login. The words end with NULL. */
-static int introduce(int fd, const char *const *words) {
+static int introduce(struct transport *transport, const char *const *words) {
     struct buffer reply;
     buffer_init(&reply, MEM_OTHER);
-    int status = control_ask(fd, words, &reply);
+    int status = control_ask(transport, words, &reply);
     if (status != 0) {
         fprintf(stderr, "%s: %s\n", words[0], buffer_text(&reply));
     }
@@ -77,7 +82,7 @@ static int introduce(int fd, const char *const *words) {
     return status;
 }
 
-static int log_in(int fd, const struct login *login) {
+static int log_in(struct transport *transport, const struct login *login) {
     char database[16];
     snprintf(database, sizeof database, "%d", login->database);
     const char *user = login->user == NULL ? "default" : login->user;
@@ -85,27 +90,64 @@ static int log_in(int fd, const struct login *login) {
     const char *auth_user[] = {"AUTH", user, login->password, NULL};
     const char *hello[] = {"HELLO", "3", NULL};
     const char *select[] = {"SELECT", database, NULL};
-    if (login->password != NULL && introduce(fd, login->user == NULL ? auth : auth_user) != 0) {
+    if (login->password != NULL &&
+        introduce(transport, login->user == NULL ? auth : auth_user) != 0) {
         return -1;
     }
-    if (login->resp3 && introduce(fd, hello) != 0) {
+    if (login->resp3 && introduce(transport, hello) != 0) {
         return -1;
     }
-    return login->database == 0 ? 0 : introduce(fd, select);
+    return login->database == 0 ? 0 : introduce(transport, select);
 }
 
-int connect_to(const struct endpoint *endpoint, const struct login *login) {
+bool connect_wait(const struct transport *transport, bool sends, int limit_ms) {
+    struct pollfd one = {.fd = transport->fd, .events = POLLIN};
+    one.events = (short)(sends || transport->wants_write ? POLLIN | POLLOUT : POLLIN);
+    return transport->has_pending || poll(&one, 1, limit_ms) != 0;
+}
+
+static int shake_hands(struct transport *transport) {
+    int status;
+    while ((status = tls_handshake(transport)) == -EAGAIN) {
+        if (!connect_wait(transport, false, HANDSHAKE_MS_MAX)) {
+            fputs("TLS: the server does not go on with the handshake\n", stderr);
+            return -1;
+        }
+        if (transport->wants_write && transport_flush(transport) < 0) {
+            break;
+        }
+    }
+    if (status != 1) {
+        fprintf(stderr, "TLS: %s\n", tls_problem(transport));
+    }
+    return status == 1 ? 0 : -1;
+}
+
+struct transport *connect_to(const struct endpoint *endpoint, const struct login *login) {
     int fd = endpoint->path != NULL ? connect_path(endpoint->path)
                                     : connect_host(endpoint->host, endpoint->port);
-    if (fd >= 0 && log_in(fd, login) != 0) {
-        close(fd);
-        fd = -1;
+    if (fd < 0) {
+        return NULL;
     }
-    return fd;
+    (void)socket_set_nonblocking(fd);
+    struct transport *transport = mem_zalloc(MEM_OTHER, sizeof *transport);
+    *transport = (struct transport){.kind = transport_plain(), .fd = fd};
+    int status = 0;
+    if (login->tls != NULL) {
+        transport->tls = tls_session_new(login->tls, login->server_name);
+        tls_attach(transport, login->desk);
+        status = shake_hands(transport);
+    }
+    if (status != 0 || log_in(transport, login) != 0) {
+        connect_close(transport);
+        return NULL;
+    }
+    return transport;
 }
 
-void connect_unblock(int fd) {
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+void connect_close(struct transport *transport) {
+    transport_close(transport);
+    mem_free(MEM_OTHER, transport, sizeof *transport);
 }
 
 void connect_raise_limit(void) {

@@ -1,8 +1,11 @@
-/* connect: sockets to a server, and who one is there. */
+/* connect: connections to a server, and who one is there. */
 #ifndef LARDER_LOAD_CONNECT_H
 #define LARDER_LOAD_CONNECT_H
 
 #include <stdbool.h>
+
+#include "net/tls.h"
+#include "net/transport.h"
 
 /* Longer than any name in the DNS. */
 #define ENDPOINT_HOST_MAX 256
@@ -20,14 +23,19 @@ struct login {
     const char *password; /* NULL: none is sent */
     int database;
     bool resp3;
+    struct tls_context *tls; /* NULL: without */
+    const char *server_name; /* with TLS: that is asked for; NULL: none */
+    struct tls_desk *desk;   /* with TLS: of the thread that connects */
 };
 
-/* A connected descriptor that blocks, logged in as the login says; -1 after a word on standard
- * error, also when the server refuses the login. */
-int connect_to(const struct endpoint *endpoint, const struct login *login);
+/* A connection that does not block, logged in as the login says; NULL after a word on standard
+ * error, also when the server refuses the login. Freed with connect_close. */
+struct transport *connect_to(const struct endpoint *endpoint, const struct login *login);
+void connect_close(struct transport *transport);
 
-/* The same descriptor, from now on not blocking. */
-void connect_unblock(int fd);
+/* Waits until the peer says something or, where `sends`, takes something. False when it does not in
+ * that many milliseconds. */
+bool connect_wait(const struct transport *transport, bool sends, int limit_ms);
 
 /* As many descriptors as the system allows. */
 void connect_raise_limit(void);

@@ -5,15 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
+#include "load/connect.h"
 #include "load/replies.h"
 
 /* A server that says nothing for so long is given up. */
-#define ANSWER_SECONDS_MAX 10
-#define READ_SIZE          16384
+#define ANSWER_MS_MAX 10000
+#define READ_SIZE     16384
 
 static int say(struct buffer *reply, const char *text) {
     buffer_clear(reply);
@@ -21,7 +19,7 @@ static int say(struct buffer *reply, const char *text) {
     return -1;
 }
 
-static int send_words(int fd, const char *const *words) {
+static int send_words(struct transport *transport, const char *const *words) {
     struct buffer out;
     buffer_init(&out, MEM_OTHER);
     int count = 0;
@@ -33,7 +31,7 @@ static int send_words(int fd, const char *const *words) {
         buffer_printf(&out, "$%zu\r\n%s\r\n", strlen(words[i]), words[i]);
     }
     /* Short enough for any socket that has nothing else to send. */
-    ssize_t sent = send(fd, out.at, out.size, MSG_NOSIGNAL);
+    ssize_t sent = transport_write(transport, out.at, out.size);
     int status = sent == (ssize_t)out.size ? 0 : -1;
     buffer_clear(&out);
     return status;
@@ -50,25 +48,26 @@ static int check_error(struct buffer *reply) {
     return say(reply, text);
 }
 
-int control_ask(int fd, const char *const *words, struct buffer *reply) {
-    struct timeval limit = {.tv_sec = ANSWER_SECONDS_MAX};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    if (send_words(fd, words) != 0) {
-        return say(reply, strerror(errno));
+int control_ask(struct transport *transport, const char *const *words, struct buffer *reply) {
+    if (send_words(transport, words) != 0) {
+        return say(reply, "the question cannot be sent");
     }
     struct replies replies;
     struct replies_tally tally = {0};
     replies_init(&replies, 1);
     for (;;) {
         char *at = buffer_reserve(reply, READ_SIZE);
-        ssize_t got = recv(fd, at, READ_SIZE, 0);
-        if (got < 0 && errno == EINTR) {
+        ssize_t got = transport_read(transport, at, READ_SIZE);
+        if (got == -EAGAIN) {
+            if (!connect_wait(transport, false, ANSWER_MS_MAX)) {
+                return say(reply, "no answer in time");
+            }
             continue;
         }
         if (got <= 0) {
-            return say(reply, got == 0 ? "the connection was closed"
-                              : errno == EAGAIN || errno == EWOULDBLOCK ? "no answer in time"
-                                                                        : strerror(errno));
+            return say(reply, got == 0         ? "the connection was closed"
+                              : got == -EPROTO ? tls_problem(transport)
+                                               : strerror((int)-got));
         }
         reply->size += (size_t)got;
         int64_t count = replies_count(&replies, at, (size_t)got, &tally);
@@ -94,12 +93,12 @@ static const char *field(struct buffer *info, const char *name) {
     return NULL;
 }
 
-int64_t control_cpu_ns(int fd, int64_t *user_ns) {
+int64_t control_cpu_ns(struct transport *transport, int64_t *user_ns) {
     struct buffer info;
     buffer_init(&info, MEM_OTHER);
     const char *words[] = {"INFO", "cpu", NULL};
     int64_t ns = *user_ns = -1;
-    if (control_ask(fd, words, &info) == 0) {
+    if (control_ask(transport, words, &info) == 0) {
         const char *user = field(&info, "used_cpu_user");
         const char *system = field(&info, "used_cpu_sys");
         if (user != NULL && system != NULL) {
@@ -111,13 +110,13 @@ int64_t control_cpu_ns(int fd, int64_t *user_ns) {
     return ns;
 }
 
-void control_version(int fd, char *out) {
+void control_version(struct transport *transport, char *out) {
     static const char *const names[] = {"larder", "valkey", "dragonfly", "redis"};
     struct buffer info;
     buffer_init(&info, MEM_OTHER);
     const char *words[] = {"INFO", "server", NULL};
     out[0] = '\0';
-    bool known = control_ask(fd, words, &info) == 0;
+    bool known = control_ask(transport, words, &info) == 0;
     for (size_t i = 0; known && out[0] == '\0' && i < sizeof names / sizeof names[0]; i++) {
         char name[32];
         snprintf(name, sizeof name, "%s_version", names[i]);

@@ -8,6 +8,7 @@
 
 #include "base/num.h"
 #include "call/control.h"
+#include "load/tls_login.h"
 #include "load/servers.h"
 #include "load/tests.h"
 #include "load/usage.h"
@@ -50,6 +51,15 @@ enum {
     LONG_SVG,
     LONG_NOTE,
     LONG_SERVER_PID,
+    LONG_TLS,
+    LONG_SNI,
+    LONG_CACERT,
+    LONG_CACERTDIR,
+    LONG_INSECURE,
+    LONG_CERT,
+    LONG_KEY,
+    LONG_CIPHERS,
+    LONG_CIPHERSUITES,
     LONG_HELP,
     LONG_VERSION
 };
@@ -76,6 +86,15 @@ static const struct option long_options[] = {
     {"svg", required_argument, NULL, LONG_SVG},
     {"note", required_argument, NULL, LONG_NOTE},
     {"server-pid", required_argument, NULL, LONG_SERVER_PID},
+    {"tls", no_argument, NULL, LONG_TLS},
+    {"sni", required_argument, NULL, LONG_SNI},
+    {"cacert", required_argument, NULL, LONG_CACERT},
+    {"cacertdir", required_argument, NULL, LONG_CACERTDIR},
+    {"insecure", no_argument, NULL, LONG_INSECURE},
+    {"cert", required_argument, NULL, LONG_CERT},
+    {"key", required_argument, NULL, LONG_KEY},
+    {"tls-ciphers", required_argument, NULL, LONG_CIPHERS},
+    {"tls-ciphersuites", required_argument, NULL, LONG_CIPHERSUITES},
     {"help", no_argument, NULL, LONG_HELP},
     {"version", no_argument, NULL, LONG_VERSION},
     {NULL, 0, NULL, 0},
@@ -88,6 +107,7 @@ struct wishes {
     bool seconds;
     bool warmup;
     bool rounds;
+    struct tls_wishes secure;
 };
 
 static int complain(const char *option, const char *value) {
@@ -164,6 +184,40 @@ static int read_compare(struct options_given *options, const char *text) {
     return options->server_count > 0 ? 0 : complain("--compare", text);
 }
 
+static int read_secure(struct tls_wishes *wishes, int option, const char *value) {
+    switch (option) {
+    case LONG_TLS:
+        wishes->tls = true;
+        return 0;
+    case LONG_SNI:
+        wishes->server_name = value;
+        return 0;
+    case LONG_CACERT:
+        wishes->ca_file = value;
+        return 0;
+    case LONG_CACERTDIR:
+        wishes->ca_dir = value;
+        return 0;
+    case LONG_INSECURE:
+        wishes->insecure = true;
+        return 0;
+    case LONG_CERT:
+        wishes->cert_file = value;
+        return 0;
+    case LONG_KEY:
+        wishes->key_file = value;
+        return 0;
+    case LONG_CIPHERS:
+        wishes->ciphers = value;
+        return 0;
+    case LONG_CIPHERSUITES:
+        wishes->ciphersuites = value;
+        return 0;
+    default:
+        return -1; /* getopt has said why */
+    }
+}
+
 /* Options about the server and about the load. */
 static int read_load(struct options_given *options, struct wishes *wishes, int option,
                      const char *value) {
@@ -192,7 +246,7 @@ static int read_load(struct options_given *options, struct wishes *wishes, int o
     case LONG_ARRIVALS:
         return read_arrivals(plan, value);
     default:
-        return -1; /* getopt has said why */
+        return read_secure(&wishes->secure, option, value);
     }
 }
 
@@ -342,7 +396,8 @@ static int settle(struct options_given *options, const struct wishes *wishes) {
     if (plan->threads > plan->connections) {
         plan->threads = plan->connections;
     }
-    return settle_keys(options, wishes);
+    int status = settle_keys(options, wishes);
+    return status == 0 ? tls_login_settle(&wishes->secure, &plan->login) : status;
 }
 
 /* The name of a server that was given none. */
@@ -398,4 +453,8 @@ int options_read(struct options_given *options, int argc, char **argv) {
     }
     options->plan.progress = NULL;
     return settle(options, &wishes);
+}
+
+void options_end(struct options_given *options) {
+    tls_login_free(&options->plan.login);
 }

@@ -41,4 +41,7 @@ struct options_given {
  * The texts are those of argv, or within the options, which must stay where they are. */
 int options_read(struct options_given *options, int argc, char **argv);
 
+/* Frees what options_read made, when it returned 0. */
+void options_end(struct options_given *options);
+
 #endif

@@ -24,8 +24,8 @@ struct run {
     const struct endpoint *endpoint;
     struct worker *workers;
     pthread_t *threads;
-    int worker_count; /* that worker_free must free */
-    int control;      /* for questions to the server; -1: none */
+    int worker_count;          /* that worker_free must free */
+    struct transport *control; /* for questions to the server; NULL: none */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     int working; /* under the lock: threads that have not ended */
@@ -69,33 +69,32 @@ static int64_t server_cpu_ns(const struct run *run, int64_t *user_ns) {
     if (run->task.plan->server_pid > 0) {
         return clock_getcpuclockid(run->task.plan->server_pid, &clock) == 0 ? clock_ns(clock) : -1;
     }
-    return run->control >= 0 ? control_cpu_ns(run->control, user_ns) : -1;
+    return run->control != NULL ? control_cpu_ns(run->control, user_ns) : -1;
 }
 
 /* ---- connecting ---- */
 
-static int connect_worker(struct run *run, int part, int *fds) {
+static int connect_worker(struct run *run, int part, struct transport **links) {
     const struct run_plan *plan = run->task.plan;
     int first = (int)((int64_t)plan->connections * part / plan->threads);
     int end = (int)((int64_t)plan->connections * (part + 1) / plan->threads);
     int count = 0;
     for (int i = first; i < end && !run_interrupted(); i++) {
-        int fd = connect_to(run->endpoint, &plan->login);
-        if (fd < 0) {
+        struct transport *link = connect_to(run->endpoint, &plan->login);
+        if (link == NULL) {
             break;
         }
-        connect_unblock(fd);
-        fds[count++] = fd;
+        links[count++] = link;
     }
     if (count < end - first) {
         for (int i = 0; i < count; i++) {
-            close(fds[i]);
+            connect_close(links[i]);
         }
         return -1;
     }
     run->worker_count++;
     struct worker *worker = &run->workers[part];
-    int status = worker_init(worker, &run->task, part, fds, count);
+    int status = worker_init(worker, &run->task, part, links, count);
     if (status != 0) {
         fprintf(stderr, "%s\n", worker->problem);
     }
@@ -107,17 +106,17 @@ static int connect_all(struct run *run) {
     connect_raise_limit();
     if (plan->server_pid == 0) {
         run->control = connect_to(run->endpoint, &plan->login);
-        if (run->control < 0) {
+        if (run->control == NULL) {
             return -1;
         }
     }
-    size_t size = (size_t)plan->connections * sizeof(int);
-    int *fds = mem_alloc(MEM_OTHER, size);
+    size_t size = (size_t)plan->connections * sizeof(struct transport *);
+    struct transport **links = mem_alloc(MEM_OTHER, size);
     int status = 0;
     for (int part = 0; part < plan->threads && status == 0; part++) {
-        status = connect_worker(run, part, fds);
+        status = connect_worker(run, part, links);
     }
-    mem_free(MEM_OTHER, fds, size);
+    mem_free(MEM_OTHER, links, size);
     return status;
 }
 
@@ -284,7 +283,7 @@ static int run_threads(struct run *run, struct run_result *result) {
 int run_load(const struct run_plan *plan, const struct endpoint *endpoint, const struct mix *mix,
              struct run_result *result) {
     *result = (struct run_result){.latency = durations_new(), .lateness = durations_new()};
-    struct run run = {.task = {.plan = plan, .mix = mix}, .endpoint = endpoint, .control = -1};
+    struct run run = {.task = {.plan = plan, .mix = mix}, .endpoint = endpoint, .control = NULL};
     size_t threads = (size_t)plan->threads;
     run.workers = mem_zalloc(MEM_OTHER, threads * sizeof *run.workers);
     run.threads = mem_zalloc(MEM_OTHER, threads * sizeof *run.threads);
@@ -297,8 +296,8 @@ int run_load(const struct run_plan *plan, const struct endpoint *endpoint, const
     for (int i = 0; i < run.worker_count; i++) {
         worker_free(&run.workers[i]);
     }
-    if (run.control >= 0) {
-        close(run.control);
+    if (run.control != NULL) {
+        connect_close(run.control);
     }
     mem_free(MEM_OTHER, run.workers, threads * sizeof *run.workers);
     mem_free(MEM_OTHER, run.threads, threads * sizeof *run.threads);

@@ -42,7 +42,7 @@
 #define WHY_MAX (WORKER_PROBLEM_MAX - 32)
 
 struct connection {
-    int fd;
+    struct transport *link;
     /* Of pairs: the other half. The one that waits comes first, and its replies are the
      * request's. */
     struct connection *partner;
@@ -84,29 +84,36 @@ static bool is_open(const struct worker *worker) {
 static int watch(struct worker *worker, struct connection *connection, int operation) {
     struct epoll_event event = {.events = EPOLLIN | (connection->writing ? EPOLLOUT : 0),
                                 .data.ptr = connection};
-    if (epoll_ctl(worker->epoll, operation, connection->fd, &event) != 0) {
+    if (epoll_ctl(worker->epoll, operation, connection->link->fd, &event) != 0) {
         return fail(worker, "A connection cannot be watched", strerror(errno));
     }
     return 0;
 }
 
+static const char *why_lost(const struct transport *link, ssize_t status) {
+    return status == 0         ? "the server closed it"
+           : status == -EPROTO ? tls_problem(link)
+                               : strerror((int)-status);
+}
+
 static int send_rest(struct worker *worker, struct connection *connection) {
     bool was_writing = connection->writing;
+    struct transport *link = connection->link;
+    if (link->wants_write && transport_flush(link) < 0) {
+        return fail_lost(worker, strerror(EPIPE));
+    }
     while (connection->sent < connection->out.size) {
-        ssize_t n = send(connection->fd, connection->out.at + connection->sent,
-                         connection->out.size - connection->sent, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0 && errno != EAGAIN) {
-            return fail_lost(worker, strerror(errno));
+        ssize_t n = transport_write(link, connection->out.at + connection->sent,
+                                    connection->out.size - connection->sent);
+        if (n == -EAGAIN) {
+            break;
         }
         if (n < 0) {
-            break;
+            return fail_lost(worker, why_lost(link, n));
         }
         connection->sent += (size_t)n;
     }
-    connection->writing = connection->sent < connection->out.size;
+    connection->writing = connection->sent < connection->out.size || link->wants_write;
     if (connection->writing != was_writing) {
         return watch(worker, connection, EPOLL_CTL_MOD);
     }
@@ -286,12 +293,12 @@ static void note_unsent(struct worker *worker, int64_t now) {
 /* ---- receiving ---- */
 
 static int take_replies(struct worker *worker, struct connection *connection) {
-    ssize_t n = recv(connection->fd, worker->in, READ_SIZE, 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+    ssize_t n = transport_read(connection->link, worker->in, READ_SIZE);
+    if (n == -EAGAIN) {
         return 0;
     }
     if (n <= 0) {
-        return fail_lost(worker, n == 0 ? "the server closed it" : strerror(errno));
+        return fail_lost(worker, why_lost(connection->link, n));
     }
     uint64_t nulls = worker->tally.nulls;
     int64_t count = replies_count(&connection->replies, worker->in, (size_t)n, &worker->tally);
@@ -360,9 +367,12 @@ static int serve_events(struct worker *worker, int64_t now) {
             send_rest(worker, connection) != 0) {
             return -1;
         }
-        if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR) &&
-            take_replies(worker, connection) != 0) {
-            return -1;
+        bool comes = events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR);
+        while (comes) {
+            if (take_replies(worker, connection) != 0) {
+                return -1;
+            }
+            comes = connection->link->has_pending;
         }
     }
     return n;
@@ -424,9 +434,18 @@ void worker_run(struct worker *worker) {
 
 /* ---- beginning and end ---- */
 
-static int connection_init(struct worker *worker, struct connection *connection, int fd) {
+static int connection_init(struct worker *worker, struct connection *connection,
+                           struct transport *link) {
     const struct run_plan *plan = worker->task->plan;
-    connection->fd = fd;
+    connection->link = link;
+    if (!transport_is_bare(link)) {
+        /* From the desk of the thread that connected to this one's. */
+        if (worker->desk == NULL) {
+            worker->desk = tls_desk_new();
+        }
+        link->kind = transport_plain();
+        tls_attach(link, worker->desk);
+    }
     buffer_init(&connection->out, MEM_OTHER);
     replies_init(&connection->replies, mix_replies(worker->task->mix));
     if (plan->rate > 0) {
@@ -435,8 +454,8 @@ static int connection_init(struct worker *worker, struct connection *connection,
     return watch(worker, connection, EPOLL_CTL_ADD);
 }
 
-int worker_init(struct worker *worker, struct worker_task *task, int part, const int *fds,
-                int count) {
+int worker_init(struct worker *worker, struct worker_task *task, int part,
+                struct transport *const *links, int count) {
     const struct run_plan *plan = task->plan;
     *worker = (struct worker){.task = task, .part = part, .connection_count = count};
     worker->connections = mem_zalloc(MEM_OTHER, (size_t)count * sizeof *worker->connections);
@@ -456,7 +475,7 @@ int worker_init(struct worker *worker, struct worker_task *task, int part, const
     keys_init(&worker->keys, &plan->keys, part, plan->threads);
     int status = 0;
     for (int i = 0; i < count; i++) {
-        status |= connection_init(worker, &worker->connections[i], fds[i]);
+        status |= connection_init(worker, &worker->connections[i], links[i]);
     }
     for (int i = 0; task->mix->pairs && i + 1 < count; i += 2) {
         worker->connections[i].partner = &worker->connections[i + 1];
@@ -471,9 +490,12 @@ void worker_free(struct worker *worker) {
     size_t due_size = (size_t)worker->task->plan->pipeline * sizeof(int64_t);
     for (size_t i = 0; i < count; i++) {
         struct connection *connection = &worker->connections[i];
-        close(connection->fd);
+        connect_close(connection->link);
         buffer_clear(&connection->out);
         mem_free(MEM_OTHER, connection->due, due_size);
+    }
+    if (worker->desk != NULL) {
+        tls_desk_free(worker->desk);
     }
     close(worker->epoll);
     mem_free(MEM_OTHER, worker->connections, count * sizeof *worker->connections);

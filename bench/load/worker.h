@@ -32,6 +32,7 @@ struct worker {
     struct keys keys;
     struct schedule schedule;
     int epoll;
+    struct tls_desk *desk; /* NULL: no TLS */
     char *in;
     /* Requests that were sent to be measured, are under way, and were answered. */
     uint64_t asked;
@@ -53,10 +54,10 @@ struct worker {
     char problem[WORKER_PROBLEM_MAX]; /* "": none */
 };
 
-/* Takes over `count` connected descriptors that do not block. Freed with worker_free, which closes
- * them. -1 when there is no memory for their buffers. */
-int worker_init(struct worker *worker, struct worker_task *task, int part, const int *fds,
-                int count);
+/* Takes over `count` connections. Freed with worker_free, which closes them. -1 when there is no
+ * memory for their buffers. */
+int worker_init(struct worker *worker, struct worker_task *task, int part,
+                struct transport *const *links, int count);
 void worker_free(struct worker *worker);
 
 /* Sends and receives until the task is done or stopped. On a problem, sets `problem` and the

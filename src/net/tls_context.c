@@ -295,19 +295,23 @@ static int set_common(SSL_CTX *ctx, const struct tls_settings *settings, bool is
     return load_trusted(ctx, settings, is_client, problem);
 }
 
-static int set_server(SSL_CTX *ctx, const struct tls_settings *settings, char *problem) {
-    const char *missing =
-        settings->cert_file[0] == '\0'  ? "No tls-cert-file is given"
-        : settings->key_file[0] == '\0' ? "No tls-key-file is given"
-        : settings->verify != TLS_VERIFY_NO && settings->ca_file[0] == '\0' &&
-                settings->ca_dir[0] == '\0'
-            ? "Neither tls-ca-cert-file nor tls-ca-cert-dir is given, and clients "
-              "need certificates (tls-auth-clients)"
-            : NULL;
-    if (missing != NULL) {
-        snprintf(problem, TLS_PROBLEM_MAX, "%s", missing);
-        return -1;
+/* What a server cannot be without; NULL: all is there. */
+static const char *missing_of(const struct tls_settings *settings) {
+    if (settings->cert_file[0] == '\0') {
+        return "No tls-cert-file is given";
     }
+    if (settings->key_file[0] == '\0') {
+        return "No tls-key-file is given";
+    }
+    if (settings->verify != TLS_VERIFY_NO && settings->ca_file[0] == '\0' &&
+        settings->ca_dir[0] == '\0') {
+        return "Neither tls-ca-cert-file nor tls-ca-cert-dir is given, and clients need "
+               "certificates (tls-auth-clients)";
+    }
+    return NULL;
+}
+
+static int set_server(SSL_CTX *ctx, const struct tls_settings *settings, char *problem) {
     SSL_CTX_set_options(ctx, SSL_OP_SINGLE_DH_USE | SSL_OP_SINGLE_ECDH_USE);
     static const int modes[] = {
         [TLS_VERIFY_NO] = SSL_VERIFY_NONE,
@@ -321,6 +325,12 @@ static int set_server(SSL_CTX *ctx, const struct tls_settings *settings, char *p
 
 static struct tls_context *context_new(const struct tls_settings *settings, bool is_client,
                                        char *problem) {
+    /* First, so that OpenSSL takes no memory for what cannot be. */
+    const char *missing = is_client ? NULL : missing_of(settings);
+    if (missing != NULL) {
+        snprintf(problem, TLS_PROBLEM_MAX, "%s", missing);
+        return NULL;
+    }
     tls_prepare();
     SSL_CTX *ctx = SSL_CTX_new(is_client ? TLS_client_method() : TLS_server_method());
     if (ctx == NULL) {
