@@ -36,6 +36,7 @@ static const struct difference differences[] = {
      "a list of one block is called a listpack, as from 7.2 on"},
     {"lpos * rank -9223372036854775808*", "*value is out of range*", "*",
      "a rank that cannot be negated is refused, as from 7.2 on"},
+    {"script debug *", "-ERR There is no debugger*", "*", "scripts cannot be stepped through"},
     {"config set maxmemory-samples *", "*between 1 and 64 inclusive", "*1 and 2147483647 inclusive",
      "whole buckets are sampled: more would only cost time"},
 };

@@ -204,7 +204,12 @@ static bool answers_alone(const struct command *command) {
                                         "BGREWRITEAOF",
                                         "MULTI",
                                         "EXEC",
-                                        "ACL GENPASS"};
+                                        "ACL CAT",
+                                        "ACL GENPASS",
+                                        "ACL GETUSER",
+                                        "ACL LIST",
+                                        "ACL LOG",
+                                        "ACL WHOAMI"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(command->name, names[i]) == 0) {
             return false;

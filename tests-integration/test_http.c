@@ -355,11 +355,10 @@ static void test_refused(void **state) {
     REFUSED("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505);
     REFUSED("GET / HTTP/1.1\r\nHost: a\r\nA:\r\nA:\r\nA:\r\nA:\r\nA:\r\nA:\r\nA:\r\nA:\r\n\r\n",
             431);
-    char *long_line = malloc(600);
+    char long_line[601] = "";
     memset(long_line, 'a', 600);
     memcpy(long_line, "GET /", 5);
     expect_refused(long_line, 600, 414);
-    free(long_line);
 }
 
 static void test_body_after_question(void **state) {

@@ -121,6 +121,7 @@ enum command_tip {
     TIP_LEAST = 1 << 8,
     TIP_RESPONSE_SPECIAL = 1 << 9,
     TIP_ONE_SUCCEEDED = 1 << 10, /* one of them is enough */
+    TIP_ALL_TRUE = 1 << 11,      /* true where all are, element by element */
 };
 
 enum key_flag {

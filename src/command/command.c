@@ -77,7 +77,7 @@ static void reply_tips(struct reply *reply, unsigned tips) {
         "request_policy:multi_shard",    "request_policy:special",
         "response_policy:all_succeeded", "response_policy:agg_sum",
         "response_policy:agg_min",       "response_policy:special",
-        "response_policy:one_succeeded"};
+        "response_policy:one_succeeded", "response_policy:agg_logical_and"};
     reply_set(reply, __builtin_popcount(tips));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (tips & 1u << i) {
