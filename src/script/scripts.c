@@ -214,7 +214,7 @@ static struct script *compile(struct scripts *scripts, struct call *call, struct
         reply_errorf(call->reply, "ERR %s", wrong);
         return NULL;
     }
-    const char *error;
+    const char *error = "";
     int function = engine_compile(&scripts->eval, code, &error);
     if (function == LUA_NOREF) {
         reply_errorf(call->reply, "ERR Error compiling script (new function): %s", error);

@@ -126,7 +126,7 @@ static void count_key(struct check *check, const struct rdb_record *record,
 static int check_key(struct check *check, const struct rdb_record *record) {
     const struct rdb_key_source source = {
         .file = &check->file, .limits = &check->limits, .now_ms = check->clock.now_ms};
-    struct entry *entry;
+    struct entry *entry = NULL;
     int status = rdb_key_decode(&source, record, &entry, &check->damage);
     if (status == -ENODATA) {
         check->empty++;
