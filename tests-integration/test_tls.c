@@ -491,7 +491,7 @@ static void those_who_stall_have_to_go(void **state) {
     stop(&guarded);
 }
 
-enum { CROWD = 60, MOST = 5, THREADS_MAX = 2 };
+enum { CROWD = 60, MOST = 5, THREADS_MAX = 4 };
 
 static bool are_few(void *context) {
     return info(context, "connected_clients") <= 2 + MOST * THREADS_MAX;
