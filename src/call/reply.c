@@ -519,7 +519,9 @@ void reply_bad_arity(struct reply *reply, const char *name) {
     reply_errorf(reply, "ERR wrong number of arguments for '%s' command", name);
 }
 
-void reply_unknown_subcommand(struct reply *reply, const char *container, struct bytes name) {
+/* An error about a subcommand. */
+static void reply_about_subcommand(struct reply *reply, bool is_known, const char *container,
+                                   struct bytes name) {
     char upper[64];
     size_t size = 0;
     for (; size < sizeof upper - 1 && container[size] != '\0'; size++) {
@@ -528,7 +530,16 @@ void reply_unknown_subcommand(struct reply *reply, const char *container, struct
     }
     upper[size] = '\0';
     int shown = (int)(name.size < NAME_SHOWN_MAX ? name.size : NAME_SHOWN_MAX);
-    reply_errorf(reply, "ERR unknown subcommand '%.*s'. Try %s HELP.", shown, name.at, upper);
+    reply_errorf(reply, "ERR unknown subcommand%s '%.*s'. Try %s HELP.",
+                 is_known ? " or wrong number of arguments for" : "", shown, name.at, upper);
+}
+
+void reply_unknown_subcommand(struct reply *reply, const char *container, struct bytes name) {
+    reply_about_subcommand(reply, false, container, name);
+}
+
+void reply_bad_subcommand(struct reply *reply, const char *container, struct bytes name) {
+    reply_about_subcommand(reply, true, container, name);
 }
 
 void reply_help(struct reply *reply, const char *container, const char *const *lines) {

@@ -217,6 +217,9 @@ void reply_no_memory(struct reply *reply); /* the -OOM error */
 void reply_bad_arity(struct reply *reply, const char *name);
 /* "ERR unknown subcommand 'x'. Try CONFIG HELP." */
 void reply_unknown_subcommand(struct reply *reply, const char *container, struct bytes name);
+/* "ERR unknown subcommand or wrong number of arguments for 'x'. Try CONFIG HELP.", of one that
+ * takes fewer than its arity says. */
+void reply_bad_subcommand(struct reply *reply, const char *container, struct bytes name);
 /* An array of status lines, as HELP subcommands answer; lines ends with NULL. The heading and the
  * line for HELP itself are added. */
 void reply_help(struct reply *reply, const char *container, const char *const *lines);

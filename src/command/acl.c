@@ -28,12 +28,6 @@ static void reply_problem(struct reply *reply, const char *code, struct buffer *
     reply_errorf(reply, "%s%s", code, buffer_text(text));
 }
 
-static void reply_bad_count(struct call *call) {
-    reply_errorf(call->reply,
-                 "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try ACL HELP.",
-                 bytes_printed(call->args[1]), call->args[1].at);
-}
-
 static void acl_whoami(struct call *call) {
     reply_bulk(call->reply, client_user_name(call->client));
 }
@@ -135,7 +129,7 @@ static void acl_deluser(struct call *call) {
 
 static void acl_cat(struct call *call) {
     if (call->argc > 3) {
-        reply_bad_count(call);
+        reply_bad_subcommand(call->reply, call->command->parent->name, call->args[1]);
         return;
     }
     if (call->argc == 2) {
@@ -167,7 +161,7 @@ static void acl_cat(struct call *call) {
 static void acl_genpass(struct call *call) {
     int64_t bits = SECRET_USUAL;
     if (call->argc > 3) {
-        reply_bad_count(call);
+        reply_bad_subcommand(call->reply, call->command->parent->name, call->args[1]);
         return;
     }
     if (call->argc == 3 && !call_integer(call, 2, &bits)) {
@@ -271,7 +265,7 @@ static void acl_log(struct call *call) {
     struct acl_log *log = acl_log_of(call->context->acl);
     int64_t count = LOG_SHOWN;
     if (call->argc > 3) {
-        reply_bad_count(call);
+        reply_bad_subcommand(call->reply, call->command->parent->name, call->args[1]);
         return;
     }
     if (call->argc == 3 && call_arg_is(call, 2, "reset")) {

@@ -180,10 +180,7 @@ static void client_pause(struct call *call) {
     bool only_writes = false;
     int64_t timeout_ms;
     if (call->argc > 4) {
-        reply_errorf(call->reply,
-                     "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try CLIENT "
-                     "HELP.",
-                     bytes_printed(call->args[1]), call->args[1].at);
+        reply_bad_subcommand(call->reply, call->command->parent->name, call->args[1]);
         return;
     }
     if (call->argc == 4) {

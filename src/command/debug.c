@@ -387,9 +387,7 @@ static void debug(struct call *call) {
             return;
         }
     }
-    reply_errorf(call->reply,
-                 "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try DEBUG HELP.",
-                 bytes_printed(call->args[1]), call->args[1].at);
+    reply_bad_subcommand(call->reply, call->command->name, call->args[1]);
 }
 
 static const struct command_row rows[] = {

@@ -74,16 +74,9 @@ static void function_delete(struct call *call) {
     reply_ok(call->reply);
 }
 
-static void reply_bad_subcommand(struct call *call) {
-    reply_errorf(call->reply,
-                 "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try FUNCTION "
-                 "HELP.",
-                 bytes_printed(call->args[1]), call->args[1].at);
-}
-
 static void function_flush(struct call *call) {
     if (call->argc > 3) {
-        reply_bad_subcommand(call);
+        reply_bad_subcommand(call->reply, call->command->parent->name, call->args[1]);
         return;
     }
     if (call->argc == 3 && !call_arg_is(call, 2, "sync") && !call_arg_is(call, 2, "async")) {

@@ -92,10 +92,7 @@ static bool read_policy(struct call *call, enum functions_policy *policy) {
         return true;
     }
     if (call->argc > 4) {
-        reply_errorf(call->reply,
-                     "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try FUNCTION "
-                     "HELP.",
-                     bytes_printed(call->args[1]), call->args[1].at);
+        reply_bad_subcommand(call->reply, call->command->parent->name, call->args[1]);
     } else {
         reply_error(call->reply, "ERR Wrong restore policy given, value should be either FLUSH, "
                                  "APPEND or REPLACE.");

@@ -37,10 +37,7 @@ static void slowlog_get(struct call *call) {
     const struct slowlog *slowlog = call->context->slowlog;
     int64_t count = SLOWLOG_SHOWN;
     if (call->argc > 3) {
-        reply_errorf(call->reply,
-                     "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try SLOWLOG "
-                     "HELP.",
-                     bytes_printed(call->args[1]), call->args[1].at);
+        reply_bad_subcommand(call->reply, call->command->parent->name, call->args[1]);
         return;
     }
     if (call->argc == 3 && (!num_parse_i64(call->args[2], &count) || count < -1)) {

@@ -138,10 +138,7 @@ static void list_name(void *context, struct bytes name) {
 
 static void list_names(struct call *call, enum pubsub_kind kind, const char *word) {
     if (call->argc > 3) {
-        reply_errorf(call->reply,
-                     "ERR unknown subcommand or wrong number of arguments for '%s'. Try PUBSUB "
-                     "HELP.",
-                     word);
+        reply_bad_subcommand(call->reply, call->command->parent->name, bytes_text(word));
         return;
     }
     struct listing listing = {.reply = call->reply,

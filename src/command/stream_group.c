@@ -10,12 +10,6 @@ struct grouping {
     int64_t entries_read;
 };
 
-static void reply_bad_subcommand(struct call *call) {
-    reply_errorf(call->reply,
-                 "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try XGROUP HELP.",
-                 (int)call->args[1].size, call->args[1].at);
-}
-
 static bool parse_grouping(struct call *call, bool may_make, struct grouping *grouping) {
     *grouping = (struct grouping){.entries_read = STREAM_READ_UNKNOWN};
     for (int i = 5; i < call->argc; i++) {
@@ -31,7 +25,7 @@ static bool parse_grouping(struct call *call, bool may_make, struct grouping *gr
                 return false;
             }
         } else {
-            reply_bad_subcommand(call);
+            reply_bad_subcommand(call->reply, call->command->parent->name, call->args[1]);
             return false;
         }
     }
@@ -85,7 +79,7 @@ static bool parse_last_id(struct call *call, const struct stream *stream, bool a
 /* An option given twice shows in the number of arguments, which is looked at last. */
 static bool check_argument_count(struct call *call, int count_max) {
     if (call->argc > count_max) {
-        reply_bad_subcommand(call);
+        reply_bad_subcommand(call->reply, call->command->parent->name, call->args[1]);
         return false;
     }
     return true;

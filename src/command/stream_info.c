@@ -192,10 +192,7 @@ static void xinfo_stream(struct call *call) {
     int64_t count = FULL_COUNT;
     bool has_count = call->argc == 6 && call_arg_is(call, 4, "count");
     if (!call_arg_is(call, 3, "full") || (call->argc != 4 && !has_count)) {
-        reply_errorf(
-            call->reply,
-            "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try XINFO HELP.",
-            (int)call->args[1].size, call->args[1].at);
+        reply_bad_subcommand(call->reply, call->command->parent->name, call->args[1]);
         return;
     }
     if (has_count) {

@@ -51,10 +51,7 @@ static void client_unblock(struct call *call) {
     int64_t id;
     bool with_error = false;
     if (call->argc > 4) {
-        reply_errorf(call->reply,
-                     "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try CLIENT "
-                     "HELP.",
-                     (int)call->args[1].size, call->args[1].at);
+        reply_bad_subcommand(call->reply, call->command->parent->name, call->args[1]);
         return;
     }
     if (call->argc == 4) {
