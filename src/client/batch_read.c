@@ -361,7 +361,8 @@ void batch_read(struct batch *batch, struct client *client) {
             read_blob(batch, client);
             return;
         }
-        if (input->blob_count > 0 || input->size > CARRY_MAX) {
+        /* What lives outside the bytes, in blobs and full pages, cannot be carried. */
+        if (input->blob_count > 0 || input->pages != NULL || input->size > CARRY_MAX) {
             read_in_place(batch, client);
             return;
         }

@@ -17,6 +17,7 @@
 #include "client/input.h"
 
 #define CROWD 40
+#define MANY  60
 
 static struct session *session;
 
@@ -179,6 +180,32 @@ static void test_small_pieces(void **state) {
     }
     buffer_clear(&pipeline);
     buffer_clear(&answers);
+}
+
+/* A request that takes several pages, in pieces of every size: a new page may begin with next to
+ * nothing in it. */
+static void test_many_arguments_in_pieces(void **state) {
+    (void)state;
+    struct buffer request;
+    buffer_init(&request, MEM_OTHER);
+    buffer_printf(&request, "*%d\r\n$4\r\nMSET\r\n", 2 * MANY + 1);
+    for (int i = 0; i < MANY; i++) {
+        buffer_printf(&request, "$8\r\nmany:%03d\r\n$3\r\n%03d\r\n", i, i);
+    }
+    assert_true(request.size > 4 * (size_t)INPUT_PAGE);
+    int fd = session_connect(session);
+    for (size_t piece = 1; piece < 90; piece++) {
+        for (size_t at = 0; at < request.size; at += piece) {
+            size_t left = request.size - at;
+            send_bytes(fd, request.at + at, left < piece ? left : piece);
+            session_pass(session);
+        }
+        expect_text(fd, "+OK\r\n");
+        send_text(fd, "GET many:000\r\nGET many:059\r\nFLUSHALL\r\n");
+        expect_text(fd, "$3\r\n000\r\n$3\r\n059\r\n+OK\r\n");
+    }
+    buffer_clear(&request);
+    close(fd);
 }
 
 /* Many at once: the arena is full several times in a pass, with some that carry and some that do
@@ -687,6 +714,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_whole, start, end),
         cmocka_unit_test_setup_teardown(test_every_split, start, end),
         cmocka_unit_test_setup_teardown(test_small_pieces, start, end),
+        cmocka_unit_test_setup_teardown(test_many_arguments_in_pieces, start, end),
         cmocka_unit_test_setup_teardown(test_crowd, start, end),
         cmocka_unit_test_setup_teardown(test_late, start, end),
         cmocka_unit_test_setup_teardown(test_late_and_gone, start, end),
