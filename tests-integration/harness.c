@@ -140,7 +140,7 @@ static struct server *new_server(void) {
     harness_fail("more than %d servers", SERVERS_MAX);
 }
 
-static int free_port(void) {
+int harness_free_port(void) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -229,7 +229,7 @@ static void launch(struct server *server, const char *program, const char *confi
     for (int i = 0; options != NULL && options[i] != NULL && count < ARGUMENTS_MAX - 1; i++) {
         arguments[count++] = options[i];
     }
-    server->port = free_port();
+    server->port = harness_free_port();
     snprintf(port, sizeof port, "%d", server->port);
     spawn(server, program, arguments);
 }

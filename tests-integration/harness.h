@@ -58,6 +58,9 @@ int server_end(struct server *server, char **output);
  * `keep_folder`: its path is returned then, to be freed by the caller. */
 char *server_kill(struct server *server, bool keep_folder);
 
+/* A port of the loopback interface that nobody listens on; the moment after somebody may. */
+int harness_free_port(void);
+
 int server_port(const struct server *server);
 pid_t server_pid(const struct server *server);
 const char *server_folder(const struct server *server);

@@ -21,9 +21,6 @@ void secure_remove(char *folder);
 /* "folder/name.ending"; good until the eighth call after this. */
 const char *secure_path(const char *folder, const char *name, const char *ending);
 
-/* A port that nobody listens on. */
-int secure_free_port(void);
-
 struct secure_wishes {
     const char *ca;   /* whom to trust; NULL: everybody */
     const char *cert; /* with `key`; NULL: shows none */

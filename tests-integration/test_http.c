@@ -8,9 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -23,13 +20,7 @@ static int port;
 static struct server *start(const char *const *more) {
     const char *options[32] = {"--http-bind", "127.0.0.1", "--http-port"};
     char number[8];
-    int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    assert_int_equal(bind(probe, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(getsockname(probe, (struct sockaddr *)&address, &size), 0);
-    port = ntohs(address.sin_port);
-    close(probe);
+    port = harness_free_port();
     snprintf(number, sizeof number, "%d", port);
     int count = 3;
     options[count++] = number;

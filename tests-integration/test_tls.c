@@ -39,7 +39,7 @@ static void open_port(struct guarded *guarded) {
     for (int tries = 0; tries < 20; tries++) {
         char line[64];
         char *answer;
-        guarded->port = secure_free_port();
+        guarded->port = harness_free_port();
         snprintf(line, sizeof line, "CONFIG SET tls-port %d\r\n", guarded->port);
         wire_send_text(guarded->plain, line);
         answer = wire_read_reply(guarded->plain);
@@ -620,7 +620,7 @@ static void ports(void **state) {
     (void)state;
     char *output;
     char port[8];
-    snprintf(port, sizeof port, "%d", secure_free_port());
+    snprintf(port, sizeof port, "%d", harness_free_port());
     assert_int_equal(server_run((const char *[]){"--tls-port", port, NULL}, &output), 1);
     assert_non_null(strstr(output, "TLS: No tls-cert-file is given."));
     free(output);

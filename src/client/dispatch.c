@@ -59,7 +59,8 @@ static void ask_listeners(struct dispatch *dispatch) {
 
 static void ask_state(struct dispatch *dispatch) {
     const struct server_control *control = dispatch->context->control;
-    if (control->loading == CONTROL_LOADING_ALONE || control->refuses_writes) {
+    if (control->loading == CONTROL_LOADING_ALONE || control->refuses_writes ||
+        dispatch->clients->busy_text != NULL) {
         dispatch->special |= DISPATCH_STRICT;
     } else {
         dispatch->special &= ~(unsigned)DISPATCH_STRICT;
@@ -388,7 +389,6 @@ static inline bool is_welcome(const struct dispatch *dispatch, const struct clie
            (client->flags & rights) == CLIENT_AUTHENTICATED &&
            !(dispatch->special & DISPATCH_STRICT) &&
            (command->arity > 0 ? argc == command->arity : argc >= -command->arity) &&
-           LIKELY(dispatch->clients->busy_text == NULL) &&
            !(command->flags & COMMAND_DENYOOM && evict_is_over(dispatch->context->evict));
 }
 

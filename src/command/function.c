@@ -235,17 +235,13 @@ static void function_help(struct call *call) {
     reply_help(call->reply, "FUNCTION", lines);
 }
 
-#define RUNNER_FLAGS                                                                               \
-    (COMMAND_NOSCRIPT | COMMAND_STALE | COMMAND_SKIP_MONITOR | COMMAND_NO_MANDATORY_KEYS |         \
-     COMMAND_MOVABLE_KEYS | COMMAND_SCRIPT_RUNNER)
-#define SCRIPT_CATEGORIES (CATEGORY_SLOW | CATEGORY_SCRIPTING)
-#define ON_ALL_SHARDS     (TIP_ALL_SHARDS | TIP_ALL_SUCCEEDED)
+#define ON_ALL_SHARDS (TIP_ALL_SHARDS | TIP_ALL_SUCCEEDED)
 
 static const struct command_row rows[] = {
     {.name = "fcall",
      .fn = fcall,
      .arity = -3,
-     .flags = RUNNER_FLAGS | COMMAND_MAY_REPLICATE,
+     .flags = SCRIPT_RUNNER_FLAGS | COMMAND_MAY_REPLICATE,
      .categories = SCRIPT_CATEGORIES,
      .keys = {KEYS_COUNT(2, 0, 1, 1, KEY_RW | KEY_ACCESS | KEY_UPDATE)},
      .group = GROUP_SCRIPTING,
@@ -256,7 +252,7 @@ static const struct command_row rows[] = {
     {.name = "fcall_ro",
      .fn = fcall_ro,
      .arity = -3,
-     .flags = RUNNER_FLAGS | COMMAND_READONLY,
+     .flags = SCRIPT_RUNNER_FLAGS | COMMAND_READONLY,
      .categories = SCRIPT_CATEGORIES,
      .keys = {KEYS_COUNT(2, 0, 1, 1, KEY_RO | KEY_ACCESS)},
      .group = GROUP_SCRIPTING,

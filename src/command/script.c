@@ -121,16 +121,11 @@ static void script_help(struct call *call) {
     reply_help(call->reply, "SCRIPT", lines);
 }
 
-#define RUNNER_FLAGS                                                                               \
-    (COMMAND_NOSCRIPT | COMMAND_STALE | COMMAND_SKIP_MONITOR | COMMAND_NO_MANDATORY_KEYS |         \
-     COMMAND_MOVABLE_KEYS | COMMAND_SCRIPT_RUNNER)
-#define SCRIPT_CATEGORIES (CATEGORY_SLOW | CATEGORY_SCRIPTING)
-
 static const struct command_row rows[] = {
     {.name = "eval",
      .fn = eval,
      .arity = -3,
-     .flags = RUNNER_FLAGS | COMMAND_MAY_REPLICATE,
+     .flags = SCRIPT_RUNNER_FLAGS | COMMAND_MAY_REPLICATE,
      .categories = SCRIPT_CATEGORIES,
      .keys = {KEYS_COUNT(2, 0, 1, 1, KEY_RW | KEY_ACCESS | KEY_UPDATE)},
      .group = GROUP_SCRIPTING,
@@ -141,7 +136,7 @@ static const struct command_row rows[] = {
     {.name = "evalsha",
      .fn = evalsha,
      .arity = -3,
-     .flags = RUNNER_FLAGS | COMMAND_MAY_REPLICATE,
+     .flags = SCRIPT_RUNNER_FLAGS | COMMAND_MAY_REPLICATE,
      .categories = SCRIPT_CATEGORIES,
      .keys = {KEYS_COUNT(2, 0, 1, 1, KEY_RW | KEY_ACCESS | KEY_UPDATE)},
      .group = GROUP_SCRIPTING,
@@ -152,7 +147,7 @@ static const struct command_row rows[] = {
     {.name = "eval_ro",
      .fn = eval_ro,
      .arity = -3,
-     .flags = RUNNER_FLAGS | COMMAND_READONLY,
+     .flags = SCRIPT_RUNNER_FLAGS | COMMAND_READONLY,
      .categories = SCRIPT_CATEGORIES,
      .keys = {KEYS_COUNT(2, 0, 1, 1, KEY_RO | KEY_ACCESS)},
      .group = GROUP_SCRIPTING,
@@ -163,7 +158,7 @@ static const struct command_row rows[] = {
     {.name = "evalsha_ro",
      .fn = evalsha_ro,
      .arity = -3,
-     .flags = RUNNER_FLAGS | COMMAND_READONLY,
+     .flags = SCRIPT_RUNNER_FLAGS | COMMAND_READONLY,
      .categories = SCRIPT_CATEGORIES,
      .keys = {KEYS_COUNT(2, 0, 1, 1, KEY_RO | KEY_ACCESS)},
      .group = GROUP_SCRIPTING,

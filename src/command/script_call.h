@@ -1,8 +1,16 @@
-/* script_call: what EVAL and FCALL share: the number of keys among their arguments. */
+/* script_call: what EVAL and FCALL share: their rows, and the number of keys among their
+ * arguments. */
 #ifndef LARDER_COMMAND_SCRIPT_CALL_H
 #define LARDER_COMMAND_SCRIPT_CALL_H
 
 #include "call/call.h"
+#include "call/command.h"
+
+/* What is true of every command that runs a script or a function, and of all about them. */
+#define SCRIPT_RUNNER_FLAGS                                                                        \
+    (COMMAND_NOSCRIPT | COMMAND_STALE | COMMAND_SKIP_MONITOR | COMMAND_NO_MANDATORY_KEYS |         \
+     COMMAND_MOVABLE_KEYS | COMMAND_SCRIPT_RUNNER)
+#define SCRIPT_CATEGORIES (CATEGORY_SLOW | CATEGORY_SCRIPTING)
 
 /* Argument 2, the number of keys, which begin at argument 3. False when it makes no sense; then
  * the error has been replied: `not_a_number` for what is no number, or what is usual if that is

@@ -5,28 +5,9 @@ const IORedis = require("ioredis");
 const { Queue, Worker, QueueEvents, FlowProducer } = require("bullmq");
 const { RateLimiterRedis, BurstyRateLimiter } = require("rate-limiter-flexible");
 const { default: Redlock } = require("redlock");
+const { check, until, finish } = require("./checks");
 
 const connection = { host: "127.0.0.1", port: Number(process.env.LARDER_PORT) };
-let passed = 0;
-let failed = 0;
-
-async function check(name, body) {
-  try {
-    await body();
-    passed++;
-  } catch (problem) {
-    failed++;
-    console.log(`FAILED ${name}: ${problem.stack}`);
-  }
-}
-
-async function until(condition) {
-  const end = Date.now() + 20000;
-  while (!(await condition())) {
-    assert.ok(Date.now() < end, "it never came true");
-    await new Promise(setImmediate);
-  }
-}
 
 // Runs `body` with a queue and a worker of it.
 async function withQueue(name, work, body) {
@@ -195,8 +176,7 @@ async function main() {
   await limits(client);
   await locks(client);
   client.disconnect();
-  console.log(`${passed} passed, ${failed} failed`);
-  process.exit(failed === 0 ? 0 : 1);
+  finish();
 }
 
 main();

@@ -6,29 +6,9 @@ const express = require("express");
 const session = require("express-session");
 const { RedisStore } = require("connect-redis");
 const { createClient, BasicClientSideCache } = require("redis");
+const { check, until, finish } = require("./checks");
 
 const url = `redis://127.0.0.1:${process.env.LARDER_PORT}`;
-let passed = 0;
-let failed = 0;
-
-async function check(name, body) {
-  try {
-    await body();
-    passed++;
-  } catch (problem) {
-    failed++;
-    console.log(`FAILED ${name}: ${problem.stack}`);
-  }
-}
-
-async function until(condition) {
-  const end = Date.now() + 20000;
-  while (!(await condition())) {
-    assert.ok(Date.now() < end, "it never came true");
-    await new Promise(setImmediate); // what is answered from memory lets no message in
-  }
-}
-
 async function sessions(client) {
   const store = new RedisStore({ client, prefix: "sess:", ttl: 100 });
   const app = express();
@@ -107,8 +87,7 @@ async function main() {
     assert.deepStrictEqual(replies, ["OK", 2, 2]);
   });
   client.destroy();
-  console.log(`${passed} passed, ${failed} failed`);
-  process.exit(failed === 0 ? 0 : 1);
+  finish();
 }
 
 main();
