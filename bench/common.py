@@ -23,9 +23,7 @@ class Server:
     def __init__(self, program, core=None, options=(), folder=None):
         self.folder = folder or tempfile.mkdtemp(prefix="larder-bench-")
         self.keeps_folder = folder is not None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         command = pinned(core) + [program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
                                   "--appendonly", "no", "--dir", self.folder, *options]
         self.began = time.monotonic()
@@ -91,6 +89,12 @@ class Server:
                 self.process.wait()
         if not self.keeps_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def pinned(core):
