@@ -155,6 +155,10 @@ int secure_start(struct secure *secure) {
         log_warning("Failed to configure TLS. Check logs for more info.");
         return -1;
     }
+    if (secure->options.replication || secure->options.cluster) {
+        log_warning("TLS: tls-replication and tls-cluster have no effect: connections that the "
+                    "server makes itself, as for MIGRATE, are not encrypted.");
+    }
     return 0;
 }
 
