@@ -73,7 +73,18 @@ static void save(redisContext *context, const struct server *server, char path[P
     snprintf(path, PATH_SIZE, "%s/dump.rdb", server_folder(server));
 }
 
-/* larder-check's verdict, and some of what it says. */
+/* One blank for each run of them. */
+static void close_up(char *text) {
+    char *to = text;
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at != ' ' || to == text || to[-1] != ' ') {
+            *to++ = *at;
+        }
+    }
+    *to = '\0';
+}
+
+/* larder-check's verdict, and some of what it says, with single blanks. */
 static int check_file(const char *path, const char *says) {
     const char *program = getenv("LARDER_CHECK");
     char command[2 * PATH_SIZE];
@@ -84,6 +95,7 @@ static int check_file(const char *path, const char *says) {
     static char output[8192];
     size_t size = fread(output, 1, sizeof output - 1, pipe);
     output[size] = '\0';
+    close_up(output);
     int status = pclose(pipe);
     assert_true(WIFEXITED(status));
     if (strstr(output, says) == NULL) {
@@ -260,6 +272,32 @@ static void a_damaged_file_ends_the_start(void **state) {
     server_stop(server);
     assert_int_equal(check_file(path, "cannot be read"), 1);
     redisFree(other);
+    server_stop(reference);
+}
+
+/* Type, keys, keys with a deadline, elements. */
+static void keys_and_elements_are_counted(void **state) {
+    (void)state;
+    struct server *reference = server_start_reference(NULL);
+    redisContext *context = client_connect(reference);
+    client_expect(context, ":4", "RPUSH l a b c d");
+    client_expect(context, ":2", "SADD s a b");
+    client_expect(context, ":1", "SADD t a");
+    client_expect(context, ":1", "EXPIRE t 10000");
+    client_expect(context, ":3", "ZADD z 1 a 2 b 3 c");
+    client_expect(context, ":2", "HSET h a 1 b 2");
+    client_expect(context, "+OK", "SET k v");
+    for (int i = 0; i < 5; i++) {
+        free(client_command(context, "XADD x * f v"));
+    }
+    char path[PATH_SIZE];
+    save(context, reference, path);
+    static const char *const rows[] = {"\n list 1 0 4 ", "\n set 2 1 3 ",    "\n zset 1 0 3 ",
+                                       "\n hash 1 0 2 ", "\n string 1 0 1 ", "\n stream 1 0 5 "};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(check_file(path, rows[i]), 0);
+    }
+    redisFree(context);
     server_stop(reference);
 }
 
@@ -454,6 +492,7 @@ int main(void) {
         cmocka_unit_test(commands_are_refused_meanwhile),
         cmocka_unit_test(it_ends_in_the_middle),
         cmocka_unit_test(a_damaged_file_ends_the_start),
+        cmocka_unit_test(keys_and_elements_are_counted),
         cmocka_unit_test(it_is_loaded_again),
         cmocka_unit_test(what_clients_write_wins),
         cmocka_unit_test(whole_databases_and_waiting),

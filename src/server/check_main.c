@@ -105,6 +105,24 @@ static struct kind *kind_of(struct check *check, int type) {
     return kind;
 }
 
+/* As LLEN, SCARD, ZCARD, HLEN and XLEN count; a string is one. */
+static size_t elements_of(const struct entry *entry, int64_t now_ms) {
+    switch (entry_type(entry)) {
+    case ENTRY_LIST:
+        return list_length(entry);
+    case ENTRY_SET:
+        return set_size(entry);
+    case ENTRY_SORTED_SET:
+        return zset_length(entry);
+    case ENTRY_HASH:
+        return hash_length(entry, now_ms);
+    case ENTRY_STREAM:
+        return (size_t)stream_of(entry)->length;
+    default:
+        return 1;
+    }
+}
+
 static void count_key(struct check *check, const struct rdb_record *record,
                       const struct entry *entry) {
     struct kind *kind = kind_of(check, record->type);
@@ -112,7 +130,7 @@ static void count_key(struct check *check, const struct rdb_record *record,
     kind->keys++;
     kind->bytes += bytes;
     kind->largest = bytes > kind->largest ? bytes : kind->largest;
-    kind->elements += entry_type(entry) == ENTRY_STRING ? 1 : value_weight(entry);
+    kind->elements += elements_of(entry, check->clock.now_ms);
     kind->with_deadline += record->deadline_ms != ENTRY_NO_DEADLINE;
     check->expired +=
         record->deadline_ms != ENTRY_NO_DEADLINE && record->deadline_ms <= check->clock.now_ms;
