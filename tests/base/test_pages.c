@@ -17,7 +17,7 @@
 
 #define MIB    ((size_t)1 << 20)
 #define BLOCKS 3000
-#define GROWTH 100
+#define GROWTH 1000
 /* Two minutes: the thread has the lowest priority, and on a busy machine its turn comes late. Only
  * spent when something is broken. */
 #define POLLS_MAX 120000
@@ -120,15 +120,16 @@ static void test_one_processor(void **state) {
         skip();
     }
     void *blocks[GROWTH];
-    for (int i = 0; i < GROWTH; i++) { /* more than earlier tests have left behind */
-        blocks[i] = mem_zalloc(MEM_OTHER, MIB);
-    }
+    size_t count = 0; /* it grows until the thread is asked: earlier tests have left memory behind */
     for (int i = 0; i < POLLS_MAX && pages_prepared() == prepared; i++) {
+        if (count < GROWTH) {
+            blocks[count++] = mem_zalloc(MEM_OTHER, MIB);
+        }
         pause_briefly();
     }
     assert_true(pages_prepared() > prepared);
     churn();
-    for (int i = 0; i < GROWTH; i++) {
+    for (size_t i = 0; i < count; i++) {
         mem_free(MEM_OTHER, blocks[i], MIB);
     }
     pages_stop();
