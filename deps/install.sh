@@ -46,6 +46,8 @@ test|php-redis|file /usr/lib/php/*/redis.so
 test|php-predis|file /usr/share/php/Predis/autoload.php
 test|php-illuminate-cache|file /usr/share/php/Illuminate/Cache/autoload.php
 test|php-illuminate-redis|file /usr/share/php/Illuminate/Redis/autoload.php
+test|libredis-perl|file /usr/share/perl5/Redis.pm
+test|libio-socket-ssl-perl|file /usr/share/perl5/IO/Socket/SSL.pm
 check|clang|command clang
 check|libclang-rt-14-dev|file /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a
 check|clang-format|command clang-format

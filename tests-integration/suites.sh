@@ -10,12 +10,14 @@ passed=0
 failed=0
 # No suite takes more than some seconds; with a sanitizer some more.
 seconds_max=120
+# Options of the servers of the suites that follow.
+server_options=()
 
 # suite NAME COMMAND...: runs the command beside a server and adds its counts.
 suite() {
     local name=$1 output status line more_passed more_failed
     shift
-    output=$(timeout -k 5 $seconds_max "$with_server" -- "$@" 2>&1)
+    output=$(timeout -k 5 $seconds_max "$with_server" "${server_options[@]}" -- "$@" 2>&1)
     status=$?
     line=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' <<<"$output" | tail -n 1)
     read -r more_passed _ more_failed _ <<<"${line:-0 passed, 1 failed}"
