@@ -21,6 +21,7 @@ fi
 secure_suites() {
     export LARDER_TLS_AUTH=$1
     local at=$LARDER_CERTIFICATES
+    # shellcheck disable=SC2034 # suites.sh gives them to the servers
     server_options=(--tls-port "$LARDER_TLS_PORT" --tls-auth-clients "$1" --tls-cert-file "$at/server.crt"
         --tls-key-file "$at/server.key" --tls-ca-cert-file "$at/ca.crt"
         --requirepass another --user shop on '>secret' '~shop:*' '&shop:*' +@all -@dangerous)

@@ -120,7 +120,8 @@ static void test_one_processor(void **state) {
         skip();
     }
     void *blocks[GROWTH];
-    size_t count = 0; /* it grows until the thread is asked: earlier tests have left memory behind */
+    /* It grows until the thread is asked: earlier tests have left memory behind. */
+    size_t count = 0;
     for (int i = 0; i < POLLS_MAX && pages_prepared() == prepared; i++) {
         if (count < GROWTH) {
             blocks[count++] = mem_zalloc(MEM_OTHER, MIB);
