@@ -127,6 +127,39 @@ void histogram_merge(struct histogram *histogram, const struct histogram *from) 
     }
 }
 
+/* What is left of an octave; *largest becomes the end of its last bucket in use. */
+static uint64_t subtract_octave(struct octave *octave, const struct octave *from, unsigned number,
+                                int64_t *largest) {
+    uint64_t left = 0;
+    for (unsigned bucket = 0; bucket < OCTAVE_BUCKETS; bucket++) {
+        uint64_t less = from == NULL ? 0 : from->counts[bucket];
+        uint64_t *count = &octave->counts[bucket];
+        *count = *count > less ? *count - less : 0;
+        left += *count;
+        *largest = *count > 0 ? bucket_end(number, bucket) : *largest;
+    }
+    return left;
+}
+
+void histogram_subtract(struct histogram *histogram, const struct histogram *from) {
+    int64_t largest = 0;
+    histogram->count = 0;
+    for (unsigned octave = 0; octave < OCTAVES; octave++) {
+        struct octave *counts = histogram->octaves[octave];
+        if (counts == NULL) {
+            continue;
+        }
+        uint64_t left = subtract_octave(counts, from->octaves[octave], octave, &largest);
+        if (left == 0) {
+            mem_free(MEM_FEATURE, counts, sizeof *counts);
+            histogram->octaves[octave] = NULL;
+        }
+        histogram->count += left;
+    }
+    histogram->sum = histogram->sum > from->sum ? histogram->sum - from->sum : 0;
+    histogram->max = largest < histogram->max ? largest : histogram->max;
+}
+
 uint64_t histogram_count(const struct histogram *histogram) {
     return histogram->count;
 }

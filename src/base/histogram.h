@@ -28,6 +28,11 @@ void histogram_reset(struct histogram *histogram);
 /* Adds all that `from` holds. */
 void histogram_merge(struct histogram *histogram, const struct histogram *from);
 
+/* Takes away what `from` holds, an earlier state of the same histogram: what was recorded since is
+ * left. If it was reset meanwhile, everything since then may be gone too, but nothing is below 0.
+ * The largest becomes the end of its bucket. */
+void histogram_subtract(struct histogram *histogram, const struct histogram *from);
+
 /* How many durations were recorded; the largest of them; their sum. 0 when there are none. */
 uint64_t histogram_count(const struct histogram *histogram);
 int64_t histogram_max(const struct histogram *histogram);

@@ -13,6 +13,7 @@ struct keyspace;
 struct loop;
 struct metrics;
 struct options;
+struct history;
 struct slowlog;
 struct latency;
 struct monitor;
@@ -39,6 +40,7 @@ struct context {
     struct clients *clients;
     struct acl *acl;
     struct scripts *scripts; /* NULL: built without Lua */
+    struct history *history; /* the recent past, for people: feature/history.h */
     struct slowlog *slowlog;
     struct latency *latency;
     struct monitor *monitor;

@@ -52,6 +52,7 @@ static int64_t on_time(struct loop_timer *timer) {
         clients_cron(server->context.clients);
         mem_note_peak();
         info_sample(&server->info);
+        recorder_look(&server->recorder);
         saving_cron(server->context.saving);
     }
     return period_ms(cron);

@@ -19,6 +19,7 @@
 #include "call/command.h"
 #include "call/unknown.h"
 #include "feature/acl.h"
+#include "feature/history.h"
 #include "feature/latency.h"
 #include "feature/monitor.h"
 #include "feature/notify.h"
@@ -146,6 +147,7 @@ void server_init(struct server *server, const char *program) {
     acl_set_foreign(context->acl, config_command_is_known);
     info_init(&server->info, server);
     context->unknown = unknown_new(context->metrics);
+    context->history = history_new();
     context->slowlog = slowlog_new(context);
     context->latency = latency_new(context);
     context->monitor = monitor_new(context);
@@ -332,6 +334,7 @@ int server_start(struct server *server) {
     }
     cron_start(&server->cron, server);
     info_start(&server->info);
+    recorder_start(&server->recorder, server);
     if (clients_pin(server->context.clients) != 0) {
         return -1;
     }
@@ -357,6 +360,8 @@ void server_free(struct server *server) {
     scripts_free(context->scripts);
 #endif
     http_free(server->http);
+    recorder_free(&server->recorder);
+    history_free(context->history);
     slowlog_free(context->slowlog);
     latency_free(context->latency);
     migrations_free(context->migrations);

@@ -29,6 +29,7 @@
 #include "server/info.h"
 #include "server/listeners.h"
 #include "server/loading.h"
+#include "server/recorder.h"
 #include "server/secure.h"
 #include "store/compact.h"
 #include "store/keyspace.h"
@@ -119,6 +120,7 @@ struct server {
     struct ending ending;
     struct loading loading;
     struct info info;
+    struct recorder recorder;
     struct histogram *passes; /* of the loop, by the wall */
     struct server_options options;
     unsigned on_sigint; /* set of server_shutdown_flag */

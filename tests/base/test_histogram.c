@@ -167,11 +167,47 @@ static void test_reset(void **state) {
     assert_int_equal(mem_used(), before);
 }
 
+/* What is left after an earlier state was taken away is what came since. */
+static void test_subtract(void **state) {
+    (void)state;
+    struct random random;
+    random_init(&random, 9);
+    struct histogram *all = histogram_new();
+    struct histogram *earlier = histogram_new();
+    struct histogram *since = histogram_new();
+    for (int i = 0; i < 4000; i++) {
+        unsigned bits = (unsigned)random_below(&random, 40);
+        int64_t sample = (int64_t)(random_next(&random) & ((UINT64_C(1) << bits) - 1));
+        histogram_record(all, sample, 3);
+        histogram_record(i < 1000 ? earlier : since, sample, 3);
+    }
+    histogram_subtract(all, earlier);
+    assert_int_equal(histogram_count(all), histogram_count(since));
+    assert_int_equal(histogram_sum(all), histogram_sum(since));
+    for (double percent = 0; percent < 100; percent += 0.5) {
+        assert_int_equal(histogram_percentile(all, percent), histogram_percentile(since, percent));
+    }
+    assert_true(histogram_max(all) >= histogram_max(since));
+    assert_true(histogram_max(all) <= histogram_max(since) + histogram_max(since) / 64);
+    /* Nothing is left of itself, and nothing below 0 of less. */
+    histogram_subtract(all, all);
+    assert_int_equal(histogram_count(all), 0);
+    assert_int_equal(histogram_max(all), 0);
+    assert_int_equal(histogram_percentile(all, 99), 0);
+    histogram_subtract(all, since);
+    assert_int_equal(histogram_count(all), 0);
+    assert_int_equal(histogram_sum(all), 0);
+    histogram_free(all);
+    histogram_free(earlier);
+    histogram_free(since);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty),        cmocka_unit_test(test_edges),
         cmocka_unit_test(test_out_of_range), cmocka_unit_test(test_runs),
         cmocka_unit_test(test_model),        cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_subtract),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
