@@ -14,6 +14,7 @@ struct loop;
 struct metrics;
 struct options;
 struct history;
+struct topkeys;
 struct slowlog;
 struct latency;
 struct monitor;
@@ -41,6 +42,7 @@ struct context {
     struct acl *acl;
     struct scripts *scripts; /* NULL: built without Lua */
     struct history *history; /* the recent past, for people: feature/history.h */
+    struct topkeys *topkeys;
     struct slowlog *slowlog;
     struct latency *latency;
     struct monitor *monitor;

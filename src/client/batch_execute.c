@@ -427,6 +427,11 @@ void batch_execute(struct batch *batch) {
     clients->executing = batch;
     batch->full = false;
     batch->late = false;
+    if (UNLIKELY(clients->sample.until < batch->request_count)) {
+        sample_batch(&clients->sample, batch);
+    } else {
+        clients->sample.until -= batch->request_count;
+    }
     dispatch_begin(&clients->dispatch);
     const int64_t end_ns = clock_mono_ns() + EXECUTE_NS_MAX;
     if (UNLIKELY(batch->has_elements)) {

@@ -248,6 +248,7 @@ struct clients *clients_new(struct context *context) {
     metrics_register(context->metrics, metric_rows, sizeof metric_rows / sizeof metric_rows[0],
                      &clients->metrics, clients, reset_metrics);
     reply_init(&clients->scratch);
+    sample_init(&clients->sample);
     clients->watches = watches_new(context->keyspace);
     clients->waiting = waiting_new(clients);
     dispatch_init(&clients->dispatch, clients);
@@ -368,6 +369,10 @@ void clients_observe(struct clients *clients, struct call_observer *observer) {
 void clients_watch(struct clients *clients, struct client_watcher *watcher) {
     watcher->next = clients->watchers;
     clients->watchers = watcher;
+}
+
+struct sample *clients_sample(struct clients *clients) {
+    return &clients->sample;
 }
 
 void clients_track_latency(struct clients *clients, bool on) {

@@ -382,6 +382,10 @@ const struct call *clients_call(const struct clients *clients);
 /* Serves who waits for keys that have appeared outside of a command. */
 void clients_serve_waiting(struct clients *clients);
 
+/* Who is shown some of the requests: client/sample.h. */
+struct sample;
+struct sample *clients_sample(struct clients *clients);
+
 /* Observers of calls, in the order they were added. They must outlive the registry. */
 void clients_observe(struct clients *clients, struct call_observer *observer);
 

@@ -8,6 +8,7 @@
 #include "client/hold.h"
 #include "client/ids.h"
 #include "client/io_thread.h"
+#include "client/sample.h"
 
 /* Different error codes that are counted; further ones count under the last. */
 #define CLIENT_ERROR_CODES_MAX 128
@@ -49,6 +50,7 @@ struct clients {
     bool over_budget;        /* buffers take more than they may */
     int64_t queued; /* bytes queued in this pass since they were last compared with the budget */
     struct reply scratch;
+    struct sample sample; /* of the requests */
     struct error_count errors[CLIENT_ERROR_CODES_MAX];
     size_t error_count;
     /* The threads: client/crew.c. */

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "client/client.h"
 #include "feature/latency.h"
+#include "feature/topkeys.h"
 #include "persist/saving.h"
 #include "server/server.h"
 #include "store/expire.h"
@@ -53,6 +54,7 @@ static int64_t on_time(struct loop_timer *timer) {
         mem_note_peak();
         info_sample(&server->info);
         recorder_look(&server->recorder);
+        topkeys_cron(server->context.topkeys);
         saving_cron(server->context.saving);
     }
     return period_ms(cron);

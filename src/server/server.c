@@ -25,6 +25,7 @@
 #include "feature/notify.h"
 #include "feature/pubsub.h"
 #include "feature/slowlog.h"
+#include "feature/topkeys.h"
 #include "feature/tracking.h"
 #include "net/socket.h"
 #include "persist/migrate.h"
@@ -148,6 +149,7 @@ void server_init(struct server *server, const char *program) {
     info_init(&server->info, server);
     context->unknown = unknown_new(context->metrics);
     context->history = history_new();
+    context->topkeys = topkeys_new(context);
     context->slowlog = slowlog_new(context);
     context->latency = latency_new(context);
     context->monitor = monitor_new(context);
@@ -362,6 +364,7 @@ void server_free(struct server *server) {
     http_free(server->http);
     recorder_free(&server->recorder);
     history_free(context->history);
+    topkeys_free(context->topkeys);
     slowlog_free(context->slowlog);
     latency_free(context->latency);
     migrations_free(context->migrations);
