@@ -244,6 +244,7 @@ static void tell_called(struct dispatch *dispatch, const struct call *call) {
 
 /* The command waits for EXEC. */
 static void queue(struct client *client, struct call *call) {
+    client->last_command = call->command;
     if (LIKELY(transaction_queue(client, call))) {
         reply_literal(call->reply, "+QUEUED\r\n");
     } else {

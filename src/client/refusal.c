@@ -97,7 +97,7 @@ enum guard_verdict refusal_by_guard(const struct call *call, enum guard_way way,
     struct bytes name = guard->name(client->user);
     if (verdict == GUARD_COMMAND) {
         snprintf(text, REFUSAL_TEXT_SIZE, "User %.*s has no permissions to run the '%s' command",
-                 (int)shown(name, SHOWN_MAX), name.at, call->command->name);
+                 (int)shown(name, SHOWN_MAX), name.at, call->command->row->name);
     } else {
         snprintf(text, REFUSAL_TEXT_SIZE, "No permissions to access a %s",
                  verdict == GUARD_KEY ? "key" : "channel");
@@ -196,6 +196,8 @@ static bool is_forbidden(const struct call *call) {
 }
 
 static bool is_refused(struct call *call) {
+    /* For the log of what is refused, too. */
+    call->client->last_command = call->command;
     if (UNLIKELY(call->command == NULL)) {
         reply_unknown(call);
         note_unknown(call, call->args[0], bytes_of(NULL, 0));

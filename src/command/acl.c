@@ -151,7 +151,7 @@ static void acl_cat(struct call *call) {
     for (int i = 0; i < commands_count(commands); i++) {
         const struct command *command = commands_at(commands, i);
         if (command->row->categories >> category & 1) {
-            reply_bulk_text(call->reply, command->name);
+            reply_bulk_text(call->reply, command->row->name);
             count++;
         }
     }
@@ -226,7 +226,7 @@ static void acl_dryrun(struct call *call) {
     buffer_printf(&text, "User %.*s has no permissions to ", bytes_printed(user->name),
                   user->name.at);
     if (verdict == GUARD_COMMAND) {
-        buffer_printf(&text, "run the '%s' command", command->name);
+        buffer_printf(&text, "run the '%s' command", command->row->name);
     } else {
         buffer_append_text(&text, "access the '");
         buffer_append(&text, args[at].at, args[at].size);

@@ -12,7 +12,9 @@
 #include "base/option.h"
 #include "call/call.h"
 #include "call/control.h"
+#include "client/client.h"
 #include "command/guard.h"
+#include "feature/acl_selector.h"
 
 /* Pairs in one CONFIG SET: more than there are options. */
 #define PAIRS_MAX 1024
@@ -30,9 +32,26 @@ static bool is_asked_for(const struct call *call, const char *name, bool hidden)
     return false;
 }
 
+/* Passwords are shown to who could set them, and to others it is as if they were not there. */
+static bool may_see_secrets(const struct call *call) {
+    const struct client *client = call->client;
+    if (LIKELY(!(client->flags & CLIENT_RESTRICTED))) {
+        return true;
+    }
+    const struct bytes args[] = {bytes_text("config"), bytes_text("set"), bytes_text("requirepass"),
+                                 bytes_text("")};
+    const struct guard *guard = clients_guard(client->clients);
+    const struct command *set = acl_find_command(call->context->commands, bytes_text("config|set"));
+    int at;
+    return set != NULL &&
+           guard->judge(guard->context, client->user, set, args, 4, &at) == GUARD_ALLOWED;
+}
+
 static bool reply_option(struct call *call, const char *name, int index, struct buffer *value) {
     const struct options *options = call->context->options;
-    if (!is_asked_for(call, name, (options_row(options, index)->flags & OPTION_HIDDEN) != 0)) {
+    unsigned flags = options_row(options, index)->flags;
+    if (!is_asked_for(call, name, (flags & OPTION_HIDDEN) != 0) ||
+        (flags & OPTION_SECRET && !may_see_secrets(call))) {
         return false;
     }
     value->size = 0;

@@ -322,11 +322,11 @@ static void note(void *context, const struct call *call, enum guard_verdict verd
     acl->metrics.acl_access_denied_cmd += verdict == GUARD_COMMAND;
     acl->metrics.acl_access_denied_key += verdict == GUARD_KEY;
     acl->metrics.acl_access_denied_channel += verdict == GUARD_CHANNEL;
-    struct acl_event event = {.reason = reasons[verdict],
-                              .context = ways[way],
-                              .object = verdict == GUARD_COMMAND ? bytes_text(call->command->name)
-                                                                 : call->args[at],
-                              .user = call->client->user->name};
+    struct acl_event event = {
+        .reason = reasons[verdict],
+        .context = ways[way],
+        .object = verdict == GUARD_COMMAND ? bytes_text(call->command->row->name) : call->args[at],
+        .user = call->client->user->name};
     add_event(acl, call, &event);
 }
 

@@ -382,6 +382,72 @@ static void test_the_log(void **state) {
     session_expect(session, "ACL LOG 5", "*0\r\n");
 }
 
+/* The line of the client who was refused names what he wanted, also in a transaction. */
+static void test_the_log_names_the_command(void **state) {
+    struct session *session = *state;
+    session_expect(session, "ACL SETUSER eve on nopass ~a +@all -flushall", "+OK\r\n");
+    int other = session_connect(session);
+    session_ask_on(session, other, "AUTH eve x");
+    assert_memory_equal(session_ask_on(session, other, "FLUSHALL"), "-NOPERM", 7);
+    assert_non_null(strstr(session_ask(session, "ACL LOG 1"), " cmd=flushall user=eve "));
+    session_ask_on(session, other, "MULTI");
+    assert_string_equal(session_ask_on(session, other, "SET a 1"), "+QUEUED\r\n");
+    assert_non_null(strstr(session_ask(session, "CLIENT LIST"), " cmd=set user=eve "));
+    assert_memory_equal(session_ask_on(session, other, "APPEND b x"), "-NOPERM", 7);
+    assert_non_null(strstr(session_ask(session, "ACL LOG 1"), " cmd=append user=eve "));
+    close(other);
+}
+
+static void test_who_may_see_passwords(void **state) {
+    struct session *session = *state;
+    session_expect(session, "CONFIG SET masterauth theirs requirepass ours", "+OK\r\n");
+    static const char *const seen = "*4\r\n$11\r\nrequirepass\r\n$4\r\nours\r\n$10\r\n"
+                                    "masterauth\r\n$6\r\ntheirs\r\n";
+    static const char *const rules[][2] = {
+        {"+config|get", "*0\r\n"},
+        {"+@all -config|set", "*0\r\n"},
+        {"+config", seen},
+        {"(+@all)", seen},
+    };
+    const char *question = "CONFIG GET requirepas[s] masterauth";
+    session_expect(session, question, seen);
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        char command[80];
+        snprintf(command, sizeof command, "ACL SETUSER eve reset on nopass %s", rules[i][0]);
+        session_expect(session, command, "+OK\r\n");
+        int other = session_connect(session);
+        session_ask_on(session, other, "AUTH eve x");
+        assert_string_equal(session_ask_on(session, other, question), rules[i][1]);
+        assert_string_equal(session_ask_on(session, other, "CONFIG GET timeout"),
+                            "*2\r\n$7\r\ntimeout\r\n$1\r\n0\r\n");
+        close(other);
+    }
+}
+
+/* Rules, refusals and the log know commands by the names that they were born with. */
+static void test_renamed_commands(void **state) {
+    (void)state;
+    static const char *const options[] = {"--rename-command", "get", "fetch", "--rename-command",
+                                          "flushall",         "",    NULL};
+    struct session *session = session_start(options);
+    session_expect(session, "ACL SETUSER eve on nopass ~a +@all -get -flushall", "+OK\r\n");
+    assert_non_null(strstr(session_ask(session, "ACL SETUSER eve +fetch"), "Unknown command"));
+    session_expect(session, "ACL DRYRUN eve fetch a",
+                   "$52\r\nUser eve has no permissions to run the 'get' command\r\n");
+    assert_non_null(strstr(session_ask(session, "ACL CAT string"), "$3\r\nget\r\n"));
+    int other = session_connect(session);
+    session_ask_on(session, other, "AUTH eve x");
+    assert_string_equal(session_ask_on(session, other, "FETCH a"),
+                        "-NOPERM User eve has no permissions to run the 'get' command\r\n");
+    assert_memory_equal(session_ask_on(session, other, "GET a"), "-ERR unknown command", 20);
+    assert_non_null(strstr(session_ask(session, "ACL LOG 1"), "$6\r\nobject\r\n$3\r\nget\r\n"));
+    session_expect(session, "ACL SETUSER eve +get", "+OK\r\n");
+    assert_string_equal(session_ask_on(session, other, "FETCH a"), "$-1\r\n");
+    assert_memory_equal(session_ask_on(session, other, "FLUSHALL"), "-ERR unknown command", 20);
+    close(other);
+    session_end(session);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_lines, setup, teardown),
@@ -392,6 +458,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_subscribers_lose_what_they_may_not_hear, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_the_log, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_log_names_the_command, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_may_see_passwords, setup, teardown),
+        cmocka_unit_test(test_renamed_commands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
