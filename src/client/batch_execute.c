@@ -289,7 +289,7 @@ static inline enum list_end planned_end(const struct request *request) {
     return request->command->row->name[0] == 'r' ? LIST_TAIL : LIST_HEAD; /* RPUSH, LPUSH */
 }
 
-/* The key's entry is there by now: hashes the element and asks for what the entry's word points
+/* The key's entry is there by now: hashes the element and asks for what the entry's link leads
  * to. */
 static inline void plan_value(struct batch *batch, size_t index, uint64_t seed) {
     struct request *request = &batch->requests[index];

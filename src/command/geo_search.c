@@ -313,18 +313,14 @@ static void reply_findings(const struct search *search, const struct findings *f
     }
 }
 
-/* Builds the sorted set aside, in an entry that is just large enough for its word. */
+/* Builds the sorted set aside. */
 static void store_findings(const struct search *search, const struct findings *findings,
                            size_t count) {
     struct call *call = search->call;
     const char *event = search->form == FORM_SEARCH_STORE ? "geosearchstore" : "georadiusstore";
     struct entry_shape shape = zset_new_shape();
-    union {
-        struct entry entry;
-        uint64_t room[2];
-    } aside = {.entry = {.kind = (uint8_t)(shape.encoding << 4 | ENTRY_SORTED_SET),
-                         .flags = ENTRY_HAS_WORD}};
-    *entry_word(&aside.entry) = shape.word;
+    union entry_carrier carrier;
+    struct entry *aside = entry_carry(&carrier, &shape);
     bool no_memory = false;
     for (size_t i = 0; i < count && !no_memory; i++) {
         const struct found *found = &findings->places[i];
@@ -335,10 +331,10 @@ static void store_findings(const struct search *search, const struct findings *f
         }
         double score;
         no_memory =
-            zset_set(&aside.entry, &call->keyspace->zset_options, &write, &score) == ZSET_NO_MEMORY;
+            zset_set(aside, &call->keyspace->zset_options, &write, &score) == ZSET_NO_MEMORY;
     }
-    shape.encoding = entry_encoding(&aside.entry);
-    shape.word = *entry_word(&aside.entry);
+    shape.encoding = entry_encoding(aside);
+    shape.word = entry_shape_word(aside);
     if (no_memory) {
         zset_discard(&shape);
         reply_no_memory(call->reply);

@@ -89,13 +89,10 @@ static void drop_absent(struct operands *operands, size_t from) {
 
 enum goal { GOAL_REPLY, GOAL_COUNT, GOAL_STORE };
 
-/* A set that is in no keyspace: an entry without a key, just large enough for its word. */
+/* A set that is in no keyspace: an entry without a key. */
 struct result {
     bool exists;
-    union {
-        struct entry entry;
-        uint64_t room[2];
-    };
+    union entry_carrier carrier;
 };
 
 /* An operation under way. */
@@ -112,7 +109,7 @@ struct work {
 
 static void result_free(struct work *work) {
     if (work->result.exists) {
-        set_free(&work->result.entry);
+        set_free(&work->result.carrier.entry);
         work->result.exists = false;
     }
 }
@@ -122,14 +119,12 @@ static bool result_add(struct work *work, const struct set_batch *batch) {
     const struct set_options *limits = &work->call->keyspace->set_options;
     if (batch->count > 0 && !work->result.exists) {
         struct entry_shape shape = set_new_shape(limits, batch->members[0], 1);
-        work->result.entry = (struct entry){.kind = (uint8_t)(shape.encoding << 4 | ENTRY_SET),
-                                            .flags = ENTRY_HAS_WORD};
-        entry_set_pointer(&work->result.entry, (void *)(uintptr_t)shape.word);
+        entry_carry(&work->result.carrier, &shape);
         work->result.exists = true;
     }
     for (size_t i = 0; i < batch->count && !work->failed; i++) {
-        work->failed =
-            set_add_new(&work->result.entry, limits, batch->members[i], batch->hashes[i]) < 0;
+        work->failed = set_add_new(&work->result.carrier.entry, limits, batch->members[i],
+                                   batch->hashes[i]) < 0;
     }
     return !work->failed;
 }
@@ -155,11 +150,11 @@ static bool take(struct work *work, const struct set_batch *batch) {
 
 /* The outcome is what was built. */
 static void take_result(struct work *work) {
-    size_t size = work->result.exists ? set_size(&work->result.entry) : 0;
+    size_t size = work->result.exists ? set_size(&work->result.carrier.entry) : 0;
     if (work->goal == GOAL_REPLY && size > 0 && !work->failed) {
         struct set_walk walk;
         struct set_batch batch;
-        set_walk_begin(&walk, &work->result.entry);
+        set_walk_begin(&walk, &work->result.carrier.entry);
         bool goes_on = true;
         while (goes_on && set_walk_next(&walk, &batch)) {
             goes_on = take(work, &batch);
@@ -225,7 +220,7 @@ static void build_union(struct work *work, struct entry *const *sets, size_t cou
         while (set_walk_next(&walk, &batch)) {
             set_batch_hash(&batch);
             if (i > 0) {
-                set_batch_keep(&batch, &work->result.entry, false);
+                set_batch_keep(&batch, &work->result.carrier.entry, false);
             }
             if (!result_add(work, &batch)) {
                 return;
@@ -276,9 +271,9 @@ static void build_difference(struct work *work, struct entry *const *sets, size_
         set_walk_begin(&walk, sets[i]);
         while (set_walk_next(&walk, &batch)) {
             set_batch_hash(&batch);
-            set_batch_keep(&batch, &work->result.entry, true);
+            set_batch_keep(&batch, &work->result.carrier.entry, true);
             for (size_t k = 0; k < batch.count; k++) {
-                set_remove(&work->result.entry, batch.members[k], batch.hashes[k]);
+                set_remove(&work->result.carrier.entry, batch.members[k], batch.hashes[k]);
             }
         }
     }
@@ -348,8 +343,8 @@ static void assign(struct work *work, const char *event) {
         return;
     }
     struct entry_shape shape = {.type = ENTRY_SET,
-                                .encoding = entry_encoding(&work->result.entry),
-                                .word = (uintptr_t)entry_pointer(&work->result.entry)};
+                                .encoding = entry_encoding(&work->result.carrier.entry),
+                                .word = entry_shape_word(&work->result.carrier.entry)};
     if (keyspace_assign(keyspace, &key, old, &shape, ENTRY_NO_DEADLINE) == NULL) {
         reply_no_memory(call->reply);
         return;

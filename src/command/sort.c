@@ -376,9 +376,8 @@ static bool put_list(struct sort *sort, struct entry *list) {
         }
         return true;
     }
-    struct entry_shape shape = {.type = ENTRY_LIST,
-                                .encoding = entry_encoding(list),
-                                .word = (uint64_t)(uintptr_t)entry_pointer(list)};
+    struct entry_shape shape = {
+        .type = ENTRY_LIST, .encoding = entry_encoding(list), .word = entry_shape_word(list)};
     if (keyspace_assign(keyspace, &key, old, &shape, ENTRY_NO_DEADLINE) == NULL) {
         return false;
     }

@@ -408,7 +408,7 @@ uint64_t *dict_find_entry(const struct dict *dict, uint64_t hash, const struct e
     uint64_t wanted = slot_make(tag_at(dict, index, hash), entry);
     for (struct dict_bucket *b = bucket_at(dict, index); b != NULL; b = bucket_next(b)) {
         for (unsigned i = 0; i < DICT_BUCKET_SLOTS; i++) {
-            if ((b->slots[i] & ~(uint64_t)DICT_SLOT_WORD) == wanted) {
+            if ((b->slots[i] & ~(uint64_t)DICT_SLOT_LINK) == wanted) {
                 return &b->slots[i];
             }
         }
@@ -778,8 +778,8 @@ void dict_validate(const struct dict *dict) {
                     continue;
                 }
                 check(!ended);
-                bool hinted = !dict->by_address && dict_slot_entry(slot)->flags & ENTRY_HAS_WORD;
-                check((slot & 15) == (hinted ? DICT_SLOT_WORD : 0));
+                bool hinted = !dict->by_address && dict_slot_entry(slot)->flags & ENTRY_HAS_LINK;
+                check((slot & 15) == (hinted ? DICT_SLOT_LINK : 0));
                 check(dict_is_of_phase(dict, dict_slot_entry(slot)));
                 uint64_t hash = entry_hash(dict, dict_slot_entry(slot));
                 check(bucket_index(dict, hash) == index);

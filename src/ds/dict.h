@@ -30,7 +30,7 @@
  *    overflow bucket of a chain is not empty.
  * 3. size <= bucket_count * 4.5, or 6 by address (an insertion splits first), but for a dict being
  *    drained.
- * 4. The hint of a slot is DICT_SLOT_WORD exactly when the entry has ENTRY_HAS_WORD, 0 otherwise
+ * 4. The hint of a slot is DICT_SLOT_LINK exactly when the entry has ENTRY_HAS_LINK, 0 otherwise
  *    and by address.
  * 5. While nobody watches, all entries are of the present phase (not by address).
  *
@@ -56,8 +56,8 @@
 /* Slots of a bucket; the eighth word is the link. */
 #define DICT_BUCKET_SLOTS 7
 
-/* The one hint that there is: the entry has a word, which may refer to further memory. */
-#define DICT_SLOT_WORD 1u
+/* The one hint that there is: the entry has a link, which leads to further memory. */
+#define DICT_SLOT_LINK 1u
 
 struct dict_bucket {
     uint64_t slots[DICT_BUCKET_SLOTS];
@@ -98,14 +98,14 @@ static inline size_t dict_size(const struct dict *dict) {
 /* The hash that this dict expects for a key. Not for dicts by address. */
 uint64_t dict_hash(const struct dict *dict, struct bytes key);
 
-/* Whether the slot's entry has a word; does not look at the entry. Not by address. */
-static inline bool dict_slot_has_word(uint64_t slot) {
-    return (slot & DICT_SLOT_WORD) != 0;
+/* Whether the slot's entry has a link; does not look at the entry. Not by address. */
+static inline bool dict_slot_has_link(uint64_t slot) {
+    return (slot & DICT_SLOT_LINK) != 0;
 }
 
-_Static_assert(ENTRY_HAS_WORD >> 1 == DICT_SLOT_WORD, "the hint is a shifted flag");
+_Static_assert(ENTRY_HAS_LINK >> 4 == DICT_SLOT_LINK, "the hint is a shifted flag");
 static inline uint64_t dict_slot_hint(const struct entry *entry) {
-    return (entry->flags & ENTRY_HAS_WORD) >> 1;
+    return (entry->flags & ENTRY_HAS_LINK) >> 4;
 }
 
 static inline struct entry *dict_slot_entry(uint64_t slot) {

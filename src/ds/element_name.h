@@ -2,13 +2,13 @@
  * sorted set), with its hash if somebody knows it already: the plan of a batch works it out
  * ahead of the command, which then need not (call_element_name in call/call.h).
  *
- * How the plan finds its way in a collection, without knowing its type: the word of an entry whose
+ * How the plan finds its way in a collection, without knowing its type: the link of an entry whose
  * encoding is
  *
- *     ENTRY_TABLE, ENTRY_ORDERED   points to a struct that begins with the struct dict of its
+ *     ENTRY_TABLE, ENTRY_ORDERED   leads to a struct that begins with the struct dict of its
  *                                  elements
- *     ENTRY_PACK                   points to a struct packmap, but for a list
- *     any other                    may point to what it likes: only its first line is asked for
+ *     ENTRY_PACK                   leads to a struct packmap, but for a list
+ *     any other                    may lead to what it likes: only its first line is asked for
  *
  * Functions of a type that find an element take a struct element_name; element_name_of makes one of
  * a text of which nothing more is known. */

@@ -2,7 +2,7 @@
  * computed once, from the key's size and the shape, so that all three makers agree. */
 #include "ds/entry.h"
 
-/* Writes header, empty deadline room, word and key size; key and inline value follow. */
+/* Writes header, empty deadline room, word or link, and key size; key and inline value follow. */
 static struct entry *make(size_t key_size, const struct entry_shape *shape) {
     unsigned flags = 0;
     size_t offset = 0;
@@ -13,6 +13,9 @@ static struct entry *make(size_t key_size, const struct entry_shape *shape) {
     if (entry_encoding_has_word(shape->encoding)) {
         flags |= ENTRY_HAS_WORD;
         offset += 8;
+    } else if (entry_encoding_has_link(shape->encoding)) {
+        flags |= ENTRY_HAS_LINK;
+        offset += 4;
     }
     if (key_size > ENTRY_SHORT_KEY_MAX) {
         flags |= ENTRY_LONG_KEY;
@@ -36,6 +39,8 @@ static struct entry *make(size_t key_size, const struct entry_shape *shape) {
     }
     if (flags & ENTRY_HAS_WORD) {
         *entry_word(e) = shape->word;
+    } else if (flags & ENTRY_HAS_LINK) {
+        entry_set_pointer(e, (void *)(uintptr_t)shape->word);
     }
     if (flags & ENTRY_LONG_KEY) {
         uint32_t key_size32 = (uint32_t)key_size;
@@ -83,9 +88,7 @@ struct entry *entry_try_rename(const struct entry *e, struct bytes key) {
     if (shape.encoding == ENTRY_INLINE) {
         shape.value = entry_inline(e);
     }
-    if (e->flags & ENTRY_HAS_WORD) {
-        shape.word = (uint64_t)entry_integer(e);
-    }
+    shape.word = entry_shape_word(e);
     struct entry *copy = entry_try_new(key, &shape);
     if (copy != NULL) {
         copy->access = e->access;

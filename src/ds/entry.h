@@ -4,27 +4,34 @@
  *
  *     0        1        2                 4                          7        8
  *     +--------+--------+-----------------+--------------------------+--------+
- *     | type 4 | flags  | value size 16   | access 24 bits           | key    |
- *     | enc. 4 |        | (inline values) | (clock or frequency)     | size 8 |
+ *     | type 4 | flags  | inline value's  | access 24 bits           | key    |
+ *     | enc. 4 |        | size, or link's | (clock or frequency)     | size 8 |
+ *     |        |        | high 16 bits    |                          |        |
  *     +--------+--------+-----------------+--------------------------+--------+
  *     | deadline 54 bits of milliseconds, 10 bits place in the index | if ENTRY_HAS_DEADLINE
  *     +--------------------------------------------------------------+
- *     | word: integer, double or pointer                             | if ENTRY_HAS_WORD
+ *     | word: integer or double                                      | if ENTRY_HAS_WORD
  *     +-------------------+------------------------------------------+
+ *     | link's low 32     | if ENTRY_HAS_LINK: the pointer to what the value is made of
+ *     +-------------------+
  *     | key size 32       | if ENTRY_LONG_KEY (key of 256 bytes and more)
  *     +-------------------+---
  *     | key ... | inline value ...
  *
  * An entry of a 16-byte key and a 64-byte value takes 8 + 16 + 64 = 88 bytes, in the class of 96.
+ * One that refers to its value has no use for the value's size, and an address has 48 bits: so a
+ * link takes 4 bytes, and with a key of up to 20 bytes the entry of a collection is in the class of
+ * 32. (With links of 8 bytes, keys from 17 bytes on were in that of 48.)
  *
  * Invariants:
  * 1. The allocation's class is always mem_class(entry_size(e)): what changes the size either stays
  *    within the class or moves to a new allocation. Hence frees know their size.
- * 2. ENTRY_HAS_WORD is set exactly when the encoding keeps its value in the word.
- * 3. value_size is 0 unless the encoding is ENTRY_INLINE.
+ * 2. ENTRY_HAS_WORD is set exactly when the encoding keeps its value in the word, ENTRY_HAS_LINK
+ *    exactly when it refers to it.
+ * 3. value_size is 0 if the encoding is neither ENTRY_INLINE nor one with a link.
  * 4. The key never changes while the entry is in a dict.
  *
- * This file knows the layout, not the meaning: what a type does with its word is in types/. Which
+ * This file knows the layout, not the meaning: what a type does with its link is in types/. Which
  * dict or index refers to an entry is the owner's business; when an entry moves, the owner tells
  * them. */
 #ifndef LARDER_DS_ENTRY_H
@@ -55,10 +62,10 @@ enum entry_encoding {
     ENTRY_NOTHING,    /* no value: a member of a set */
     ENTRY_INLINE,     /* value_size bytes behind the key */
     ENTRY_INTEGER,    /* int64_t in the word */
-    ENTRY_BLOB,       /* struct blob * in the word, one reference held */
     ENTRY_SCORE,      /* double in the word */
-    ENTRY_PACK,       /* struct pack * (list) or struct packmap * in the word: a small collection */
-    ENTRY_TABLE,      /* pointer in the word to a struct that begins with the elements' dict */
+    ENTRY_BLOB,       /* the link leads to a struct blob, one reference held */
+    ENTRY_PACK,       /* to a struct strip (list) or struct packmap: a small collection */
+    ENTRY_TABLE,      /* to a struct that begins with the elements' dict */
     ENTRY_ORDERED,    /* likewise, with an ordered index */
     ENTRY_CHAIN,      /* likewise, a chain of packs */
     ENTRY_INTEGERS,   /* likewise, a sorted array of integers */
@@ -66,12 +73,16 @@ enum entry_encoding {
     ENTRY_NODES       /* likewise, a stream's index of nodes */
 };
 
+/* Where the key begins is the sum of what these flags bring, and their values are chosen so that
+ * entry_key_offset needs few steps and no branch: two are the bytes themselves, two a quarter of
+ * the flag. */
 enum entry_flag {
-    ENTRY_HAS_DEADLINE = 1, /* 8 bytes */
-    ENTRY_HAS_WORD = 2,     /* 8 bytes */
+    ENTRY_TOUCHED_RAW = 1,  /* a string changed in place: its encoding is called raw */
+    ENTRY_PHASE = 2,        /* see struct entry_watch */
     ENTRY_LONG_KEY = 4,     /* 4 bytes */
-    ENTRY_TOUCHED_RAW = 8,  /* a string changed in place: its encoding is called raw */
-    ENTRY_PHASE = 16,       /* see struct entry_watch */
+    ENTRY_HAS_DEADLINE = 8, /* 8 bytes */
+    ENTRY_HAS_LINK = 16,    /* 4 bytes; not together with a word */
+    ENTRY_HAS_WORD = 32,    /* 8 bytes */
 };
 
 /* Longest inline value. With a 16-byte key the entry fills the allocator's class of 1,024; beyond
@@ -88,7 +99,7 @@ enum entry_flag {
 struct entry {
     uint8_t kind; /* type in the low half, encoding in the high half */
     uint8_t flags;
-    uint16_t value_size;
+    uint16_t value_size; /* or the link's high bits */
     uint32_t access : 24;
     uint32_t key_size : 8;
     char body[];
@@ -104,13 +115,18 @@ static inline enum entry_encoding entry_encoding(const struct entry *e) {
 }
 
 static inline bool entry_encoding_has_word(enum entry_encoding encoding) {
-    return encoding >= ENTRY_INTEGER;
+    return encoding == ENTRY_INTEGER || encoding == ENTRY_SCORE;
 }
 
-/* Where the key starts in the body; the flags' values are chosen so that this needs no branch. */
+static inline bool entry_encoding_has_link(enum entry_encoding encoding) {
+    return encoding >= ENTRY_BLOB;
+}
+
+/* Where the key starts in the body. */
 static inline size_t entry_key_offset(const struct entry *e) {
     unsigned f = e->flags;
-    return ((f & ENTRY_HAS_DEADLINE) << 3) + ((f & ENTRY_HAS_WORD) << 2) + (f & ENTRY_LONG_KEY);
+    return (f & (ENTRY_LONG_KEY | ENTRY_HAS_DEADLINE)) +
+           ((f & (ENTRY_HAS_LINK | ENTRY_HAS_WORD)) >> 2);
 }
 
 static inline size_t entry_key_size(const struct entry *e) {
@@ -133,29 +149,45 @@ static inline bool entry_key_is(const struct entry *e, const char *key, size_t s
 /* The word as the caller's type. Only when the encoding has one. */
 static inline uint64_t *entry_word(struct entry *e) {
     debug_check(e->flags & ENTRY_HAS_WORD);
-    return (uint64_t *)(void *)(e->body + ((e->flags & ENTRY_HAS_DEADLINE) << 3));
+    return (uint64_t *)(void *)(e->body + (e->flags & ENTRY_HAS_DEADLINE));
 }
 
 static inline int64_t entry_integer(const struct entry *e) {
+    debug_check(e->flags & ENTRY_HAS_WORD);
     int64_t value;
-    memcpy(&value, e->body + ((e->flags & ENTRY_HAS_DEADLINE) << 3), 8);
+    memcpy(&value, e->body + (e->flags & ENTRY_HAS_DEADLINE), 8);
     return value;
 }
 
 static inline double entry_score(const struct entry *e) {
+    debug_check(e->flags & ENTRY_HAS_WORD);
     double value;
-    memcpy(&value, e->body + ((e->flags & ENTRY_HAS_DEADLINE) << 3), 8);
+    memcpy(&value, e->body + (e->flags & ENTRY_HAS_DEADLINE), 8);
     return value;
 }
 
+/* Where the link leads. Only when the encoding has one. */
 static inline void *entry_pointer(const struct entry *e) {
-    void *value;
-    memcpy(&value, e->body + ((e->flags & ENTRY_HAS_DEADLINE) << 3), 8);
-    return value;
+    debug_check(e->flags & ENTRY_HAS_LINK);
+    uint32_t low;
+    memcpy(&low, e->body + (e->flags & ENTRY_HAS_DEADLINE), 4);
+    return (void *)((uintptr_t)e->value_size << 32 | low);
 }
 
 static inline void entry_set_pointer(struct entry *e, void *value) {
-    memcpy(entry_word(e), &value, 8);
+    debug_check(e->flags & ENTRY_HAS_LINK && (uintptr_t)value >> 48 == 0);
+    uint32_t low = (uint32_t)(uintptr_t)value;
+    memcpy(e->body + (e->flags & ENTRY_HAS_DEADLINE), &low, 4);
+    e->value_size = (uint16_t)((uintptr_t)value >> 32);
+}
+
+/* What a shape has as its word to make the like of this entry: its word, or where its link leads;
+ * 0 if it has neither. */
+static inline uint64_t entry_shape_word(const struct entry *e) {
+    if (e->flags & ENTRY_HAS_LINK) {
+        return (uintptr_t)entry_pointer(e);
+    }
+    return e->flags & ENTRY_HAS_WORD ? (uint64_t)entry_integer(e) : 0;
 }
 
 /* The inline value's bytes; writable while they are the caller's to write. */
@@ -175,7 +207,8 @@ static inline size_t entry_room(size_t size) {
 
 /* What was asked of the allocator, in bytes; with its class this is what a free must pass. */
 static inline size_t entry_size(const struct entry *e) {
-    return entry_room(sizeof *e + entry_key_offset(e) + entry_key_size(e) + e->value_size);
+    size_t value_size = e->flags & ENTRY_HAS_LINK ? 0 : e->value_size;
+    return entry_room(sizeof *e + entry_key_offset(e) + entry_key_size(e) + value_size);
 }
 
 /* Milliseconds since 1970, or ENTRY_NO_DEADLINE. */
@@ -205,14 +238,31 @@ struct entry_shape {
     enum entry_encoding encoding;
     bool has_deadline;  /* room for one; the word is 0 until the index sets it */
     struct bytes value; /* ENTRY_INLINE: copied in; .at NULL leaves it unwritten */
-    uint64_t word;      /* ENTRY_HAS_WORD encodings: what goes into the word */
+    uint64_t word;      /* what goes into the word, or where the link leads */
 };
+
+/* Room on the stack for an entry without a key that carries a collection, for who builds or ends
+ * one that is not a key's. */
+union entry_carrier {
+    struct entry entry;
+    char room[sizeof(struct entry) + 8];
+};
+
+/* Makes it carry what the shape, whose encoding has a link, is made of. */
+static inline struct entry *entry_carry(union entry_carrier *carrier,
+                                        const struct entry_shape *shape) {
+    debug_check(entry_encoding_has_link(shape->encoding));
+    carrier->entry = (struct entry){.flags = ENTRY_HAS_LINK};
+    carrier->entry.kind = (uint8_t)((unsigned)shape->type | (unsigned)shape->encoding << 4);
+    entry_set_pointer(&carrier->entry, (void *)(uintptr_t)shape->word);
+    return &carrier->entry;
+}
 
 /* Allocates an entry; the key is copied. access is 0. NULL when there is no memory (keys are a
  * client's choice). */
 struct entry *entry_try_new(struct bytes key, const struct entry_shape *shape);
 
-/* Frees the entry's own allocation, and nothing that its word points to. */
+/* Frees the entry's own allocation, and nothing that its link leads to. */
 void entry_free(struct entry *e);
 
 /* A copy of the entry in another shape (same key, access kept, flags TOUCHED_RAW and PHASE kept).
@@ -264,7 +314,7 @@ static inline void entry_set_phase(struct entry *e, unsigned phase) {
     e->flags = (uint8_t)((e->flags & ~(unsigned)ENTRY_PHASE) | phase);
 }
 
-/* What the entry itself takes from the allocator, in bytes, without what its word points to. */
+/* What the entry itself takes from the allocator, in bytes, without what its link leads to. */
 static inline size_t entry_footprint(const struct entry *e) {
     return mem_class(entry_size(e));
 }

@@ -89,7 +89,7 @@ static int decode_release(struct entry *entry, int status, struct entry_shape *s
     }
     *shape = (struct entry_shape){.type = entry_type(entry),
                                   .encoding = entry_encoding(entry),
-                                  .word = (uint64_t)entry_integer(entry)};
+                                  .word = entry_shape_word(entry)};
     entry_free(entry);
     return 0;
 }

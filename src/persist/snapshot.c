@@ -200,7 +200,7 @@ static void gather(void *context, struct entry *entry) {
 }
 
 static void prefetch_value(const struct entry *entry) {
-    if (entry->flags & ENTRY_HAS_WORD && entry_encoding(entry) != ENTRY_INTEGER) {
+    if (entry->flags & ENTRY_HAS_LINK) {
         const char *value = entry_pointer(entry);
         __builtin_prefetch(value);
         __builtin_prefetch(value + 64);

@@ -163,7 +163,7 @@ static void settle_keys(struct compact *compact) {
     size_t count =
         dict_slots(&database->keys, &compact->bucket, slots, SPARSE_BATCH_MAX, &compact->tally);
     for (size_t i = 0; i < count; i++) {
-        if (dict_slot_has_word(*slots[i])) {
+        if (dict_slot_has_link(*slots[i])) {
             __builtin_prefetch(dict_slot_entry(*slots[i]));
         }
     }
@@ -173,7 +173,7 @@ static void settle_keys(struct compact *compact) {
     uint64_t key_hits = compact->tally.moved - moved;
     for (size_t i = 0; i < count; i++) {
         struct entry *entry = dict_slot_entry(*slots[i]);
-        if (dict_slot_has_word(*slots[i]) && entry_encoding(entry) != ENTRY_INTEGER) {
+        if (dict_slot_has_link(*slots[i])) {
             settle_value(compact, database, entry);
         }
     }

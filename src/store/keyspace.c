@@ -363,8 +363,8 @@ struct entry *keyspace_set_deadline(struct keyspace *keyspace, struct key *key, 
         .type = entry_type(entry), .encoding = entry_encoding(entry), .has_deadline = wants};
     if (shape.encoding == ENTRY_INLINE) {
         shape.value = entry_inline(entry);
-    } else if (entry->flags & ENTRY_HAS_WORD) {
-        shape.word = *entry_word(entry);
+    } else {
+        shape.word = entry_shape_word(entry);
     }
     struct entry *moved = entry_try_reshape(entry, &shape);
     if (moved == NULL) {

@@ -30,13 +30,8 @@ struct entry_shape hash_new_shape(void) {
 }
 
 void hash_discard(const struct entry_shape *shape) {
-    /* An entry on the stack, just large enough for its word. */
-    union {
-        struct entry entry;
-        uint64_t room[2];
-    } carrier = {.entry = {.flags = ENTRY_HAS_WORD}};
-    hash_become(&carrier.entry, shape->encoding, (void *)(uintptr_t)shape->word);
-    hash_free(&carrier.entry);
+    union entry_carrier carrier;
+    hash_free(entry_carry(&carrier, shape));
 }
 
 const char *hash_encoding_name(const struct entry *hash) {

@@ -1,18 +1,18 @@
 /* hash: the value of a hash key: fields with values, each field with a deadline of its own if it
  * likes.
  *
- * Terms. The hash's entry is the key's entry in the keyspace, made there; its word holds the
- * value. A field is expired from the moment its deadline is reached and absent for every read
+ * Terms. The hash's entry is the key's entry in the keyspace, made there; its link leads to
+ * the value. A field is expired from the moment its deadline is reached and absent for every read
  * from then on; it leaves memory with the next hash_expire_due, or when it is set anew.
  *
- *     encoding            OBJECT ENCODING   the word points to
+ *     encoding            OBJECT ENCODING   the link leads to
  *     ENTRY_PACK          listpack          a packmap of field, value
  *     ENTRY_TIMED_PACK    listpackex        a packmap of field, value, deadline
  *     ENTRY_TABLE         hashtable         a dict of entries, and an index of their deadlines
  *
  * A hash begins as a pack, becomes a timed pack with the first deadline, and a table when it
  * outgrows the limits; it never goes back. The hash's entry stays where it is all the while:
- * only its encoding and word change.
+ * only its encoding and link change.
  *
  * Functions that take now_ms take an expired field as absent. Nothing here deletes an empty
  * hash: the caller looks at hash_is_empty after deletions.

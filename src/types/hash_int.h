@@ -2,14 +2,14 @@
  * the table (hash_table.c) behind one set of functions (hash.c). The contracts are those of
  * types/hash.h where names match.
  *
- *     ENTRY_PACK        word -> packmap of field, value
+ *     ENTRY_PACK        link -> packmap of field, value
  *
- *     ENTRY_TIMED_PACK  word -> +------------+---------------+--------+
+ *     ENTRY_TIMED_PACK  link -> +------------+---------------+--------+
  *                               | due word 8 | earliest ms 8 | map 8  |   24 bytes
  *                               +------------+---------------+--------+
  *                               map -> packmap of field, value, deadline (0: none)
  *
- *     ENTRY_TABLE       word -> struct hash_table: dict of ENTRY_ELEMENT entries, whose value is
+ *     ENTRY_TABLE       link -> struct hash_table: dict of ENTRY_ELEMENT entries, whose value is
  *                               ENTRY_INLINE, ENTRY_INTEGER or ENTRY_BLOB
  *
  * Invariants (hash_validate checks them):
@@ -46,7 +46,7 @@ static inline struct hash_table *hash_table_of(const struct entry *hash) {
     return entry_pointer(hash);
 }
 
-/* Changes encoding and word of a hash's entry in place: both encodings have a word. */
+/* Changes encoding and link of a hash's entry in place: both encodings have a link. */
 static inline void hash_become(struct entry *hash, enum entry_encoding encoding, void *value) {
     hash->kind = (uint8_t)(encoding << 4 | ENTRY_HASH);
     entry_set_pointer(hash, value);

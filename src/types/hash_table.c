@@ -149,7 +149,7 @@ static struct entry_shape shape_of(const struct entry *e) {
     if (shape.encoding == ENTRY_INLINE) {
         shape.value = entry_inline(e);
     } else {
-        shape.word = (uint64_t)entry_integer(e);
+        shape.word = entry_shape_word(e);
     }
     return shape;
 }
@@ -201,8 +201,10 @@ static bool overwrite(struct hash_table *table, struct place *place,
         if (shape->value.size > 0) {
             memcpy(entry_inline_at(e), shape->value.at, shape->value.size);
         }
-    } else {
+    } else if (shape->encoding == ENTRY_INTEGER) {
         *entry_word(e) = shape->word;
+    } else {
+        entry_set_pointer(e, (void *)(uintptr_t)shape->word);
     }
     if (old_blob != NULL) {
         blob_drop(old_blob);

@@ -1,13 +1,13 @@
 /* list: the value of a list key: elements in an order, reached by position and from both ends.
  *
- *     encoding      OBJECT ENCODING   the word points to
+ *     encoding      OBJECT ENCODING   the link leads to
  *     ENTRY_PACK    listpack          a strip (ds/strip.h)
  *     ENTRY_CHAIN   quicklist         strips in their order and an index of them by position
  *
  * A list begins as one strip, becomes a chain when it outgrows the limits of a strip, and goes back
  * when what is left is one strip of half the limits. An element of LIST_LARGE_MIN bytes and more
  * is a strip of its own that refers to a blob, so replies can refer to it too. The list's entry
- * stays where it is all the while: only its encoding and word change.
+ * stays where it is all the while: only its encoding and link change.
  *
  * Positions count from 0. Nothing here deletes an empty list: the caller looks at list_length after
  * removals.

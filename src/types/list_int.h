@@ -1,7 +1,7 @@
 /* list_int: what the files of the list value share: a chain of strips (list_chain.c) and the
  * functions over both encodings (list.c, list_whole.c).
  *
- *     ENTRY_CHAIN   word -> +---------+---------+--------+-----------------------------------+
+ *     ENTRY_CHAIN   link -> +---------+---------+--------+-----------------------------------+
  *                           | count 8 | first 8 | last 8 | index: root 8, strips 8, depth 8  |
  *                           +---------+---------+--------+-----------------------------------+
  *
@@ -43,7 +43,7 @@ static inline bool list_is_chain(const struct entry *list) {
     return entry_encoding(list) == ENTRY_CHAIN;
 }
 
-/* Changes encoding and word of a list's entry in place: both encodings have a word. */
+/* Changes encoding and link of a list's entry in place: both encodings have a link. */
 static inline void list_become(struct entry *list, enum entry_encoding encoding, void *value) {
     list->kind = (uint8_t)(encoding << 4 | ENTRY_LIST);
     entry_set_pointer(list, value);

@@ -1,10 +1,10 @@
 /* set: the value of a set key: different byte strings.
  *
- * Terms. The set's entry is the key's entry in the keyspace, made there; its word holds the value.
- * A member's hash is set_hash of its bytes, the same in every set, so that who looks for a member
- * in many sets reckons it once.
+ * Terms. The set's entry is the key's entry in the keyspace, made there; its link leads to the
+ * value. A member's hash is set_hash of its bytes, the same in every set, so that who looks for a
+ * member in many sets reckons it once.
  *
- *     encoding          OBJECT ENCODING   the word points to
+ *     encoding          OBJECT ENCODING   the link leads to
  *     ENTRY_INTEGERS    intset            a sorted array: every member is an integer
  *     ENTRY_PACK        listpack          a packmap of width 1: few and short members
  *     ENTRY_TABLE       hashtable         struct set_table: a dict of entries without a value

@@ -2,9 +2,9 @@
  * (set.c), of which the table is in set_table.c. The contracts are those of types/set.h where names
  * match.
  *
- *     ENTRY_INTEGERS  word -> struct integers (ds/integers.h)
- *     ENTRY_PACK      word -> struct packmap of width 1 (ds/packmap.h)
- *     ENTRY_TABLE     word -> struct set_table: dict of ENTRY_ELEMENT entries, ENTRY_NOTHING
+ *     ENTRY_INTEGERS  link -> struct integers (ds/integers.h)
+ *     ENTRY_PACK      link -> struct packmap of width 1 (ds/packmap.h)
+ *     ENTRY_TABLE     link -> struct set_table: dict of ENTRY_ELEMENT entries, ENTRY_NOTHING
  *
  * Invariants (set_validate checks them): a member is there once; what is in an array or a pack is
  * within the sizes that bound these. */
@@ -18,7 +18,7 @@ static inline struct set_table *set_table_of(const struct entry *set) {
     return entry_pointer(set);
 }
 
-/* Changes encoding and word of a set's entry in place: all encodings have a word. */
+/* Changes encoding and link of a set's entry in place: all encodings have a link. */
 static inline void set_become(struct entry *set, enum entry_encoding encoding, void *value) {
     set->kind = (uint8_t)(encoding << 4 | ENTRY_SET);
     entry_set_pointer(set, value);

@@ -78,7 +78,7 @@ static int string_copy(const struct entry *entry, struct entry_shape *copy) {
         copy->value = entry_inline(entry);
         return 0;
     }
-    copy->word = (uint64_t)entry_integer(entry);
+    copy->word = entry_shape_word(entry);
     if (copy->encoding == ENTRY_BLOB) {
         blob_share(entry_pointer(entry));
     }

@@ -1,16 +1,17 @@
 /* zset: the value of a sorted set: members with scores, in the order of the scores, those of one
  * score in the order of their bytes.
  *
- * Terms. The sorted set's entry is the key's entry in the keyspace, made there; its word holds the
- * value. The rank of a member is how many come before it. A span is a run of ranks: what a command
- * asks for by rank, by score or by name is found as a span first, and then visited or removed.
+ * Terms. The sorted set's entry is the key's entry in the keyspace, made there; its link leads to
+ * the value. The rank of a member is how many come before it. A span is a run of ranks: what a
+ * command asks for by rank, by score or by name is found as a span first, and then visited or
+ * removed.
  *
- *     encoding          OBJECT ENCODING   the word points to
+ *     encoding          OBJECT ENCODING   the link leads to
  *     ENTRY_PACK        listpack          a packmap of member, score ... in order
  *     ENTRY_ORDERED     skiplist          a dict of entries, and an index of them with ranks
  *
  * A sorted set begins as a pack and becomes ordered when it outgrows the limits; it never goes
- * back. Its entry stays where it is all the while: only its encoding and word change.
+ * back. Its entry stays where it is all the while: only its encoding and link change.
  *
  * Nothing here deletes an empty sorted set: the caller looks at zset_length after removals. Scores
  * are never NaN.

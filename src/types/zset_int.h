@@ -2,9 +2,9 @@
  * ordered one (zset_ordered.c) behind one set of functions (zset.c). The contracts are those of
  * types/zset.h where names match.
  *
- *     ENTRY_PACK      word -> packmap of width 2: member, score; in order
+ *     ENTRY_PACK      link -> packmap of width 2: member, score; in order
  *
- *     ENTRY_ORDERED   word -> +------+-------+
+ *     ENTRY_ORDERED   link -> +------+-------+
  *                             | dict | index |
  *                             +------+-------+
  *                                |       | leaves: score, address
@@ -32,7 +32,7 @@ static inline struct zset_ordered *zset_ordered_of(const struct entry *zset) {
     return entry_pointer(zset);
 }
 
-/* Changes encoding and word of a sorted set's entry in place: both encodings have a word. */
+/* Changes encoding and link of a sorted set's entry in place: both encodings have a link. */
 static inline void zset_become(struct entry *zset, enum entry_encoding encoding, void *value) {
     zset->kind = (uint8_t)(encoding << 4 | ENTRY_SORTED_SET);
     entry_set_pointer(zset, value);
