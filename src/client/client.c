@@ -443,6 +443,9 @@ static void admit(struct clients *clients, int fd, enum client_door door,
     client->watch.fd = fd;
     if (door == CLIENT_DOOR_TLS) {
         client->transport.tls = tls_session_new(clients->tls, NULL);
+        if (protocol != NULL) {
+            tls_session_offer(client->transport.tls, protocol->alpn);
+        }
         handshake_begin(client, clients->context->clock->now_ms);
     }
     if (door != CLIENT_DOOR_UNIX) {
@@ -464,9 +467,9 @@ void clients_accept(struct clients *clients, int fd, enum client_door door) {
     admit(clients, fd, door, NULL);
 }
 
-void clients_accept_foreign(struct clients *clients, int fd,
+void clients_accept_foreign(struct clients *clients, int fd, enum client_door door,
                             const struct client_protocol *protocol) {
-    admit(clients, fd, CLIENT_DOOR_TCP, protocol);
+    admit(clients, fd, door, protocol);
 }
 
 struct client *client_new_internal(struct clients *clients) {

@@ -268,12 +268,12 @@ void clients_add_latency(const struct clients *clients, struct histogram *sum);
 enum client_door { CLIENT_DOOR_TCP, CLIENT_DOOR_UNIX, CLIENT_DOOR_TLS };
 void clients_accept(struct clients *clients, int fd, enum client_door door);
 
-/* What connections through the door for TLS begin with from now on; those that are there keep what
- * they have. NULL: there is no such door. The context stays the caller's. */
+/* What connections through the doors for TLS begin with from now on; those that are there keep what
+ * they have. NULL: there are no such doors. The context stays the caller's. */
 void clients_set_tls(struct clients *clients, struct tls_context *context);
 
-/* The same at the door of another protocol (client/protocol.h). */
-void clients_accept_foreign(struct clients *clients, int fd,
+/* The same at a door of another protocol (client/protocol.h). */
+void clients_accept_foreign(struct clients *clients, int fd, enum client_door door,
                             const struct client_protocol *protocol);
 
 /* A client without a connection, for scripts, HTTP or start-up work. Freed with

@@ -82,6 +82,7 @@ struct client_protocol {
      * another machine. */
     const char *full;
     const char *closed;
+    const char *alpn; /* what it is called inside TLS: tls_session_offer */
     /* Most that a request may take that has not arrived whole. Any thread. */
     size_t (*request_max)(const struct client_protocol *protocol);
     enum protocol_status (*parse)(const struct client_protocol *protocol,

@@ -92,6 +92,7 @@ struct http *http_new(struct context *context, const struct http_doors *doors) {
                   "Connection: close\r\n\r\n"
                   "Larder runs in protected mode: it has no password, so it accepts connections "
                   "from this machine only. Set requirepass, or protected-mode no if that is so.\n",
+        .alpn = "\x08http/1.1",
         .request_max = request_max,
         .parse = http_route,
         .execute = http_execute,

@@ -1,5 +1,5 @@
-/* http: the HTTP front end: connections at the doors of `http-port` speak HTTP/1.1 and use the keys
- * without a client library.
+/* http: the HTTP front end: connections at the doors of `http-port` and `https-port` speak HTTP/1.1
+ * and use the keys without a client library.
  *
  *     route.c      a request's method and path -> commands of the batch (I/O thread)
  *     commands.c   likewise, for commands that come as JSON
@@ -21,6 +21,8 @@
 #define HTTP_OPTIONS_TABLE(X)                                                                      \
     X(INT, port, "http-port", "0", 0, 65535, NULL, 0, http_apply_port,                             \
       "TCP port to serve HTTP on; 0: none.")                                                       \
+    X(INT, secure_port, "https-port", "0", 0, 65535, NULL, 0, http_apply_port,                     \
+      "TCP port to serve HTTP over TLS on; 0: none.")                                              \
     X(CUSTOM, bind, "http-bind", "* -::*", 0, 0, &http_bind_option, 0, http_apply_port,            \
       "Addresses to serve HTTP on; one behind a dash may be missing.")                             \
     X(INT, requests_max, "http-max-requests", "25000", 1, 10000000, NULL, 0, NULL,                 \

@@ -23,6 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "net/transport.h"
 
 /* Room for any message of this module, with its NUL. */
@@ -77,6 +78,11 @@ void tls_desk_free(struct tls_desk *desk);
 struct tls_session *tls_session_new(struct tls_context *context, const char *server_name);
 void tls_session_free(struct tls_session *session);
 
+/* What a server's session can speak inside (ALPN), the best first: names with their lengths in
+ * front, "\x02h2\x08http/1.1"; must outlive the session. A client that asks for none of them is
+ * refused; one that asks for nothing is not. */
+void tls_session_offer(struct tls_session *session, const char *protocols);
+
 /* For transport_attach: the transport, whose kind is what moves the encrypted bytes, becomes one of
  * kind "tls" at this desk. */
 void tls_attach(struct transport *transport, struct tls_desk *desk);
@@ -89,6 +95,8 @@ int tls_handshake(struct transport *transport);
 bool tls_has_begun(const struct transport *transport);
 /* Once the handshake is done. */
 bool tls_was_resumed(const struct transport *transport);
+/* What was agreed on of that; empty: nothing. */
+struct bytes tls_agreed(const struct transport *transport);
 /* "TLSv1.3" and "TLS_AES_256_GCM_SHA384". */
 const char *tls_protocol(const struct transport *transport);
 const char *tls_cipher(const struct transport *transport);

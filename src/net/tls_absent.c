@@ -61,6 +61,11 @@ void tls_session_free(struct tls_session *session) {
     check(session == NULL);
 }
 
+void tls_session_offer(struct tls_session *session, const char *protocols) {
+    (void)protocols;
+    check(session == NULL);
+}
+
 void tls_attach(struct transport *transport, struct tls_desk *desk) {
     check(transport->tls == NULL && desk == NULL);
 }
@@ -78,6 +83,11 @@ bool tls_has_begun(const struct transport *transport) {
 bool tls_was_resumed(const struct transport *transport) {
     check(transport->tls == NULL);
     return false;
+}
+
+struct bytes tls_agreed(const struct transport *transport) {
+    check(transport->tls == NULL);
+    return bytes_of("", 0);
 }
 
 const char *tls_protocol(const struct transport *transport) {

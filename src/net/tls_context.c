@@ -311,6 +311,23 @@ static const char *missing_of(const struct tls_settings *settings) {
     return NULL;
 }
 
+/* Of what the client can speak inside, what the session can that it is for. */
+static int choose_protocol(SSL *ssl, const unsigned char **chosen, unsigned char *size,
+                           const unsigned char *theirs, unsigned int their_size, void *context) {
+    (void)context;
+    const char *offer = tls_offer_of(ssl);
+    union {
+        const unsigned char **given;
+        unsigned char **taken;
+    } place = {.given = chosen};
+    if (offer == NULL) {
+        return SSL_TLSEXT_ERR_NOACK;
+    }
+    int status = SSL_select_next_proto(place.taken, size, (const unsigned char *)offer,
+                                       (unsigned)strlen(offer), theirs, their_size);
+    return status == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
 static int set_server(SSL_CTX *ctx, const struct tls_settings *settings, char *problem) {
     SSL_CTX_set_options(ctx, SSL_OP_SINGLE_DH_USE | SSL_OP_SINGLE_ECDH_USE);
     static const int modes[] = {
@@ -320,6 +337,7 @@ static int set_server(SSL_CTX *ctx, const struct tls_settings *settings, char *p
     };
     SSL_CTX_set_verify(ctx, modes[settings->verify], NULL);
     set_resumption(ctx, settings);
+    SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
     return set_dh_params(ctx, settings->dh_params_file, problem);
 }
 

@@ -19,6 +19,9 @@ struct tls_context {
     char subject[256];
 };
 
+/* What the session of this SSL may speak inside; NULL: nothing was said about that. */
+const char *tls_offer_of(const struct ssl_st *ssl);
+
 /* Makes OpenSSL count what it allocates. Before its first use; costs nothing afterwards. */
 void tls_prepare(void);
 

@@ -99,6 +99,7 @@ struct tls_session {
     size_t owed;
     const char *problem;
     char *server_name; /* NULL: none */
+    const char *offer; /* what may be spoken inside; NULL: not said */
     bool is_client;
     bool is_open;       /* the handshake is done */
     bool was_cut;       /* the last receive left something in the socket, as far as is known */
@@ -272,6 +273,15 @@ void tls_session_free(struct tls_session *session) {
     mem_free(MEM_CLIENT, session, sizeof *session);
 }
 
+void tls_session_offer(struct tls_session *session, const char *protocols) {
+    session->offer = protocols;
+}
+
+const char *tls_offer_of(const SSL *ssl) {
+    const struct tls_session *session = SSL_get_app_data(ssl);
+    return session->offer;
+}
+
 /* OpenSSL's part of the session. False when there is no memory. */
 static bool begin(struct tls_session *session) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -285,6 +295,7 @@ static bool begin(struct tls_session *session) {
     BIO_set_data(bio, session);
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl, bio, bio);
+    SSL_set_app_data(ssl, session);
     if (session->is_client) {
         SSL_set_connect_state(ssl);
         if (session->server_name != NULL) {
@@ -660,6 +671,13 @@ bool tls_has_begun(const struct transport *transport) {
 
 bool tls_was_resumed(const struct transport *transport) {
     return SSL_session_reused(transport->tls->ssl) == 1;
+}
+
+struct bytes tls_agreed(const struct transport *transport) {
+    const unsigned char *name = NULL;
+    unsigned size = 0;
+    SSL_get0_alpn_selected(transport->tls->ssl, &name, &size);
+    return bytes_of((const char *)name, size);
 }
 
 const char *tls_protocol(const struct transport *transport) {

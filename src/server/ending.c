@@ -6,6 +6,7 @@
 #include "call/control.h"
 #include "client/client.h"
 #include "persist/saving.h"
+#include "server/http_doors.h"
 #include "server/server.h"
 
 /* How often it is looked whether all that had arrived has been read. */
@@ -102,7 +103,7 @@ void ending_begin(struct ending *ending, unsigned flags) {
     ending->deadline_us = server->clock.mono_us + DRAIN_US_MAX;
     (void)clients_are_quiet(server->context.clients);
     listeners_close(&server->listeners);
-    listeners_close(&server->http_listeners);
+    http_doors_close(server);
     http_drain(server->http, true);
     listeners_close(&server->tls_listeners);
     loop_timer_add(server->loop, &ending->timer, QUIET_MS);

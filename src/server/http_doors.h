@@ -14,4 +14,12 @@ void http_doors_attach(struct server *server);
 /* Listens as the options say, while the server serves. 0, or -1 after logging why not. */
 int http_doors_listen(struct server *server);
 
+/* How many sockets accept. */
+int http_doors_count(const struct server *server);
+/* Nothing is accepted any more; clear frees everything. */
+void http_doors_close(struct server *server);
+void http_doors_clear(struct server *server);
+/* Tells the log what is listened on. */
+void http_doors_log(const struct server *server);
+
 #endif

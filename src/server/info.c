@@ -108,6 +108,8 @@ static void server_process(void *module, struct buffer *out) {
     int number = 0;
     listeners_print(&server->listeners, "tcp", &number, out);
     listeners_print(&server->tls_listeners, "tls", &number, out);
+    listeners_print(&server->http_listeners, "http", &number, out);
+    listeners_print(&server->https_listeners, "https", &number, out);
 }
 
 static void clients_absent(void *module, struct buffer *out) {

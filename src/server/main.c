@@ -13,6 +13,7 @@
 #include "base/pages.h"
 #include "client/client.h"
 #include "net/listener.h"
+#include "server/http_doors.h"
 #include "server/process.h"
 #include "server/server.h"
 
@@ -158,6 +159,7 @@ static void log_started(const struct server *server) {
         log_notice("Listening on %s, for TLS.",
                    listener_name(server->tls_listeners.tcp[i].listener));
     }
+    http_doors_log(server);
     if (server->listeners.unix_listener != NULL) {
         log_notice("Listening on %s.", listener_name(server->listeners.unix_listener));
     }

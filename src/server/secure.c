@@ -18,7 +18,8 @@ static const struct option_choice secure_verify_choices[] = {
 
 bool secure_is_on(const struct secure *secure) {
     const struct secure_options *options = &secure->options;
-    return options->port != 0 || options->replication || options->cluster;
+    return options->port != 0 || http_options(secure->server->http)->secure_port != 0 ||
+           options->replication || options->cluster;
 }
 
 /* ---- contexts ---- */

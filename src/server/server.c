@@ -328,10 +328,11 @@ int server_start(struct server *server) {
         return -1;
     }
     if (listeners_count(&server->listeners) + listeners_count(&server->tls_listeners) +
-            listeners_count(&server->http_listeners) ==
+            http_doors_count(server) ==
         0) {
-        log_warning("There is nothing to listen on: neither bind and port or tls-port nor "
-                    "unixsocket nor http-port name an address that this machine has.");
+        log_warning(
+            "There is nothing to listen on: neither bind and port or tls-port nor "
+            "unixsocket nor http-port or https-port name an address that this machine has.");
         return -1;
     }
     cron_start(&server->cron, server);
@@ -351,7 +352,7 @@ void server_free(struct server *server) {
     struct context *context = &server->context;
     loading_stop(&server->loading);
     listeners_clear(&server->listeners);
-    listeners_clear(&server->http_listeners);
+    http_doors_clear(server);
     listeners_clear(&server->tls_listeners);
     clients_stop(context->clients);
     /* Frees the texts in the parts' options, so the parts must be there. */

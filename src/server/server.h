@@ -113,6 +113,7 @@ struct server {
     struct compact compact;
     struct listeners listeners;
     struct listeners http_listeners;
+    struct listeners https_listeners;
     struct http *http;
     struct listeners tls_listeners;
     struct secure secure;

@@ -22,7 +22,7 @@
 static int connect_to(struct session *session) {
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-    clients_accept_foreign(session->server.context.clients, pair[0],
+    clients_accept_foreign(session->server.context.clients, pair[0], CLIENT_DOOR_TCP,
                            http_protocol(session->server.http));
     session_pass(session);
     return pair[1];
