@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 
@@ -26,6 +27,8 @@ struct pump {
     pthread_cond_t changed; /* for who waits in pump_wait */
     struct pump_run *first; /* under the mutex, with all that follows */
     struct pump_run *last;
+    struct pump_run *spare; /* empty ones with room */
+    size_t spares;
     size_t queued; /* bytes */
     bool ended;
     bool given_up;
@@ -52,6 +55,63 @@ void pump_run_free(struct pump_run *run) {
     rdb_marks_clear(&run->marks);
     rdb_writer_clear(&run->writer);
     mem_free(MEM_BUFFER, run, sizeof *run);
+}
+
+/* ---- runs with room ---- */
+
+static void add_spare(struct pump *pump, struct pump_run *run) {
+    pthread_mutex_lock(&pump->mutex);
+    run->next = pump->spare;
+    pump->spare = run;
+    pump->spares++;
+    pthread_mutex_unlock(&pump->mutex);
+}
+
+struct pump_run *pump_take_run(struct pump *pump) {
+    pthread_mutex_lock(&pump->mutex);
+    struct pump_run *run = pump->spare;
+    if (run != NULL) {
+        pump->spare = run->next;
+        pump->spares--;
+    }
+    pthread_mutex_unlock(&pump->mutex);
+    if (run == NULL) {
+        return pump_run_new(pump->setup.compress);
+    }
+    run->next = NULL;
+    return run;
+}
+
+/* Whether it can be used again. */
+static bool is_spare(const struct pump_run *run, size_t spares) {
+    return run->writer.capacity == PUMP_RUN_ROOM && run->marks.capacity >= PUMP_RUN_MARKS &&
+           run->marks.capacity <= 2 * PUMP_RUN_MARKS && !run->writer.failed &&
+           spares < PUMP_SPARES_MAX;
+}
+
+/* One more when there are few. Without memory there are none. */
+static void make_spare(struct pump *pump) {
+    struct pump_run *run = pump_run_new(pump->setup.compress);
+    if (rdb_writer_make_room(&run->writer, PUMP_RUN_ROOM, PUMP_RUN_MARKS)) {
+        add_spare(pump, run);
+    } else {
+        pump_run_free(run);
+    }
+}
+
+static size_t count_spares(struct pump *pump) {
+    pthread_mutex_lock(&pump->mutex);
+    size_t spares = pump->spares;
+    pthread_mutex_unlock(&pump->mutex);
+    return spares;
+}
+
+static void free_spares(struct pump *pump) {
+    while (pump->spare != NULL) {
+        struct pump_run *run = pump->spare;
+        pump->spare = run->next;
+        pump_run_free(run);
+    }
 }
 
 /* ---- the thread ---- */
@@ -163,7 +223,12 @@ static void wake(const struct pump *pump) {
  * that it finds something to do. */
 static void run_done(struct pump *pump, struct pump_run *run) {
     size_t size = pump_run_bytes(run);
-    pump_run_free(run);
+    if (is_spare(run, count_spares(pump))) {
+        rdb_writer_empty(&run->writer);
+        add_spare(pump, run);
+    } else {
+        pump_run_free(run);
+    }
     pthread_mutex_lock(&pump->mutex);
     pump->queued -= size;
     bool wakes = pump->is_full && pump->queued <= PUMP_BYTES_MAX / 2;
@@ -205,11 +270,21 @@ static void finish(struct pump *pump) {
     }
 }
 
+/* It has its share of the processor, but does not push others off it when it wakes: who serves
+ * requests, or makes them. A system that does not know how has it like any other. */
+static void be_modest(void) {
+    (void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
+}
+
 static void *run(void *context) {
     struct pump *pump = context;
     pthread_setname_np(pthread_self(), "larder-snapshot");
     crash_thread_start();
+    be_modest();
     for (;;) {
+        if (count_spares(pump) < PUMP_SPARES_MIN) {
+            make_spare(pump);
+        }
         bool is_over;
         struct pump_run *next = next_run(pump, &is_over);
         if (is_over) {
@@ -259,6 +334,7 @@ void pump_free(struct pump *pump) {
     pump_give_up(pump);
     pthread_join(pump->thread, NULL);
     check(pump->first == NULL && pump->queued == 0);
+    free_spares(pump);
     mem_free(MEM_BUFFER, pump->scratch, pump->scratch_size);
     rdb_writer_clear(&pump->out);
     pthread_cond_destroy(&pump->changed);

@@ -29,12 +29,31 @@
 #define PUMP_BYTES_MAX ((size_t)16 << 20)
 #endif
 
+/* What a run for the stream proper has room for, so that it need not grow while it is filled:
+ * bytes, the last text included unless it is a long one, and marks. The thread makes such runs
+ * ahead and touches them, and takes back those that are done with: in a virtual machine, memory
+ * that nobody has touched takes milliseconds when the host has to find it, which are the thread's
+ * then. */
+#ifdef LARDER_TEST_SMALL
+#define PUMP_RUN_ROOM   384u
+#define PUMP_RUN_MARKS  4u
+#define PUMP_SPARES_MIN 1u
+#define PUMP_SPARES_MAX 2u
+#else
+#define PUMP_RUN_ROOM   ((size_t)160 << 10)
+#define PUMP_RUN_MARKS  2048u
+/* Kept at hand: what a writer fills in some ten milliseconds, and at most what may wait. */
+#define PUMP_SPARES_MIN 8u
+#define PUMP_SPARES_MAX 64u
+#endif
+
 struct pump_run {
     struct pump_run *next;
     struct rdb_writer writer; /* its marks are these */
     struct rdb_marks marks;
 };
 
+/* A run without room, for what may stay short. */
 struct pump_run *pump_run_new(bool compress);
 void pump_run_free(struct pump_run *run);
 
@@ -71,6 +90,10 @@ struct pump *pump_new(const struct pump_setup *setup);
 
 /* Ends the thread: what has not gone yet does not go any more. */
 void pump_free(struct pump *pump);
+
+/* An empty run with room, if there is one at hand; otherwise it finds its memory when it is
+ * filled. */
+struct pump_run *pump_take_run(struct pump *pump);
 
 /* Takes the run over, whether there is room or not. */
 void pump_push(struct pump *pump, struct pump_run *run);

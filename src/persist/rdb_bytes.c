@@ -147,14 +147,47 @@ static void write_plain(struct rdb_writer *writer, struct bytes text) {
     rdb_write_raw(writer, text.at, text.size);
 }
 
-void rdb_marks_clear(struct rdb_marks *marks) {
+static void release_blobs(struct rdb_marks *marks) {
     for (size_t i = 0; i < marks->count; i++) {
         if (marks->list[i].blob != NULL) {
             blob_release(marks->list[i].blob);
         }
     }
+    marks->count = 0;
+    marks->blob_bytes = 0;
+}
+
+void rdb_marks_clear(struct rdb_marks *marks) {
+    release_blobs(marks);
     mem_free(MEM_BUFFER, marks->list, marks->capacity * sizeof *marks->list);
     *marks = (struct rdb_marks){0};
+}
+
+bool rdb_writer_make_room(struct rdb_writer *writer, size_t size, size_t marks) {
+    check(writer->at == NULL && size > 0);
+    writer->at = mem_try_alloc(MEM_BUFFER, size);
+    if (writer->at == NULL) {
+        return false;
+    }
+    writer->capacity = size;
+    memset(writer->at, 0, size);
+    if (writer->marks != NULL && marks > 0) {
+        size_t list_size = marks * sizeof *writer->marks->list;
+        writer->marks->list = mem_try_alloc(MEM_BUFFER, list_size);
+        if (writer->marks->list == NULL) {
+            return false;
+        }
+        writer->marks->capacity = marks;
+        memset(writer->marks->list, 0, list_size);
+    }
+    return true;
+}
+
+void rdb_writer_empty(struct rdb_writer *writer) {
+    writer->size = 0;
+    if (writer->marks != NULL) {
+        release_blobs(writer->marks);
+    }
 }
 
 static void add_mark(struct rdb_writer *writer, size_t size, struct blob *blob) {

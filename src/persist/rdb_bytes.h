@@ -102,6 +102,11 @@ struct rdb_writer {
 
 void rdb_writer_init(struct rdb_writer *writer, bool compress);
 void rdb_writer_clear(struct rdb_writer *writer);
+/* Room for so many bytes and, if it has marks, so many of those, which are touched. False when
+ * there is no memory. Of an empty writer. */
+bool rdb_writer_make_room(struct rdb_writer *writer, size_t size, size_t marks);
+/* Empty as it was in the beginning, but for its room. */
+void rdb_writer_empty(struct rdb_writer *writer);
 
 static inline struct bytes rdb_written(const struct rdb_writer *writer) {
     return bytes_of(writer->at == NULL ? "" : writer->at, writer->size);

@@ -5,7 +5,9 @@
 struct rdb_writer *snapshot_stream_writer(struct snapshot *snapshot,
                                           struct snapshot_stream *stream) {
     if (stream->open == NULL) {
-        stream->open = pump_run_new(snapshot->setup.compress);
+        bool is_proper = stream == &snapshot->out || stream == &snapshot->aside;
+        stream->open = is_proper ? pump_take_run(snapshot->setup.pump)
+                                 : pump_run_new(snapshot->setup.compress);
     }
     return &stream->open->writer;
 }

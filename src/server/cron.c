@@ -1,6 +1,8 @@
 /* cron: one timer with the frequency of the option hz, and in it what has its own frequency. */
 #include "server/cron.h"
 
+#include <stddef.h>
+
 #include "base/clock.h"
 #include "base/mem.h"
 #include "client/client.h"
@@ -11,6 +13,10 @@
 #include "store/expire.h"
 
 #define TENTH_US 100000
+#define NS_IN_US 1000
+
+/* How long an idle loop sleeps while a snapshot has used up what was lent to it. */
+#define SAVE_WAIT_MS 1
 
 static int64_t period_ms(const struct cron *cron) {
     int64_t ms = 1000 / cron->server->options.hz;
@@ -66,6 +72,13 @@ static int64_t on_compact_time(struct loop_timer *timer) {
     return COMPACT_PERIOD_MS;
 }
 
+/* The loop has woken: what it woke for is at the end of this pass. */
+static int64_t on_save_time(struct loop_timer *timer) {
+    struct cron *cron = (struct cron *)((char *)timer - offsetof(struct cron, save_timer));
+    cron->save_waits = false;
+    return -1;
+}
+
 void cron_reset(struct cron *cron) {
     cron->expire_us = 0;
     cron->expire_cut_short = 0;
@@ -85,6 +98,8 @@ void cron_start(struct cron *cron, struct server *server) {
     cron->timer.position = -1;
     cron->compact_timer.on_time = on_compact_time;
     cron->compact_timer.position = -1;
+    cron->save_timer.on_time = on_save_time;
+    cron->save_timer.position = -1;
     loop_timer_add(server->loop, &cron->timer, 0);
 }
 
@@ -122,12 +137,26 @@ static void compact_some(struct cron *cron) {
     }
 }
 
-/* A part of the snapshot that is being written. It gets its share however busy the server is: the
- * sooner it ends, the less is kept for it. */
+/* A part of the snapshot that is being written, as long as its pace allows. Whether there is more
+ * to do at once. */
 static bool save_some(struct cron *cron) {
-    int64_t left = left_us(cron);
-    left = left < CRON_SAVE_US_MIN ? CRON_SAVE_US_MIN : left;
-    return saving_pass(cron->server->context.saving, left < CRON_SAVE_US ? left : CRON_SAVE_US);
+    struct saving *saving = cron->server->context.saving;
+    if (!saving_is_busy(saving)) {
+        return false;
+    }
+    int64_t start_ns = clock_mono_ns();
+    int64_t pass_ns = loop_pass_us(cron->server->loop) * NS_IN_US;
+    int64_t slice_ns = pace_slice(&cron->save_pace, start_ns, pass_ns);
+    if (slice_ns > 0) {
+        bool more = saving_pass(saving, slice_ns / NS_IN_US);
+        pace_spent(&cron->save_pace, clock_mono_ns() - start_ns);
+        return more;
+    }
+    if (!cron->save_waits) {
+        cron->save_waits = true;
+        loop_timer_add(cron->server->loop, &cron->save_timer, SAVE_WAIT_MS);
+    }
+    return false;
 }
 
 bool cron_idle(struct cron *cron) {

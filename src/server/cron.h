@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "ev/loop.h"
+#include "persist/pace.h"
 
 /* Expiry looks ten times a second at least, whatever hz says: keys leave within a second. */
 #define CRON_MS_MAX 100
@@ -20,9 +21,6 @@
 #define CRON_PASS_US      850
 #define CRON_SLICE_US     250
 #define CRON_SLICE_US_MIN 50
-/* Of a snapshot. */
-#define CRON_SAVE_US     400
-#define CRON_SAVE_US_MIN 100
 /* Expiry that is half a second behind its time takes longer slices. */
 #define CRON_SLICE_LATE_US 500
 #define CRON_LATE_MS       500
@@ -36,6 +34,9 @@ struct cron {
     bool compacting;                 /* it is set */
     int64_t tenth_due_us;            /* when what is done ten times a second comes next */
     bool behind;                     /* more keys have expired than one slice could remove */
+    struct pace save_pace;           /* of the snapshot that is being written */
+    struct loop_timer save_timer;    /* wakes the loop when it may have a slice again */
+    bool save_waits;                 /* it is set */
     uint64_t slices;                 /* of expiry, since start */
     uint64_t expire_us;              /* spent in them */
     uint64_t expire_cut_short;       /* slices that their time ended */
