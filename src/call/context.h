@@ -20,6 +20,7 @@ struct latency;
 struct monitor;
 struct pass_on;
 struct migrations;
+struct replication;
 struct saving;
 struct scripts;
 struct pubsub;
@@ -49,8 +50,9 @@ struct context {
     struct pubsub *pubsub;
     struct notify *notify;
     struct tracking *tracking;
-    struct saving *saving;          /* the file of the data */
-    struct migrations *migrations;  /* keys on their way to other servers */
+    struct saving *saving;         /* the file of the data */
+    struct migrations *migrations; /* keys on their way to other servers */
+    struct replication *replication;
     struct server_control *control; /* shutdown, configuration file, run id: call/control.h */
 };
 

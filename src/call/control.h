@@ -17,6 +17,13 @@ enum control_loading {
     CONTROL_LOADING_SHARED /* commands are served with what is there so far */
 };
 
+/* What the server's place among others forbids: persist/replication.h. */
+struct control_role {
+    bool read_only; /* a replica: only its primary writes */
+    bool stale;     /* a replica without a link, which must not serve what it has */
+    bool lonely;    /* a primary with too few replicas to take writes */
+};
+
 enum control_shutdown {
     CONTROL_SHUTDOWN_NOW = 1,   /* does not wait for clients' replies */
     CONTROL_SHUTDOWN_SAVE = 2,  /* the data is saved */
@@ -25,9 +32,9 @@ enum control_shutdown {
 
 struct server_control {
     void *server;
+    struct control_role role;
     enum control_loading loading;
     char run_id[41];         /* 40 hexadecimal digits */
-    char replication_id[41]; /* likewise: of the history of writes */
     int64_t start_ms;        /* wall time at start */
     size_t startup_bytes;    /* of memory in use when the server began to accept */
     const char *executable;  /* absolute path */

@@ -74,7 +74,7 @@ static void finish_current(struct batch *batch) {
     turn->paused |= (client->flags & CLIENT_WAITING) != 0;
     turn->close = client->flags & CLIENT_CLOSE_SENT;
     turn->stranger = !(client->flags & CLIENT_AUTHENTICATED);
-    turn->patient = client->flags & CLIENT_MONITOR;
+    turn->patient = client->flags & CLIENT_MONITOR || client->class_ == CLIENT_CLASS_REPLICA;
     turn->class_ = client->class_;
     reply->start = reply->at;
     reply_set_origin(reply);

@@ -93,6 +93,11 @@ bool client_may_have(struct client *client, size_t size) {
     return client != clients_current(client->clients) || clients_may_grow(client->clients, size);
 }
 
+bool client_may_owe(const struct client *client, size_t size) {
+    const size_t hard = client->clients->output_limits[client->class_].hard;
+    return hard == 0 || size <= hard;
+}
+
 void client_check_queue(struct client *client, size_t size) {
     struct clients *clients = client->clients;
     const size_t hard = clients->output_limits[client->class_].hard;

@@ -98,7 +98,8 @@ void clients_keep_budget(struct clients *clients) {
     for (struct client *c = clients->first; c != NULL; c = c->next) {
         size_t size = c->flags & CLIENT_CLOSING ? 0 : buffered_by(c) + kept_for(c);
         total += (int64_t)size;
-        if (size > 0 && !(c->flags & (CLIENT_NO_EVICT | CLIENT_INTERNAL))) {
+        if (size > 0 && !(c->flags & (CLIENT_NO_EVICT | CLIENT_INTERNAL)) &&
+            c->class_ != CLIENT_CLASS_REPLICA) {
             offer(&largest, c, size);
         }
     }

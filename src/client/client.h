@@ -128,6 +128,7 @@ enum client_flag {
     CLIENT_INTERNAL = 1 << 13,   /* no connection */
     CLIENT_TO_FLUSH = 1 << 14,   /* in the list of those with new output or orders */
     CLIENT_RESTRICTED = 1 << 15, /* there is something that its user may not do */
+    CLIENT_PRIMARY = 1 << 21,    /* executes the primary's stream: nothing is refused */
     CLIENT_PUSHED = 1 << 16,     /* may get messages: it subscribes, or is redirected to */
     CLIENT_TRACKING = 1 << 17,   /* what it reads is remembered: feature/tracking.h */
     CLIENT_MULTI = 1 << 18,      /* its commands are queued: client/transaction.h */
@@ -322,6 +323,9 @@ void client_write_flags(const struct client *client, char *out);
 /* Whether a reply of so many bytes may be made for it, before it is; it has been closed if not. */
 bool client_may_have(struct client *client, size_t size);
 
+/* Whether so many bytes may wait for it, by the hard limit of its class. */
+bool client_may_owe(const struct client *client, size_t size);
+
 /* Appends the line of CLIENT LIST, without its newline. */
 void client_describe(const struct client *client, struct buffer *out);
 /* "127.0.0.1:1234" into SOCKET_NAME_SIZE bytes; of the peer or of our end. */
@@ -378,6 +382,15 @@ struct client *clients_current(const struct clients *clients);
 /* The call that is being executed, or that was last in this pass; NULL when none is. For reports of
  * a crash: nothing else may look at a call that may be over. */
 const struct call *clients_call(const struct clients *clients);
+
+/* Executes a request for a client without a connection, outside of any batch, with all the checks;
+ * between a begin and an end. */
+void clients_execute_begin(struct clients *clients);
+void client_execute(struct client *client, const struct bytes *args, int argc, struct reply *reply);
+void clients_execute_end(struct clients *clients);
+
+/* What call/control.h says of the server has changed: from the next command on it holds. */
+void clients_state_changed(struct clients *clients);
 
 /* Serves who waits for keys that have appeared outside of a command. */
 void clients_serve_waiting(struct clients *clients);

@@ -59,12 +59,17 @@ static void ask_listeners(struct dispatch *dispatch) {
 
 static void ask_state(struct dispatch *dispatch) {
     const struct server_control *control = dispatch->context->control;
-    if (control->loading == CONTROL_LOADING_ALONE || control->refuses_writes ||
-        dispatch->clients->busy_text != NULL) {
+    const struct control_role *role = &control->role;
+    if (control->loading == CONTROL_LOADING_ALONE || role->read_only || role->stale ||
+        role->lonely || control->refuses_writes || dispatch->clients->busy_text != NULL) {
         dispatch->special |= DISPATCH_STRICT;
     } else {
         dispatch->special &= ~(unsigned)DISPATCH_STRICT;
     }
+}
+
+void clients_state_changed(struct clients *clients) {
+    ask_state(&clients->dispatch);
 }
 
 void dispatch_begin(struct dispatch *dispatch) {
@@ -149,7 +154,7 @@ static void run_timed(struct dispatch *dispatch, struct call *call) {
 /* What would be refused is not held: its error comes at once. */
 static bool must_hold(const struct client *client, const struct command *command, int argc) {
     const struct clients *clients = client->clients;
-    if (LIKELY(!clients->paused)) {
+    if (LIKELY(!clients->paused) || client->flags & CLIENT_PRIMARY) {
         return false;
     }
     if (command == NULL || command->fn == NULL ||
@@ -433,4 +438,37 @@ enum dispatch_result dispatch_request(struct dispatch *dispatch, struct client *
         waiting_serve(dispatch->clients->waiting);
     }
     return DISPATCH_DONE;
+}
+
+/* ---- without a connection ---- */
+
+void clients_execute_begin(struct clients *clients) {
+    dispatch_begin(&clients->dispatch);
+}
+
+void clients_execute_end(struct clients *clients) {
+    dispatch_end(&clients->dispatch);
+}
+
+/* For a primary's stream no field of a hash expires by itself: its HDEL comes. Deadlines of fields
+ * always are points in time there, so the time of the call is not needed otherwise. */
+static int64_t time_for(const struct dispatch *dispatch, const struct client *client,
+                        const struct command *command) {
+    if (client->flags & CLIENT_PRIMARY && command != NULL && command->row->group == GROUP_HASH) {
+        return 0;
+    }
+    return dispatch->context->clock->now_ms;
+}
+
+void client_execute(struct client *client, const struct bytes *args, int argc,
+                    struct reply *reply) {
+    struct dispatch *dispatch = &client->clients->dispatch;
+    struct command *command = commands_resolve(dispatch->context->commands, args, argc);
+    uint64_t hash = 0;
+    if (command != NULL && command->first_key > 0 && command->first_key < argc) {
+        hash = keyspace_hash(dispatch->context->keyspace, args[command->first_key]);
+    }
+    dispatch->call.element = NULL;
+    dispatch->call.now_ms = time_for(dispatch, client, command);
+    (void)dispatch_request(dispatch, client, command, args, argc, hash, reply, NULL, 0);
 }

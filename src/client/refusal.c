@@ -135,11 +135,33 @@ bool refusal_in_queue(struct call *call) {
     return true;
 }
 
+/* By what the server is to others: a replica, a primary without enough replicas. */
+static bool is_misplaced(const struct call *call, unsigned flags) {
+    const struct control_role *role = &call->context->control->role;
+    if (UNLIKELY(role->lonely) && flags & COMMAND_WRITE) {
+        reply_error(call->reply, "NOREPLICAS Not enough good replicas to write.");
+        return true;
+    }
+    if (UNLIKELY(role->read_only) && flags & COMMAND_WRITE) {
+        reply_error(call->reply, "READONLY You can't write against a read only replica.");
+        return true;
+    }
+    if (UNLIKELY(role->stale) && !(flags & COMMAND_STALE)) {
+        reply_error(call->reply, "MASTERDOWN Link with MASTER is down and "
+                                 "replica-serve-stale-data is set to 'no'.");
+        return true;
+    }
+    return false;
+}
+
 /* By the state that the client and the server are in. */
 static bool is_forbidden(const struct call *call) {
     const struct client *client = call->client;
     const unsigned flags = flags_of(call);
     struct evict *evict = call->context->evict;
+    if (UNLIKELY(client->flags & CLIENT_PRIMARY)) {
+        return false;
+    }
     if (UNLIKELY(!(client->flags & CLIENT_AUTHENTICATED)) && !(flags & COMMAND_NO_AUTH)) {
         reply_error(call->reply, "NOAUTH Authentication required.");
         return true;
@@ -163,6 +185,9 @@ static bool is_forbidden(const struct call *call) {
     }
     if (flags & COMMAND_DENYOOM && UNLIKELY(evict_is_over(evict)) && !evict_make_room(evict)) {
         reply_no_memory(call->reply);
+        return true;
+    }
+    if (is_misplaced(call, flags)) {
         return true;
     }
     /* Some clients look with PING whether all is well. */

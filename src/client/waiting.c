@@ -496,6 +496,17 @@ void waiting_end(struct client *client, void (*reply)(struct call *call, const v
     }
 }
 
+void waiting_end_all(struct clients *clients, const char *error) {
+    struct waiting *waiting = clients->waiting;
+    for (struct client *c = clients->first; c != NULL && waiting->count > 0; c = c->next) {
+        if (c->waiter != NULL && !c->waiter->enduring) {
+            struct call call = call_of(waiting, c->waiter);
+            reply_error(call.reply, error);
+            finish(waiting, c->waiter);
+        }
+    }
+}
+
 void waiting_forget(struct client *client) {
     if (client->waiter != NULL) {
         drop_waiter(client->clients->waiting, client->waiter);

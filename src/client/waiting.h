@@ -76,6 +76,9 @@ bool waiting_read_ms(struct call *call, int index, int64_t *timeout_ms);
 /* CLIENT UNBLOCK: as if its time were up, or with an error. Whether it was waiting. */
 bool waiting_unblock(struct client *client, bool with_error);
 
+/* All waiting ends with that error. */
+void waiting_end_all(struct clients *clients, const char *error);
+
 /* The client is going: whatever it waited for. */
 void waiting_forget(struct client *client);
 

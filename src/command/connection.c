@@ -8,6 +8,7 @@
 #include "client/guard.h"
 #include "call/control.h"
 #include "command/client_name.h"
+#include "persist/replication.h"
 
 /* The protocol's versions. */
 #define VERSION_LEAST 2
@@ -111,7 +112,8 @@ static void reply_hello(struct call *call) {
     reply_bulk_text(reply, "mode");
     reply_bulk_text(reply, "standalone");
     reply_bulk_text(reply, "role");
-    reply_bulk_text(reply, "master");
+    reply_bulk_text(reply,
+                    replication_is_replica(call->context->replication) ? "replica" : "master");
     reply_bulk_text(reply, "modules");
     reply_array(reply, 0);
 }

@@ -15,11 +15,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "base/random.h"
 #include "call/call.h"
 #include "call/control.h"
 #include "command/debug_digest.h"
 #include "command/guard.h"
+#include "persist/replication.h"
 #include "store/access.h"
 #include "store/keyspace.h"
 #include "types/value.h"
@@ -87,13 +87,7 @@ static void debug_set_active_expire(struct call *call) {
 }
 
 static void debug_change_repl_id(struct call *call) {
-    char *id = call->context->control->replication_id;
-    unsigned char secret[20];
-    random_secret(secret, sizeof secret);
-    for (size_t i = 0; i < sizeof secret; i++) {
-        id[2 * i] = "0123456789abcdef"[secret[i] >> 4];
-        id[2 * i + 1] = "0123456789abcdef"[secret[i] & 15];
-    }
+    replication_change_id(call->context->replication);
     reply_ok(call->reply);
 }
 

@@ -135,13 +135,6 @@ static void time_now(struct call *call) {
     reply_bulk_integer(call->reply, now_us % 1000000);
 }
 
-static void role(struct call *call) {
-    reply_array(call->reply, 3);
-    reply_bulk_text(call->reply, "master");
-    reply_integer(call->reply, 0);
-    reply_array(call->reply, 0);
-}
-
 static void shutdown_abort(struct call *call) {
     const struct server_control *control = call->context->control;
     if (call->argc != 2) {
@@ -263,15 +256,6 @@ static const struct command_row rows[] = {
      .since = "2.6.0",
      .complexity = "O(1)",
      .summary = "Shows the server's time in seconds and microseconds."},
-    {.name = "role",
-     .fn = role,
-     .arity = 1,
-     .flags = COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST,
-     .categories = CATEGORY_ADMIN | CATEGORY_FAST | CATEGORY_DANGEROUS,
-     .group = GROUP_SERVER,
-     .since = "2.8.12",
-     .complexity = "O(1)",
-     .summary = "Shows the server's part in replication."},
     {.name = "shutdown",
      .fn = shutdown_server,
      .arity = -1,

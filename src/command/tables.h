@@ -56,6 +56,7 @@ const struct command_table *command_config(void);       /* config.c: CONFIG */
 const struct command_table *command_server(void);       /* server.c: INFO, FLUSHALL, SHUTDOWN ... */
 const struct command_table *command_observe(void);      /* observe.c: SLOWLOG, LATENCY, MONITOR */
 const struct command_table *command_debug(void);        /* debug.c: DEBUG */
+const struct command_table *command_replication(void);  /* replication.c: REPLICAOF, ROLE */
 
 /* With Lua only. */
 const struct command_table *command_scripts(void);        /* script.c: EVAL, SCRIPT ... */

@@ -1,12 +1,14 @@
-/* wait: WAIT and WAITAOF, which wait until others have what the client has written: nobody does
- * yet, so only the time ends them. CLIENT UNBLOCK, which ends any waiting. */
+/* wait: WAIT, which waits until replicas have what was written; WAITAOF, of which only the time is
+ * the end, for nobody tells of files; CLIENT UNBLOCK, which ends any waiting. */
 #include "base/num.h"
 #include "client/client.h"
 #include "client/waiting.h"
 #include "command/tables.h"
+#include "persist/primary.h"
+#include "persist/replication.h"
 
-static void reply_no_replica(struct call *call) {
-    reply_integer(call->reply, 0);
+static void reply_replicas(struct call *call) {
+    reply_integer(call->reply, primary_count_for(call->client));
 }
 
 static void reply_nobody(struct call *call) {
@@ -17,14 +19,22 @@ static void reply_nobody(struct call *call) {
 
 static void wait_for_replicas(struct call *call) {
     int64_t replicas;
-    struct wait wait = {.type = ENTRY_LIST, .timed_out = reply_no_replica};
+    struct wait wait = {.type = ENTRY_LIST, .timed_out = reply_replicas};
+    if (replication_is_replica(call->context->replication)) {
+        reply_error(call->reply,
+                    "ERR WAIT cannot be used with replica instances. Please also note that since "
+                    "Redis 4.0 if a replica is configured to be writable (which is not the "
+                    "default) writes to replicas are just local and are not propagated.");
+        return;
+    }
     if (!call_integer(call, 1, &replicas) || !waiting_read_ms(call, 2, &wait.timeout_ms)) {
         return;
     }
-    if (replicas <= 0) {
-        reply_no_replica(call);
-    } else {
+    if (!call->inner && primary_count_for(call->client) < replicas) {
+        primary_await(call->client, replicas);
         waiting_begin(call, &wait);
+    } else {
+        reply_replicas(call);
     }
 }
 

@@ -11,6 +11,7 @@
 #include "call/context.h"
 #include "call/control.h"
 #include "ev/loop.h"
+#include "persist/full_sync.h"
 #include "persist/pump.h"
 #include "persist/saving_points.h"
 #include "persist/snapshot.h"
@@ -118,7 +119,8 @@ bool saving_is_wanted(const struct saving *saving) {
 }
 
 bool saving_is_busy(const struct saving *saving) {
-    return saving->pump != NULL;
+    const struct replication *replication = saving->context->replication;
+    return saving->pump != NULL || (replication != NULL && full_sync_is_busy(replication));
 }
 
 int64_t saving_last_s(const struct saving *saving) {
@@ -192,6 +194,9 @@ static enum snapshot_use use_of(const struct saving *saving) {
 
 bool saving_begin(struct saving *saving) {
     struct keyspace *keyspace = saving->context->keyspace;
+    if (saving->context->replication != NULL) {
+        full_sync_give_way(saving->context->replication);
+    }
     saving->began_us = clock_mono_us();
     saving->told_us = saving->began_us;
     saving->changes_then = keyspace->changes;
@@ -286,7 +291,8 @@ void saving_cron(struct saving *saving) {
         tell_progress(saving, now_us);
         return;
     }
-    if (saving->points.count == 0 || saving->context->control->loading != CONTROL_LOADING_NOT ||
+    if (saving->points.count == 0 || saving_is_busy(saving) ||
+        saving->context->control->loading != CONTROL_LOADING_NOT ||
         (saving->has_failed && now_us - saving->tried_us < RETRY_US)) {
         return;
     }

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "call/control.h"
 #include "call/pass_on.h"
 #include "client/client.h"
 #include "feature/monitor.h"
@@ -232,6 +233,14 @@ const char *run_refusal(const struct script_run *run, const struct command *comm
     }
     if (UNLIKELY(run->read_only) && flags & (COMMAND_WRITE | COMMAND_MAY_REPLICATE)) {
         return "ERR Write commands are not allowed from read-only scripts.";
+    }
+    const struct server_control *control = run->scripts->context->control;
+    if (UNLIKELY(control->role.read_only) && flags & COMMAND_WRITE &&
+        !(run->outer->client->flags & CLIENT_PRIMARY)) {
+        return "READONLY You can't write against a read only replica.";
+    }
+    if (UNLIKELY(control->role.lonely) && flags & COMMAND_WRITE) {
+        return "NOREPLICAS Not enough good replicas to write.";
     }
     if (UNLIKELY(run->over) && flags & COMMAND_DENYOOM && !run->wrote &&
         !(run->flags & SCRIPT_ALLOW_OOM)) {

@@ -15,13 +15,8 @@ static const struct promise promises[] = {
     {"sentinel", NULL, true, "belongs to Sentinel, and this is a server"},
     {"appendonly", "no", false,
      "is not supported: no log of writes is kept, and data is lost when the server ends"},
-    {"replicaof", "", false,
-     "is not supported: the server does not follow another one; it serves its own data, and takes "
-     "writes"},
     {"cluster-enabled", "no", false,
      "is not supported: the server is no node of a cluster; it serves all keys itself"},
-    {"min-replicas-to-write", "0", false,
-     "is not supported: there are no replicas, and writes are accepted without them"},
     {"unixsocketgroup", "", false,
      "is not supported: the unix socket keeps the group that the process has"},
     {"syslog-enabled", "no", false,

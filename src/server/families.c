@@ -53,6 +53,7 @@ static const table_fn families[] = {
     command_observe,
     command_debug,
     command_acl,
+    command_replication,
     command_transactions,
     command_list_waits,
     command_zset_waits,

@@ -194,25 +194,13 @@ static void stats_expiry(void *module, struct buffer *out) {
 static void stats_absent(void *module, struct buffer *out) {
     const struct info *info = module;
     buffer_printf(out,
-                  "total_net_repl_input_bytes:0\r\ntotal_net_repl_output_bytes:0\r\n"
                   "instantaneous_input_repl_kbps:0.00\r\ninstantaneous_output_repl_kbps:0.00\r\n"
-                  "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n"
                   "latest_fork_usec:0\r\ntotal_forks:0\r\n"
                   "migrate_cached_sockets:%zu\r\nslave_expires_tracked_keys:0\r\n"
                   "unexpected_error_replies:0\r\n"
                   "dump_payload_sanitizations:0\r\nreply_buffer_shrinks:0\r\n"
                   "reply_buffer_expands:0\r\n",
                   migrations_cached_sockets(info->server->context.migrations));
-}
-
-static void replication(void *module, struct buffer *out) {
-    const struct info *info = module;
-    buffer_printf(out,
-                  "role:master\r\nconnected_slaves:0\r\nmaster_failover_state:no-failover\r\n"
-                  "master_replid:%s\r\nmaster_replid2:%040d\r\nmaster_repl_offset:0\r\n"
-                  "second_repl_offset:-1\r\nrepl_backlog_active:0\r\nrepl_backlog_size:1048576\r\n"
-                  "repl_backlog_first_byte_offset:0\r\nrepl_backlog_histlen:0\r\n",
-                  info->server->control.replication_id, 0);
 }
 
 static void print_cpu(struct buffer *out, const char *suffix, int who) {
@@ -264,7 +252,6 @@ void info_init(struct info *info, struct server *server) {
         LINES(STATS, stats_loop, "The event loop's passes and time, microseconds."),
         LINES(STATS, stats_expiry, "How expiry keeps up, milliseconds."),
         LINES(STATS, stats_absent, "Figures of what there is not."),
-        LINES(REPLICATION, replication, "Nothing is replicated."),
         LINES(CPU, cpu, "Processor time, seconds."),
         LINES(CLUSTER, cluster, "There is no cluster."),
         LINES(THREADS, threads, "What each I/O thread has done."),

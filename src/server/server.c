@@ -29,6 +29,7 @@
 #include "feature/tracking.h"
 #include "net/socket.h"
 #include "persist/migrate.h"
+#include "persist/replication.h"
 #include "persist/saving.h"
 #include "script/scripts.h"
 #include "server/config_commands.h"
@@ -87,7 +88,6 @@ static void init_control(struct server *server, const char *program) {
     }
     control->server = server;
     draw_id(control->run_id);
-    draw_id(control->replication_id);
     control->start_ms = server->clock.now_ms;
     control->executable = server->executable;
     control->config_file = "";
@@ -158,6 +158,7 @@ void server_init(struct server *server, const char *program) {
     context->tracking = tracking_new(context);
     context->saving = saving_new(context);
     context->migrations = migrations_new(context);
+    context->replication = replication_new(context);
 #ifndef LARDER_NO_LUA
     context->scripts = scripts_new(context);
 #endif
@@ -336,6 +337,8 @@ int server_start(struct server *server) {
         return -1;
     }
     cron_start(&server->cron, server);
+    replication_set_port(server->context.replication, server->options.port);
+    replication_start(server->context.replication);
     info_start(&server->info);
     recorder_start(&server->recorder, server);
     if (clients_pin(server->context.clients) != 0) {
@@ -355,6 +358,7 @@ void server_free(struct server *server) {
     http_doors_clear(server);
     listeners_clear(&server->tls_listeners);
     clients_stop(context->clients);
+    replication_stop(context->replication);
     /* Frees the texts in the parts' options, so the parts must be there. */
     options_free(context->options);
     clients_free(context->clients);
@@ -369,6 +373,7 @@ void server_free(struct server *server) {
     slowlog_free(context->slowlog);
     latency_free(context->latency);
     migrations_free(context->migrations);
+    replication_free(context->replication);
     monitor_free(context->monitor);
     compact_free(&server->compact);
     saving_stop(context->saving);

@@ -278,6 +278,9 @@ struct entry *keyspace_random(struct keyspace *keyspace, struct database *databa
         if (entry == NULL || !entry_is_due(entry, keyspace->clock->now_ms)) {
             return entry;
         }
+        if (keyspace->keeps_expired) {
+            continue;
+        }
         struct key key = keyspace_key(keyspace, database, entry_key(entry));
         due_remove(&database->deadlines, entry);
         keyspace_expired(keyspace, &key, entry);

@@ -120,7 +120,7 @@ static void follow_options(void *context) {
                                                 : ACCESS_RECENCY;
     keyspace_set_access_rule(evict->keyspace, rule, options->lfu_log_factor,
                              options->lfu_decay_minutes);
-    evict->bytes_max = at_most(limit_bytes(evict->limit));
+    evict->bytes_max = evict->suspended ? 0 : at_most(limit_bytes(evict->limit));
     evict->clients_bytes_max = at_most(limit_clients_bytes(evict->limit));
     if (evict->keyspace->adapt != NULL) {
         adapt_limit(evict->keyspace->adapt, (size_t)evict->bytes_max / GHOSTS_PART);
@@ -167,6 +167,13 @@ void evict_init(struct evict *evict, struct limit *limit, struct keyspace *keysp
     };
     *evict = (struct evict){.stored_max = INT64_MAX, .limit = limit, .keyspace = keyspace};
     metrics_register(metrics, rows, sizeof rows / sizeof rows[0], NULL, evict, reset_metrics);
+}
+
+void evict_suspend(struct evict *evict, bool on) {
+    if (evict->suspended != on) {
+        evict->suspended = on;
+        follow_options(evict);
+    }
 }
 
 void evict_start(struct evict *evict) {

@@ -30,6 +30,7 @@ struct evict {
     void *took_context;
     const int64_t *timed_ms;
     int64_t lost; /* evict_count_lost */
+    bool suspended;
     /* Set by store/compact while it should have a say in which key goes: chooses one, or false. */
     bool (*steer)(void *context, struct database **database, struct entry **entry);
     void *steer_context;
@@ -44,6 +45,9 @@ struct evict {
 void evict_init(struct evict *evict, struct limit *limit, struct keyspace *keyspace,
                 struct metrics *metrics);
 void evict_start(struct evict *evict);
+
+/* A replica leaves it to its primary to evict: while suspended there is no limit for data. */
+void evict_suspend(struct evict *evict, bool on);
 
 /* At the start of a pass: looks at what others have taken or freed, and whether that is too
  * much. */

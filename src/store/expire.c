@@ -55,6 +55,10 @@ static void field_gone(void *context, struct bytes field) {
 
 size_t keyspace_expire_fields(struct keyspace *keyspace, const struct key *key, struct entry *hash,
                               size_t max, bool *done) {
+    if (keyspace->keeps_expired) {
+        *done = true;
+        return 0;
+    }
     keyspace_about_to_change(key, hash);
     struct expiring expiring = {.hooks = &keyspace->hooks, .key = key};
     const struct hash_gone gone = {.fn = field_gone, .context = &expiring};
@@ -99,7 +103,7 @@ static bool expire_fields(struct keyspace *keyspace, struct database *database, 
 }
 
 bool keyspace_expire(struct keyspace *keyspace, int64_t budget_us) {
-    if (keyspace->expire_paused) {
+    if (keyspace->expire_paused || keyspace->keeps_expired) {
         return true;
     }
     int64_t due_ms = keyspace->clock->now_ms / DUE_TICK_MS * DUE_TICK_MS - 1;

@@ -129,6 +129,20 @@ static __attribute__((noinline)) void expire_found(struct keyspace *keyspace, st
     keyspace_expired(keyspace, key, entry);
 }
 
+/* Of an entry that is due: what a look-up gives. */
+static __attribute__((noinline)) struct entry *find_due(struct keyspace *keyspace, struct key *key,
+                                                        struct entry *entry) {
+    if (!keyspace->keeps_expired) {
+        expire_found(keyspace, key, entry);
+        return NULL;
+    }
+    if (keyspace->sees_expired) {
+        return entry;
+    }
+    key->slot = NULL;
+    return NULL;
+}
+
 /* The live entry of that key, with key->slot set; NULL with key->slot NULL. */
 static inline struct entry *find(struct keyspace *keyspace, struct key *key) {
     key->slot = dict_find(&key->database->keys, key->hash, key->name.at, key->name.size);
@@ -138,8 +152,7 @@ static inline struct entry *find(struct keyspace *keyspace, struct key *key) {
     struct entry *entry = dict_slot_entry(*key->slot);
     if (UNLIKELY(entry->flags & ENTRY_HAS_DEADLINE) &&
         UNLIKELY(entry_is_due(entry, keyspace->clock->now_ms))) {
-        expire_found(keyspace, key, entry);
-        return NULL;
+        return find_due(keyspace, key, entry);
     }
     return entry;
 }

@@ -93,6 +93,8 @@ struct keyspace {
     uint64_t changes; /* writes since start: rdb_changes_since_last_save */
     bool no_touch;    /* look-ups leave the access field alone (CLIENT NO-TOUCH, TOUCH excepted) */
     bool access_counts;  /* the rule is not ACCESS_RECENCY: a touch has to look at the field */
+    bool keeps_expired;  /* a replica: what has expired is unseen, and goes when its primary says */
+    bool sees_expired;   /* ... but the primary's commands see it */
     bool expire_paused;  /* DEBUG SET-ACTIVE-EXPIRE 0: only look-ups remove expired keys */
     uint8_t access_rule; /* enum access_rule */
     uint32_t access_now; /* what a touched entry's access field gets; set each pass. A value that

@@ -1,4 +1,5 @@
 /* Tests of command/debug.c. */
+#include "persist/replication.h"
 #include "support/session.h"
 
 #include <string.h>
@@ -93,10 +94,10 @@ static void test_others(void **state) {
     session_expect(session, "DEBUG SET-ACTIVE-EXPIRE 1", "+OK\r\n");
     assert_false(server->keyspace.expire_paused);
     char before[41];
-    memcpy(before, server->control.replication_id, sizeof before);
+    memcpy(before, replication_id(server->context.replication), sizeof before);
     session_expect(session, "DEBUG CHANGE-REPL-ID", "+OK\r\n");
-    assert_string_not_equal(server->control.replication_id, before);
-    assert_int_equal(strspn(server->control.replication_id, "0123456789abcdef"), 40);
+    assert_string_not_equal(replication_id(server->context.replication), before);
+    assert_int_equal(strspn(replication_id(server->context.replication), "0123456789abcdef"), 40);
     session_expect(session, "DEBUG STRINGMATCH-LEN 10000 a*a*a*a*a*b", ":0\r\n");
     session_expect(session, "DEBUG STRINGMATCH-LEN 3 a?a", ":1\r\n");
     session_expect(session, "DEBUG STRINGMATCH-LEN 0 *", ":1\r\n");

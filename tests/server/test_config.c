@@ -560,13 +560,13 @@ static void test_foreign_directives_are_named_once(void **state) {
     buffer_init(&warning, MEM_OTHER);
     assert_int_equal(load_text(fixture,
                                "appendfsync always\nmaxclients 4\nlist-max-ziplist-value 3\n"
-                               "slave-read-only no\nappendonly no\nsave \"\"\n"
+                               "cluster-port 7\nappendonly no\nsave \"\"\n"
                                "List-max-ziplist-value 2\nsearch-timeout 5\n"),
                      0);
     config_warnings(fixture->config, &warning);
     assert_string_equal(buffer_text(&warning),
                         "These directives are known from Redis and have no effect here: "
-                        "appendfsync, replica-read-only, list-max-ziplist-value, search-timeout\n");
+                        "appendfsync, cluster-port, list-max-ziplist-value, search-timeout\n");
     assert_string_equal(value_of(fixture, "appendonly"), "no");
     buffer_clear(&warning);
 }
@@ -575,11 +575,11 @@ static void test_foreign_directives_are_named_once(void **state) {
  * back. */
 static void test_promises_are_warned_about_one_by_one(void **state) {
     struct fixture *fixture = *state;
-    static const char *const names[] = {"appendonly", "replicaof", "cluster-enabled", "loadmodule"};
+    static const char *const names[] = {"appendonly", "unixsocketgroup", "loadmodule"};
     struct buffer warning;
     buffer_init(&warning, MEM_OTHER);
-    const char *text = "appendonly yes\nslaveof h 1\nloadmodule x\nappendfilename a\n"
-                       "cluster-enabled yes\nmin-slaves-to-write 0\n";
+    const char *text = "appendonly yes\nunixsocketgroup g\nloadmodule x\nappendfilename a\n"
+                       "cluster-enabled yes\nsyslog-enabled no\n";
     assert_int_equal(load_text(fixture, text), 0);
     config_note_command(fixture->config, bytes_text("BGREWRITEAOF"));
     config_warnings(fixture->config, &warning);
@@ -596,7 +596,7 @@ static void test_promises_are_warned_about_one_by_one(void **state) {
     }
     assert_non_null(strstr(line, "no effect here: appendfilename\n"));
     assert_non_null(strstr(line, "not here anyway: bgrewriteaof\n"));
-    assert_null(strstr(line, "min-replicas-to-write"));
+    assert_null(strstr(line, "syslog-enabled"));
     buffer_clear(&warning);
 }
 

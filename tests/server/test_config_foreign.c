@@ -36,9 +36,9 @@ static void test_defaults(void **state) {
     struct foreign *foreign = foreign_new(options);
     assert_string_equal(value_of(options, "appendonly"), "no");
     assert_string_equal(value_of(options, "appendfsync"), "everysec");
-    assert_string_equal(value_of(options, "slave-read-only"), "yes");
-    assert_string_equal(value_of(options, "repl-backlog-size"), "1048576");
-    assert_string_equal(value_of(options, "slave-priority"), "100");
+    assert_string_equal(value_of(options, "cluster-slave-no-failover"), "no");
+    assert_string_equal(value_of(options, "auto-aof-rewrite-min-size"), "67108864");
+    assert_string_equal(value_of(options, "cluster-slave-validity-factor"), "10");
     assert_string_equal(value_of(options, "oom-score-adj-values"), "0 200 800");
     assert_string_equal(value_of(options, "proc-title-template"),
                         "{title} {listen-addr} {server-mode}");
@@ -61,8 +61,6 @@ static void test_changes(void **state) {
     static const char tls[] =
         "tls-port is not supported: this program was built without TLS, so that nobody could "
         "connect there. Set it to 0, and put a proxy that speaks TLS before the server";
-    static const char replicas[] = "min-replicas-to-write is not supported: there are no replicas, "
-                                   "and writes are accepted without them";
     static const struct {
         const char *name;
         const char *value;
@@ -73,7 +71,6 @@ static void test_changes(void **state) {
         {"appendonly", "maybe", "argument must be 'yes' or 'no'", "no"},
         {"appendonly", "no", NULL, "no"},
         {"tls-port", "6380", tls, "0"},
-        {"min-replicas-to-write", "1", replicas, "0"},
         {"cluster-compatibility-sample-ratio", "101", range, "0"},
         {"cluster-compatibility-sample-ratio", "100", NULL, "100"},
         {"cluster-enabled", "yes", "can't set immutable config", "no"},
@@ -103,10 +100,6 @@ static void test_lines(void **state) {
     (void)state;
     struct options *options = options_new();
     struct foreign *foreign = foreign_new(options);
-    const struct bytes words[] = {bytes_text("10.0.0.1"), bytes_text("6379")};
-    const char *error = NULL;
-    assert_int_equal(options_set(options, bytes_text("slaveof"), words, 2, &error), 0);
-    assert_string_equal(value_of(options, "replicaof"), "10.0.0.1 6379");
     assert_true(foreign_is_line(bytes_text("LoadModule")));
     assert_true(foreign_is_line(bytes_text("search-timeout")));
     assert_false(foreign_is_line(bytes_text("sentinel")));
@@ -126,7 +119,7 @@ struct own {
 static void test_names_that_are_taken_are_left_out(void **state) {
     (void)state;
     static const struct option rows[] = {
-        {.name = "replica-priority",
+        {.name = "cluster-replica-validity-factor",
          .kind = OPTION_KIND_INT,
          .offset = offsetof(struct own, entries),
          .initial = "7",
@@ -137,11 +130,11 @@ static void test_names_that_are_taken_are_left_out(void **state) {
     struct own own;
     struct options *options = options_new();
     options_register(options, rows, 1, &own, &own);
-    options_alias(options, "slave-priority", "replica-priority");
+    options_alias(options, "cluster-slave-validity-factor", "cluster-replica-validity-factor");
     struct foreign *foreign = foreign_new(options);
-    assert_string_equal(value_of(options, "slave-priority"), "7");
+    assert_string_equal(value_of(options, "cluster-slave-validity-factor"), "7");
     assert_false(foreign_has(foreign, options_row(options, 0)));
-    assert_string_equal(value_of(options, "slave-read-only"), "yes");
+    assert_string_equal(value_of(options, "cluster-slave-no-failover"), "no");
     options_free(options);
     foreign_free(foreign);
     foreign_free(NULL);
