@@ -11,6 +11,8 @@
  * text. */
 #include "base/glob.h"
 
+#include <string.h>
+
 static unsigned char lower(unsigned char byte) {
     return byte >= 'A' && byte <= 'Z' ? (unsigned char)(byte + ('a' - 'A')) : byte;
 }
@@ -113,6 +115,14 @@ bool glob_match(struct bytes pattern, struct bytes text, bool fold) {
         at = star_end;
         element = behind_star;
     }
+}
+
+size_t glob_literal_size(struct bytes pattern) {
+    size_t size = 0;
+    while (size < pattern.size && memchr("*?[\\", pattern.at[size], 4) == NULL) {
+        size++;
+    }
+    return size;
 }
 
 bool glob_matches_all(struct bytes pattern) {

@@ -11,6 +11,10 @@
 /* Whether the whole text matches. `fold` compares ASCII letters without case. */
 bool glob_match(struct bytes pattern, struct bytes text, bool fold);
 
+/* How many bytes it begins with that stand for themselves: what does not begin with these does not
+ * match, unless letters fold. */
+size_t glob_literal_size(struct bytes pattern);
+
 /* Whether the pattern is "*" (or several stars), which everything matches. */
 bool glob_matches_all(struct bytes pattern);
 

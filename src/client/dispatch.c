@@ -387,15 +387,25 @@ static void execute_gated(struct dispatch *dispatch, struct client *client, stru
     }
 }
 
+/* Of one with permissions: refusals are said and noted elsewhere. */
+static __attribute__((noinline)) bool is_permitted(const struct call *call) {
+    const struct client *client = call->client;
+    const struct guard *guard = client->clients->guard;
+    int at;
+    return guard->judge(guard->context, client->user, call->command, call->args, call->argc, &at) ==
+           GUARD_ALLOWED;
+}
+
 /* What refusal_due would let pass, told quickly. */
-static inline bool is_welcome(const struct dispatch *dispatch, const struct client *client,
-                              const struct command *command, int argc) {
-    const uint32_t rights = CLIENT_AUTHENTICATED | CLIENT_RESTRICTED;
-    return command != NULL && command->fn != NULL &&
-           (client->flags & rights) == CLIENT_AUTHENTICATED &&
+static inline bool is_welcome(const struct dispatch *dispatch, const struct call *call) {
+    const struct client *client = call->client;
+    const struct command *command = call->command;
+    const int argc = call->argc;
+    return command != NULL && command->fn != NULL && client->flags & CLIENT_AUTHENTICATED &&
            !(dispatch->special & DISPATCH_STRICT) &&
            (command->arity > 0 ? argc == command->arity : argc >= -command->arity) &&
-           !(command->flags & COMMAND_DENYOOM && evict_is_over(dispatch->context->evict));
+           !(command->flags & COMMAND_DENYOOM && evict_is_over(dispatch->context->evict)) &&
+           (LIKELY(!(client->flags & CLIENT_RESTRICTED)) || is_permitted(call));
 }
 
 enum dispatch_result dispatch_request(struct dispatch *dispatch, struct client *client,
@@ -419,14 +429,13 @@ enum dispatch_result dispatch_request(struct dispatch *dispatch, struct client *
         if (client->flags & CLIENT_WAITING) {
             return DISPATCH_HOLD;
         }
-        if ((client->flags & CLIENT_GATES) == CLIENT_MULTI &&
-            is_welcome(dispatch, client, command, argc) &&
+        if ((client->flags & CLIENT_GATES) == CLIENT_MULTI && is_welcome(dispatch, call) &&
             !(command->flags & (COMMAND_AT_ONCE | COMMAND_NO_MULTI))) {
             queue(client, call);
         } else {
             execute_gated(dispatch, client, call);
         }
-    } else if (LIKELY(is_welcome(dispatch, client, command, argc)) || !refusal_due(call)) {
+    } else if (LIKELY(is_welcome(dispatch, call)) || !refusal_due(call)) {
         execute(dispatch, call);
     }
     if (UNLIKELY(blob_count > 0)) {

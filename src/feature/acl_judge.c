@@ -50,6 +50,14 @@ static int find_keys(struct acl *acl, const struct command *command, const struc
     return 1;
 }
 
+/* Most commands have one key, and always in the same place. */
+static inline bool has_one_key(const struct command *command, int argc) {
+    const struct key_spec *spec = &command->row->keys[0];
+    return spec->flags != 0 && !(spec->flags & (KEY_VARIABLE_FLAGS | KEY_NOT_KEY)) &&
+           spec->keyword == NULL && !spec->is_count && spec->last == 0 && spec->index < argc &&
+           command->row->keys[1].flags == 0;
+}
+
 struct question {
     const struct command *command;
     const struct bytes *args;
@@ -89,12 +97,18 @@ static enum guard_verdict judge_by(const struct acl_selector *selector,
 enum guard_verdict acl_judge(struct acl *acl, const struct user *user,
                              const struct command *command, const struct bytes *args, int argc,
                              int *at) {
-    struct question question = {.command = command,
-                                .args = args,
-                                .argc = argc,
-                                .channels = channels_of(command),
-                                .key_count = find_keys(acl, command, args, argc)};
-    question.keys = acl->keys;
+    struct question question = {
+        .command = command, .args = args, .argc = argc, .channels = channels_of(command)};
+    struct command_key only;
+    if (has_one_key(command, argc)) {
+        const struct key_spec *spec = &command->row->keys[0];
+        only = (struct command_key){.index = spec->index, .flags = spec->flags};
+        question.keys = &only;
+        question.key_count = 1;
+    } else {
+        question.key_count = find_keys(acl, command, args, argc);
+        question.keys = acl->keys;
+    }
     enum guard_verdict nearest = GUARD_COMMAND;
     *at = 0;
     for (const struct acl_selector *s = user->selectors; s != NULL; s = s->next) {

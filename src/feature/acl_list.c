@@ -1,6 +1,7 @@
 /* acl_list: see the header. */
 #include "feature/acl_list.h"
 
+#include "base/glob.h"
 #include "base/mem.h"
 
 #define FIRST_CAPACITY 4
@@ -25,7 +26,10 @@ void acl_list_add(struct acl_list *list, struct bytes text, unsigned tag) {
         list->capacity = capacity;
     }
     char *copy = mem_copy_text(MEM_FEATURE, text.at, text.size);
-    list->items[list->count++] = (struct acl_item){bytes_of(copy, text.size), tag};
+    size_t literal = glob_literal_size(text);
+    bool is_prefix = glob_matches_all(bytes_of(text.at + literal, text.size - literal));
+    list->items[list->count++] = (struct acl_item){
+        .text = bytes_of(copy, text.size), .tag = tag, .is_prefix = is_prefix, .literal = literal};
 }
 
 void acl_list_remove(struct acl_list *list, size_t index) {

@@ -11,6 +11,8 @@
 struct acl_item {
     struct bytes text; /* owned */
     unsigned tag;
+    bool is_prefix; /* as a pattern: `literal` bytes that stand for themselves, and a star */
+    size_t literal;
 };
 
 /* Empty when zeroed. */

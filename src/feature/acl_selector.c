@@ -387,6 +387,12 @@ bool acl_selector_has_command(const struct acl_selector *selector, const struct 
     return false;
 }
 
+/* Most patterns are a prefix and a star. */
+static inline bool matches(const struct acl_item *item, struct bytes text) {
+    return text.size >= item->literal && bytes_same(text.at, item->text.at, item->literal) &&
+           (item->is_prefix || glob_match(item->text, text, false));
+}
+
 /* What a command does with a key says which rights it takes; one that does neither read nor write
  * (EXISTS) is satisfied with any. */
 bool acl_selector_has_key(const struct acl_selector *selector, struct bytes key, unsigned flags) {
@@ -397,7 +403,7 @@ bool acl_selector_has_key(const struct acl_selector *selector, struct bytes key,
                       (flags & (KEY_INSERT | KEY_UPDATE | KEY_DELETE) ? ACL_WRITE : 0u);
     for (size_t i = 0; i < selector->keys.count; i++) {
         const struct acl_item *item = &selector->keys.items[i];
-        if ((item->tag & wanted) == wanted && glob_match(item->text, key, false)) {
+        if ((item->tag & wanted) == wanted && matches(item, key)) {
             return true;
         }
     }
@@ -410,8 +416,8 @@ bool acl_selector_has_channel(const struct acl_selector *selector, struct bytes 
         return true;
     }
     for (size_t i = 0; i < selector->channels.count; i++) {
-        struct bytes text = selector->channels.items[i].text;
-        if (is_pattern ? bytes_equal(text, channel) : glob_match(text, channel, false)) {
+        const struct acl_item *item = &selector->channels.items[i];
+        if (is_pattern ? bytes_equal(item->text, channel) : matches(item, channel)) {
             return true;
         }
     }

@@ -138,6 +138,18 @@ static void test_matches_all(void **state) {
     assert_false(glob_matches_all(bytes_text("\\*")));
 }
 
+static void test_literal_size(void **state) {
+    (void)state;
+    static const struct {
+        const char *pattern;
+        size_t size;
+    } cases[] = {{"", 0}, {"abc", 3}, {"ab*", 2}, {"*", 0}, {"a?", 1}, {"a[b]", 1}, {"a\\b", 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(glob_literal_size(bytes_text(cases[i].pattern)), cases[i].size);
+    }
+    assert_int_equal(glob_literal_size(bytes_of("a\0*", 3)), 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain_and_any),
@@ -148,6 +160,7 @@ int main(void) {
         cmocka_unit_test(test_folding),
         cmocka_unit_test(test_is_not_exponential),
         cmocka_unit_test(test_matches_all),
+        cmocka_unit_test(test_literal_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
