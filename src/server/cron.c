@@ -48,6 +48,18 @@ static void expire_slice(struct cron *cron) {
     latency_note(server->context.latency, "expire-cycle", taken_us);
 }
 
+/* What the keys may take: all that the limit leaves them; without one, what they take. */
+static uint64_t room_for_keys(const struct server *server) {
+    uint64_t stored = mem_used_by(MEM_DATA) + mem_used_by(MEM_TABLE) + mem_used_by(MEM_DEADLINE);
+    uint64_t limit = (uint64_t)limit_bytes(&server->limit);
+    uint64_t used = mem_used() - mem_used_by(MEM_BUFFER);
+    uint64_t beside = used > stored ? used - stored : 0;
+    if (limit == 0) {
+        return stored;
+    }
+    return limit > beside ? limit - beside : 0;
+}
+
 static int64_t on_time(struct loop_timer *timer) {
     struct cron *cron = (struct cron *)timer;
     struct server *server = cron->server;
@@ -61,6 +73,7 @@ static int64_t on_time(struct loop_timer *timer) {
         info_sample(&server->info);
         recorder_look(&server->recorder);
         topkeys_cron(server->context.topkeys);
+        estimate_tick(&server->keyspace, room_for_keys(server));
         saving_cron(server->context.saving);
     }
     return period_ms(cron);

@@ -129,6 +129,7 @@ void keyspace_start(struct keyspace *keyspace) {
         keyspace_database_init(keyspace, &keyspace->databases[i]);
     }
     keyspace->lazyfree = lazyfree_new();
+    estimate_init(&keyspace->estimate);
     keyspace_pass(keyspace);
 }
 
@@ -142,6 +143,7 @@ void keyspace_free(struct keyspace *keyspace) {
     }
     lazyfree_free(keyspace->lazyfree);
     keyspace->lazyfree = NULL;
+    estimate_free(&keyspace->estimate);
     adapt_free(keyspace->adapt);
     keyspace->adapt = NULL;
 }
@@ -221,6 +223,7 @@ size_t keyspace_flush(struct keyspace *keyspace, int id, bool lazy) {
             l->flushing(l->context, id);
         }
     }
+    estimate_emptied(keyspace, id);
     if (id >= 0) {
         count = flush_one(keyspace, &keyspace->databases[id], lazy);
     } else {
@@ -241,6 +244,8 @@ void keyspace_swap(struct keyspace *keyspace, int a, int b) {
             l->swapping(l->context, a, b);
         }
     }
+    estimate_emptied(keyspace, a);
+    estimate_emptied(keyspace, b);
     struct database swapped = keyspace->databases[a];
     keyspace->databases[a] = keyspace->databases[b];
     keyspace->databases[b] = swapped;

@@ -117,6 +117,7 @@ void keyspace_expired(struct keyspace *keyspace, struct key *key, struct entry *
     dict_remove(&key->database->keys, key->hash, slot_of(key, entry));
     key->slot = NULL;
     keyspace->metrics.expired_keys++;
+    estimate_removed(keyspace, key);
     tell_left(keyspace, key, keyspace->options.lazy_expire);
     keyspace_event(keyspace, key, KEYSPACE_EXPIRED, "expired");
     keyspace_tell_modified(keyspace, key);
@@ -185,8 +186,16 @@ static inline void touch(struct keyspace *keyspace, const struct key *key, struc
     }
 }
 
+/* Whether it is a key that the estimate of other sizes goes by. */
+static inline bool is_watched(const struct keyspace *keyspace, const struct key *key) {
+    return UNLIKELY(key->hash < keyspace->estimate.below);
+}
+
 struct entry *keyspace_look(struct keyspace *keyspace, struct key *key) {
     struct entry *entry = find(keyspace, key);
+    if (is_watched(keyspace, key)) {
+        estimate_read(keyspace, key, entry);
+    }
     if (entry == NULL) {
         keyspace->metrics.keyspace_misses++;
         keyspace_event(keyspace, key, KEYSPACE_MISS, "keymiss");
@@ -208,6 +217,9 @@ struct entry *keyspace_write(struct keyspace *keyspace, struct key *key) {
     struct entry *entry = find(keyspace, key);
     if (entry != NULL) {
         touch(keyspace, key, entry);
+        if (is_watched(keyspace, key)) {
+            estimate_written(keyspace, key, entry);
+        }
         dict_changing(&key->database->keys, entry);
     }
     return entry;
@@ -241,6 +253,9 @@ static void insert(struct keyspace *keyspace, struct key *key, struct entry *ent
     key->slot = NULL;
     dict_insert(&key->database->keys, key->hash, entry);
     file_deadline(key->database, entry, deadline_ms);
+    if (is_watched(keyspace, key)) {
+        estimate_written(keyspace, key, entry);
+    }
     keyspace_event(keyspace, key, KEYSPACE_NEW, "new");
     tell_appeared(keyspace, key, entry);
 }
@@ -409,12 +424,16 @@ void keyspace_field_deadline_changed(struct keyspace *keyspace, struct key *key,
     }
 }
 
-void keyspace_detach(struct keyspace *keyspace, struct key *key, struct entry *entry) {
-    (void)keyspace;
+static void take_out(struct key *key, struct entry *entry) {
     dict_changing(&key->database->keys, entry);
     keyspace_unfile(key->database, entry);
     dict_remove(&key->database->keys, key->hash, slot_of(key, entry));
     key->slot = NULL;
+}
+
+void keyspace_detach(struct keyspace *keyspace, struct key *key, struct entry *entry) {
+    take_out(key, entry);
+    estimate_removed(keyspace, key);
 }
 
 void keyspace_attach(struct keyspace *keyspace, struct key *key, struct entry *entry,
@@ -446,7 +465,7 @@ void keyspace_evict(struct keyspace *keyspace, struct database *database, struct
     if (keyspace->adapt != NULL) {
         adapt_evicting(keyspace->adapt, key.hash, entry->access);
     }
-    keyspace_detach(keyspace, &key, entry);
+    take_out(&key, entry);
     keyspace->metrics.evicted_keys++;
     tell_left(keyspace, &key, keyspace->options.lazy_eviction);
     keyspace_event(keyspace, &key, KEYSPACE_EVICTED, "evicted");

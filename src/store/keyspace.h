@@ -37,6 +37,7 @@
 #include "ds/dict.h"
 #include "ds/due.h"
 #include "ds/entry.h"
+#include "store/estimate.h"
 #include "store/hooks.h"
 #include "types/hash.h"
 #include "types/stream.h"
@@ -88,7 +89,8 @@ struct database {
 struct keyspace {
     struct database *databases;
     int database_count;
-    uint64_t seed; /* of all databases' dicts */
+    uint64_t seed;            /* of all databases' dicts */
+    struct estimate estimate; /* of what more memory would bring */
     const struct clock *clock;
     uint64_t changes; /* writes since start: rdb_changes_since_last_save */
     bool no_touch;    /* look-ups leave the access field alone (CLIENT NO-TOUCH, TOUCH excepted) */

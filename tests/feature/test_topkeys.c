@@ -112,7 +112,7 @@ static void test_rate(void **state) {
     assert_int_equal(sample->every, 1);
     metrics->total_commands_processed += 100000;
     ticks(1);
-    assert_int_equal(sample->every, 250);
+    assert_int_equal(sample->every, 2000);
     metrics->total_commands_processed = 0;
     ticks(2);
     assert_int_equal(sample->every, 1);
