@@ -206,7 +206,7 @@ static void walk_visit(void *context, struct entry *entry) {
     struct topkeys *topkeys = context;
     struct larges *larges = &topkeys->present;
     /* Most keys are small, and need no second look. */
-    if (larges->count == TOPKEYS_SIZES && !(entry->flags & ENTRY_HAS_WORD) &&
+    if (larges->count == TOPKEYS_SIZES && !(entry->flags & ENTRY_HAS_LINK) &&
         entry_footprint(entry) <= least_of(larges)->bytes) {
         return;
     }
