@@ -3,19 +3,12 @@
  * and chains of three. */
 #include "compare.h"
 
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "client.h"
-#include "wire.h"
+#include "replica.h"
 
 enum { OURS, REFERENCE };
 
@@ -136,151 +129,6 @@ static void write_some(redisContext *context, int count) {
     words_clear(&words);
 }
 
-/* ---- catching up ---- */
-
-static long long figure(redisContext *context, const char *name) {
-    redisReply *reply = redisCommand(context, "INFO");
-    assert_non_null(reply);
-    char line[80];
-    snprintf(line, sizeof line, "\n%s:", name);
-    const char *at = strstr(reply->str, line);
-    assert_non_null(at);
-    long long number = strtoll(at + strlen(line), NULL, 10);
-    freeReplyObject(reply);
-    return number;
-}
-
-static bool is_up(redisContext *replica) {
-    redisReply *reply = redisCommand(replica, "INFO replication");
-    assert_non_null(reply);
-    bool up = strstr(reply->str, "master_link_status:up") != NULL;
-    freeReplyObject(reply);
-    return up;
-}
-
-struct catching {
-    redisContext *primary;
-    redisContext *replica;
-};
-
-static bool has_caught_up(void *context) {
-    const struct catching *catching = context;
-    return is_up(catching->replica) && figure(catching->replica, "master_repl_offset") ==
-                                           figure(catching->primary, "master_repl_offset");
-}
-
-static void catch_up(redisContext *primary, redisContext *replica) {
-    struct catching catching = {primary, replica};
-    harness_wait_for(has_caught_up, &catching, "the replica has caught up");
-}
-
-static void follow(redisContext *replica, int port) {
-    client_expect(replica, "+OK", "REPLICAOF 127.0.0.1 %d", port);
-}
-
-/* ---- a proxy that cuts ---- */
-
-struct proxy {
-    pthread_t thread;
-    int listener;
-    int port;
-    int target;
-    _Atomic bool ended;
-    _Atomic int connections;
-    uint64_t seed;
-};
-
-static int connect_to(int port) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-        close(fd);
-        return -1;
-    }
-    return fd;
-}
-
-/* False when it is over. */
-static bool forward(int from, int to, size_t *left) {
-    char bytes[4096];
-    size_t room = *left < sizeof bytes ? *left : sizeof bytes;
-    ssize_t size = recv(from, bytes, room, 0);
-    if (size <= 0) {
-        return false;
-    }
-    *left -= (size_t)size;
-    for (ssize_t sent = 0; sent < size;) {
-        ssize_t part = send(to, bytes + sent, (size_t)(size - sent), MSG_NOSIGNAL);
-        if (part <= 0) {
-            return false;
-        }
-        sent += part;
-    }
-    return *left > 0;
-}
-
-/* Each connection ends after some bytes, in the middle of anything; a transaction fits in. */
-static void serve(struct proxy *proxy, int replica) {
-    int primary = connect_to(proxy->target);
-    if (primary < 0) {
-        return;
-    }
-    proxy->seed = proxy->seed * 6364136223846793005u + 1442695040888963407u;
-    size_t left = 20000 + (proxy->seed >> 33) % 40000;
-    size_t back = SIZE_MAX;
-    struct pollfd fds[] = {{.fd = replica, .events = POLLIN}, {.fd = primary, .events = POLLIN}};
-    bool goes_on = true;
-    while (goes_on && !proxy->ended) {
-        if (poll(fds, 2, 20) <= 0) {
-            continue;
-        }
-        if (fds[1].revents != 0) {
-            goes_on = forward(primary, replica, &left);
-        }
-        if (goes_on && fds[0].revents != 0) {
-            goes_on = forward(replica, primary, &back);
-        }
-    }
-    close(primary);
-}
-
-static void *run_proxy(void *context) {
-    struct proxy *proxy = context;
-    while (!proxy->ended) {
-        struct pollfd fd = {.fd = proxy->listener, .events = POLLIN};
-        if (poll(&fd, 1, 20) <= 0) {
-            continue;
-        }
-        int replica = accept(proxy->listener, NULL, NULL);
-        if (replica >= 0) {
-            proxy->connections++;
-            serve(proxy, replica);
-            close(replica);
-        }
-    }
-    return NULL;
-}
-
-static void proxy_start(struct proxy *proxy, int target, uint64_t seed) {
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof address;
-    *proxy = (struct proxy){.target = target, .seed = seed};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    proxy->listener = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(proxy->listener, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(listen(proxy->listener, 8), 0);
-    assert_int_equal(getsockname(proxy->listener, (struct sockaddr *)&address, &size), 0);
-    proxy->port = ntohs(address.sin_port);
-    assert_int_equal(pthread_create(&proxy->thread, NULL, run_proxy, proxy), 0);
-}
-
-static void proxy_stop(struct proxy *proxy) {
-    proxy->ended = true;
-    pthread_join(proxy->thread, NULL);
-    close(proxy->listener);
-}
-
 /* ---- tests ---- */
 
 static int start(void **state) {
@@ -372,7 +220,7 @@ static void compare_data(void) {
 }
 
 static void compare(void) {
-    catch_up(reference, ours);
+    replica_catch_up(reference, ours);
     compare_data();
 }
 
@@ -380,7 +228,7 @@ static void follows_redis(void **state) {
     (void)state;
     client_expect(ours, "+OK", "SET of-the-old-server 1");
     write_some(reference, WRITES);
-    follow(ours, server_port(pair_server(pair, REFERENCE)));
+    replica_follow(ours, server_port(pair_server(pair, REFERENCE)));
     compare();
     client_expect(ours, "nil", "GET of-the-old-server");
     for (int i = 0; i < 4; i++) {
@@ -401,7 +249,7 @@ static void keeps_what_expired(void **state) {
     client_expect(reference, "+OK", "FLUSHALL");
     client_expect(reference, "+OK", "SET short 1 PX 1");
     client_expect(reference, "+OK", "SET long 1");
-    catch_up(reference, ours);
+    replica_catch_up(reference, ours);
     harness_breathe();
     client_expect(ours, "nil", "GET short");
     client_expect(ours, ":-2", "TTL short");
@@ -409,30 +257,33 @@ static void keeps_what_expired(void **state) {
     client_expect(ours, ":2", "DBSIZE");
     client_expect(ours, "[\"long\"]", "KEYS *");
     client_expect(reference, "nil", "GET short");
-    catch_up(reference, ours);
+    replica_catch_up(reference, ours);
     client_expect(ours, ":1", "DBSIZE");
     client_expect(reference, "+OK", "DEBUG SET-ACTIVE-EXPIRE 1");
 }
 
+/* In the middle of anything; a transaction fits in. */
+static const struct proxy_ways cutting = {.cut_least = 20000, .cut_most = 60000, .seed = 3};
+
 static void goes_on_where_it_was(void **state) {
     (void)state;
-    struct proxy proxy;
-    catch_up(reference, ours);
-    long long full = figure(reference, "sync_full");
-    long long partial = figure(reference, "sync_partial_ok");
-    proxy_start(&proxy, server_port(pair_server(pair, REFERENCE)), 3);
-    follow(ours, proxy.port);
-    while (proxy.connections < BREAKS) {
-        if (is_up(ours)) {
+    replica_catch_up(reference, ours);
+    long long full = replica_figure(reference, "sync_full");
+    long long partial = replica_figure(reference, "sync_partial_ok");
+    struct proxy *proxy = proxy_start(server_port(pair_server(pair, REFERENCE)), &cutting);
+    replica_follow(ours, proxy_port(proxy));
+    while (proxy_connections(proxy) < BREAKS) {
+        if (replica_is_up(ours)) {
             write_some(reference, BREAK_WRITES);
         }
         harness_breathe();
     }
-    follow(ours, server_port(pair_server(pair, REFERENCE)));
-    proxy_stop(&proxy);
+    replica_follow(ours, server_port(pair_server(pair, REFERENCE)));
+    int connections = proxy_connections(proxy);
+    proxy_stop(proxy);
     compare();
-    assert_int_equal(figure(reference, "sync_full"), full);
-    assert_true(figure(reference, "sync_partial_ok") >= partial + proxy.connections / 2);
+    assert_int_equal(replica_figure(reference, "sync_full"), full);
+    assert_true(replica_figure(reference, "sync_partial_ok") >= partial + connections / 2);
 }
 
 static void is_promoted(void **state) {
@@ -463,8 +314,8 @@ static void start_chain(void) {
 }
 
 static void compare_chain(void) {
-    catch_up(links[0], links[1]);
-    catch_up(links[1], links[2]);
+    replica_catch_up(links[0], links[1]);
+    replica_catch_up(links[1], links[2]);
     char *first = client_command(links[0], "DEBUG DIGEST");
     for (int i = 1; i < 3; i++) {
         client_expect(links[i], first, "DEBUG DIGEST");
@@ -478,8 +329,8 @@ static void chains(void **state) {
     start_chain();
     client_expect(links[0], "+OK", "DEBUG POPULATE 20000 key 40");
     write_some(links[0], WRITES);
-    follow(links[1], server_port(chain[0]));
-    follow(links[2], server_port(chain[1]));
+    replica_follow(links[1], server_port(chain[0]));
+    replica_follow(links[2], server_port(chain[1]));
     write_some(links[0], WRITES);
     compare_chain();
     client_expect(links[0], "+OK", "SELECT 0");
@@ -491,23 +342,23 @@ static void chains(void **state) {
     client_expect(links[0], ":1", "CLIENT KILL TYPE replica");
     write_some(links[0], WRITES / 4);
     compare_chain();
-    assert_int_equal(figure(links[0], "sync_full"), 1);
-    assert_int_equal(figure(links[0], "sync_partial_ok"), 1);
+    assert_int_equal(replica_figure(links[0], "sync_full"), 1);
+    assert_int_equal(replica_figure(links[0], "sync_partial_ok"), 1);
 }
 
 /* The second takes the first's place, which follows it: nothing is sent again. */
 static void places_change(void **state) {
     (void)state;
     client_expect(links[1], "+OK", "REPLICAOF NO ONE");
-    follow(links[0], server_port(chain[1]));
+    replica_follow(links[0], server_port(chain[1]));
     write_some(links[1], WRITES / 4);
-    catch_up(links[1], links[0]);
-    catch_up(links[1], links[2]);
+    replica_catch_up(links[1], links[0]);
+    replica_catch_up(links[1], links[2]);
     char *first = client_command(links[1], "DEBUG DIGEST");
     client_expect(links[0], first, "DEBUG DIGEST");
     client_expect(links[2], first, "DEBUG DIGEST");
     free(first);
-    assert_int_equal(figure(links[1], "sync_full"), 1);
+    assert_int_equal(replica_figure(links[1], "sync_full"), 1);
     client_expect(links[1], "+OK", "CONFIG SET min-replicas-to-write 2");
     client_expect(links[1], "+OK", "SELECT 0");
     client_expect(links[1], "+OK", "SET b 1");
@@ -526,9 +377,9 @@ static void is_followed_by_redis(void **state) {
     (void)state;
     client_expect(ours, "+OK", "REPLICAOF NO ONE");
     write_some(ours, WRITES);
-    follow(reference, server_port(pair_server(pair, OURS)));
+    replica_follow(reference, server_port(pair_server(pair, OURS)));
     write_some(ours, WRITES);
-    catch_up(ours, reference);
+    replica_catch_up(ours, reference);
     compare_data();
     client_expect(reference, "+OK", "REPLICAOF NO ONE");
 }

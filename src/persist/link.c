@@ -1,12 +1,10 @@
-/* link: see the header. Here: connecting, the greeting, and the answer to PSYNC. */
+/* link: see the header. Here: its life, the greeting, and the answer to PSYNC. */
 #include "persist/link_int.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -14,7 +12,7 @@
 #include "base/num.h"
 #include "call/control.h"
 #include "call/unparse.h"
-#include "net/socket.h"
+#include "net/tls.h"
 
 #define US_PER_SECOND INT64_C(1000000)
 /* A line of the greeting is no longer. */
@@ -30,7 +28,7 @@ static int64_t now_us(const struct link *link) {
     return replication_now_us(link->replication);
 }
 
-static void set_state(struct link *link, enum link_state state) {
+void link_set_state(struct link *link, enum link_state state) {
     link->state = state;
     replication_tell(link->replication);
 }
@@ -41,6 +39,7 @@ struct link *link_new(struct replication *replication) {
     struct link *link = mem_zalloc(MEM_OTHER, sizeof *link);
     link->replication = replication;
     link->watch.fd = -1;
+    link->transport = (struct transport){.kind = transport_plain(), .fd = -1};
     link->snapshot.file = -1;
     buffer_init(&link->out, MEM_BUFFER);
     reply_init(&link->reply);
@@ -48,15 +47,8 @@ struct link *link_new(struct replication *replication) {
 }
 
 static void disconnect(struct link *link) {
-    if (link->watch.fd >= 0) {
-        loop_watch_remove(link->replication->context->loop, &link->watch);
-        close(link->watch.fd);
-        link->watch.fd = -1;
-    }
-    if (link->addresses != NULL) {
-        freeaddrinfo(link->addresses);
-        link->addresses = NULL;
-    }
+    link_close_socket(link);
+    link_forget_addresses(link);
     link_snapshot_drop(link);
     link_stream_end(link);
     buffer_clear(&link->out);
@@ -71,6 +63,9 @@ static void disconnect(struct link *link) {
 void link_free(struct link *link) {
     disconnect(link);
     reply_free(&link->reply);
+    if (link->desk != NULL) {
+        tls_desk_free(link->desk);
+    }
     mem_free(MEM_OTHER, link, sizeof *link);
 }
 
@@ -87,7 +82,7 @@ void link_break(struct link *link, const char *format, ...) {
     }
     disconnect(link);
     link->next_us = now_us(link) + US_PER_SECOND;
-    set_state(link, LINK_WAITING);
+    link_set_state(link, LINK_WAITING);
 }
 
 void link_forget_history(struct link *link) {
@@ -96,10 +91,15 @@ void link_forget_history(struct link *link) {
 
 /* ---- sending ---- */
 
+static bool wants_to_read(const struct link *link) {
+    return link->state != LINK_CHECKING && link->state != LINK_LOADING &&
+           (link->state != LINK_FOLLOWING || link->in_size - link->request.at < WAITING_MAX);
+}
+
 static void choose_interest(struct link *link) {
-    bool writes = link->addresses != NULL || link->sent < link->out.size;
-    bool reads = link->state != LINK_CHECKING && link->state != LINK_LOADING &&
-                 (link->state != LINK_FOLLOWING || link->in_size - link->request.at < WAITING_MAX);
+    bool reads = wants_to_read(link);
+    bool writes = link->addresses != NULL || link->transport.wants_write ||
+                  (!link->is_shaking_hands && link->sent < link->out.size);
     unsigned interest = (reads ? LOOP_READ : 0u) | (writes ? (unsigned)LOOP_WRITE : 0u);
     if (link->watch.fd >= 0 && link->watch.interest != interest) {
         loop_watch_change(link->replication->context->loop, &link->watch, interest);
@@ -108,10 +108,10 @@ static void choose_interest(struct link *link) {
 
 /* What goes wrong is seen when the loop reports it. */
 void link_send(struct link *link) {
-    while (link->addresses == NULL && link->watch.fd >= 0 && link->sent < link->out.size) {
-        ssize_t sent = send(link->watch.fd, link->out.at + link->sent, link->out.size - link->sent,
-                            MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent < 0) {
+    while (!link_is_connecting(link) && link->watch.fd >= 0 && link->sent < link->out.size) {
+        ssize_t sent = transport_write(&link->transport, link->out.at + link->sent,
+                                       link->out.size - link->sent);
+        if (sent <= 0) {
             break;
         }
         link->sent += (size_t)sent;
@@ -148,6 +148,13 @@ void link_acknowledge(struct link *link) {
 
 /* ---- greeting ---- */
 
+void link_greet(struct link *link) {
+    const char *const words[] = {"PING"};
+    link_set_state(link, LINK_GREETING);
+    ask(link, STEP_PING, words, 1);
+    link_send(link);
+}
+
 static void introduce(struct link *link) {
     const struct replication *replication = link->replication;
     const struct replication_options *options = &replication->options;
@@ -159,7 +166,8 @@ static void introduce(struct link *link) {
     }
     char port[24];
     snprintf(port, sizeof port, "%lld",
-             (long long)(options->announce_port != 0 ? options->announce_port : replication->port));
+             (long long)(options->announce_port != 0 ? options->announce_port
+                                                     : replication_own_port(replication)));
     const char *const port_words[] = {"REPLCONF", "listening-port", port};
     ask(link, STEP_TELL, port_words, 3);
     if (options->announce_ip[0] != '\0') {
@@ -177,7 +185,7 @@ static void ask_for_stream(struct link *link) {
     bool resumes = replication->can_resume;
     const char *const words[] = {"PSYNC", resumes ? replication->id : "?", resumes ? next : "-1"};
     ask(link, STEP_SYNC, words, 3);
-    set_state(link, LINK_ASKING);
+    link_set_state(link, LINK_ASKING);
     link_send(link);
 }
 
@@ -196,7 +204,7 @@ static bool go_on(struct link *link, struct bytes rest) {
     log_notice("Partial synchronisation with %s:%lld at offset %llu.", replication->host,
                (long long)replication->primary_port, (unsigned long long)replication->backlog.end);
     link_stream_begin(link);
-    set_state(link, LINK_FOLLOWING);
+    link_set_state(link, LINK_FOLLOWING);
     link_acknowledge(link);
     return true;
 }
@@ -216,7 +224,7 @@ static bool begin_anew(struct link *link, struct bytes rest) {
     memcpy(snapshot->id, rest.at, REPLICATION_ID_SIZE);
     snapshot->id[REPLICATION_ID_SIZE] = '\0';
     snapshot->offset = (uint64_t)offset;
-    set_state(link, LINK_RECEIVING);
+    link_set_state(link, LINK_RECEIVING);
     return true;
 }
 
@@ -340,12 +348,12 @@ static void receive(struct link *link) {
         link_break(link, "there is no memory for what it sends");
         return;
     }
-    ssize_t size = recv(link->watch.fd, link->in + link->in_size, LINK_READ_SIZE, MSG_DONTWAIT);
-    if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+    ssize_t size = transport_read(&link->transport, link->in + link->in_size, LINK_READ_SIZE);
+    if (size == -EAGAIN) {
         return;
     }
     if (size <= 0) {
-        link_break(link, "%s", size == 0 ? "it was closed" : strerror(errno));
+        link_break(link, "%s", size == 0 ? "it was closed" : strerror((int)-size));
         return;
     }
     link->in_size += (size_t)size;
@@ -356,79 +364,17 @@ static void receive(struct link *link) {
     }
 }
 
-/* ---- connecting ---- */
+/* ---- the loop calls ---- */
 
-static void on_ready(struct loop_watch *watch, unsigned ready);
-
-static bool try_address(struct link *link) {
-    struct loop *loop = link->replication->context->loop;
-    if (link->watch.fd >= 0) {
-        loop_watch_remove(loop, &link->watch);
-        close(link->watch.fd);
-        link->watch.fd = -1;
-    }
-    for (; link->address != NULL; link->address = link->address->ai_next) {
-        const struct addrinfo *to = link->address;
-        int fd = socket(to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (fd < 0) {
-            continue;
-        }
-        (void)socket_set_nodelay(fd, true);
-        link->watch = (struct loop_watch){.fd = fd, .use = LOOP_POLLED, .on_ready = on_ready};
-        if ((connect(fd, to->ai_addr, to->ai_addrlen) == 0 || errno == EINPROGRESS) &&
-            loop_watch_add(loop, &link->watch, LOOP_READ | LOOP_WRITE) == 0) {
-            return true;
-        }
-        close(fd);
-        link->watch.fd = -1;
-    }
-    return false;
-}
-
-static void connect_anew(struct link *link) {
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    char port[24];
-    snprintf(port, sizeof port, "%lld", (long long)link->replication->primary_port);
-    link->moved_us = now_us(link);
-    int status = getaddrinfo(link->replication->host, port, &hints, &link->addresses);
-    if (status != 0) {
-        link->addresses = NULL;
-        link_break(link, "%s", gai_strerror(status));
-        return;
-    }
-    link->address = link->addresses;
-    set_state(link, LINK_CONNECTING);
-    if (!try_address(link)) {
-        link_break(link, "it cannot be connected to: %s", strerror(errno));
-    }
-}
-
-/* The socket has something to say of how connecting went. */
-static void finish_connecting(struct link *link) {
-    int error = 0;
-    socklen_t size = sizeof error;
-    if (getsockopt(link->watch.fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) {
-        link->address = link->address->ai_next;
-        if (!try_address(link)) {
-            link_break(link, "it cannot be connected to: %s", strerror(error));
-        }
-        return;
-    }
-    freeaddrinfo(link->addresses);
-    link->addresses = NULL;
-    link->moved_us = now_us(link);
-    set_state(link, LINK_GREETING);
-    const char *const words[] = {"PING"};
-    ask(link, STEP_PING, words, 1);
-    link_send(link);
-}
-
-static void on_ready(struct loop_watch *watch, unsigned ready) {
+void link_on_ready(struct loop_watch *watch, unsigned ready) {
     struct link *link = (struct link *)(void *)watch;
-    if (link->addresses != NULL) {
-        if (ready & LOOP_WRITE) {
-            finish_connecting(link);
-        }
+    if (link_is_connecting(link)) {
+        link_go_on_connecting(link, ready);
+        choose_interest(link);
+        return;
+    }
+    if (link->transport.wants_write && transport_flush(&link->transport) < 0) {
+        link_break(link, "the connection is broken");
         return;
     }
     if (ready & LOOP_WRITE) {
@@ -461,7 +407,7 @@ void link_cron(struct link *link) {
     if (link->state == LINK_WAITING) {
         if (now_us(link) >= link->next_us &&
             replication->context->control->loading == CONTROL_LOADING_NOT) {
-            connect_anew(link);
+            link_connect(link);
         }
         return;
     }
@@ -475,10 +421,13 @@ void link_cron(struct link *link) {
 
 bool link_pass(struct link *link) {
     bool more = false;
+    if (link->transport.has_pending && wants_to_read(link)) {
+        receive(link);
+    }
     if (link->state == LINK_CHECKING || link->state == LINK_LOADING) {
         more = link_snapshot_pass(link);
         if (link->state == LINK_FOLLOWING) {
-            set_state(link, LINK_FOLLOWING);
+            link_set_state(link, LINK_FOLLOWING);
             link_acknowledge(link);
         }
     }
@@ -486,7 +435,7 @@ bool link_pass(struct link *link) {
         more = link_stream_pass(link);
     }
     choose_interest(link);
-    return more;
+    return more || (link->transport.has_pending && wants_to_read(link));
 }
 
 void link_figures(const struct link *link, struct link_figures *figures) {

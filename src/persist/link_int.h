@@ -1,4 +1,5 @@
-/* link_int: what the files of the link share: its life and the greeting (link.c), the snapshot
+/* link_int: what the files of the link share: its life and the greeting (link.c), its
+ * transport (link_connect.c), the snapshot
  * (link_snapshot.c), the stream (link_stream.c). */
 #ifndef LARDER_PERSIST_LINK_INT_H
 #define LARDER_PERSIST_LINK_INT_H
@@ -7,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "ev/loop.h"
+#include "net/transport.h"
 #include "persist/link.h"
 #include "persist/load.h"
 #include "persist/rdb_file.h"
@@ -47,6 +49,9 @@ struct link {
     struct loop_watch watch; /* first: the loop's functions get this address */
     struct replication *replication;
     enum link_state state;
+    struct transport transport;
+    struct tls_desk *desk;      /* NULL until TLS is needed */
+    bool is_shaking_hands;      /* connected, and TLS is not there yet */
     struct addrinfo *addresses; /* NULL once connected */
     struct addrinfo *address;   /* being tried */
     struct buffer out;
@@ -71,6 +76,19 @@ struct link {
     size_t unit_at;        /* and the first byte that has not been handed on */
     int64_t complained_us; /* when the log heard of a command that fails */
 };
+
+void link_set_state(struct link *link, enum link_state state);
+/* The loop's call. */
+void link_on_ready(struct loop_watch *watch, unsigned ready);
+/* There is a transport: says hello. */
+void link_greet(struct link *link);
+
+/* link_connect.c: begins; goes on when the socket is ready; whether there is no transport yet. */
+void link_connect(struct link *link);
+void link_go_on_connecting(struct link *link, unsigned ready);
+bool link_is_connecting(const struct link *link);
+void link_close_socket(struct link *link);
+void link_forget_addresses(struct link *link);
 
 /* Ends the connection and begins anew later. The reason is for the log. */
 void link_break(struct link *link, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -334,6 +334,11 @@ const struct replication_options *replication_options(const struct replication *
     return &replication->options;
 }
 
-void replication_set_port(struct replication *replication, int64_t port) {
-    replication->port = port;
+void replication_set_ways(struct replication *replication, const struct replication_ways *ways) {
+    replication->ways = *ways;
+}
+
+int64_t replication_own_port(const struct replication *replication) {
+    const struct replication_ways *ways = &replication->ways;
+    return replication_is_secure(replication) ? *ways->tls_port : *ways->port;
 }

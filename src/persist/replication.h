@@ -81,6 +81,7 @@ struct replication_options {
 
 struct client;
 struct replication;
+struct tls_context;
 
 /* Registers options and metrics. The clients must be there. */
 struct replication *replication_new(struct context *context);
@@ -92,8 +93,14 @@ void replication_free(struct replication *replication);
 
 const struct replication_options *replication_options(const struct replication *replication);
 
-/* The port that replicas and Sentinel shall use. */
-void replication_set_port(struct replication *replication, int64_t port);
+/* What replicas and Sentinel shall use, and how the primary is connected to. All may change. */
+struct replication_ways {
+    const int64_t *port;
+    const int64_t *tls_port;
+    const bool *is_secure;        /* whether the primary is connected to with TLS, and ours too */
+    struct tls_context **context; /* for that; *context NULL: TLS is not configured */
+};
+void replication_set_ways(struct replication *replication, const struct replication_ways *ways);
 
 /* Of the history, NUL-terminated. */
 const char *replication_id(const struct replication *replication);

@@ -43,7 +43,7 @@ struct replication {
     int64_t second_end;                      /* offset behind what they share, plus 1; -1: none */
     uint64_t written;                        /* offset behind the last write of a client */
     int64_t written_us;                      /* when the stream was last written to */
-    int64_t port;
+    struct replication_ways ways;
     int64_t lonely_since_us;     /* when there was a replica last */
     struct replica *replicas;    /* persist/primary.h */
     struct replica_wait *waits;  /* of clients in WAIT */
@@ -84,6 +84,14 @@ void primary_set_state(struct replica *replica, enum replica_state state);
 
 /* What clients may do follows from what the server is: tells call/control.h. */
 void replication_tell(struct replication *replication);
+
+/* Whether the primary is connected to with TLS. */
+static inline bool replication_is_secure(const struct replication *replication) {
+    return replication->ways.is_secure != NULL && *replication->ways.is_secure;
+}
+
+/* The port that others shall use. */
+int64_t replication_own_port(const struct replication *replication);
 
 static inline int64_t replication_now_us(const struct replication *replication) {
     return replication->context->clock->mono_us;

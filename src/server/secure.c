@@ -156,9 +156,9 @@ int secure_start(struct secure *secure) {
         log_warning("Failed to configure TLS. Check logs for more info.");
         return -1;
     }
-    if (secure->options.replication || secure->options.cluster) {
-        log_warning("TLS: tls-replication and tls-cluster have no effect: connections that the "
-                    "server makes itself, as for MIGRATE, are not encrypted.");
+    if (secure->options.cluster) {
+        log_warning("TLS: tls-cluster has no effect: connections to other servers, as for MIGRATE, "
+                    "are not encrypted. Those to a primary are, with tls-replication.");
     }
     return 0;
 }

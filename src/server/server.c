@@ -337,7 +337,11 @@ int server_start(struct server *server) {
         return -1;
     }
     cron_start(&server->cron, server);
-    replication_set_port(server->context.replication, server->options.port);
+    const struct replication_ways ways = {.port = &server->options.port,
+                                          .tls_port = &server->secure.options.port,
+                                          .is_secure = &server->secure.options.replication,
+                                          .context = &server->secure.client_context};
+    replication_set_ways(server->context.replication, &ways);
     replication_start(server->context.replication);
     info_start(&server->info);
     recorder_start(&server->recorder, server);
