@@ -14,6 +14,7 @@ struct watched;
 struct watch {
     struct client *client;
     struct watched *key;
+    bool was_due;       /* already then: only what is put there is a change */
     struct watch *next; /* of the same key */
     struct watch *previous;
     struct watch *next_own; /* of the same client */
@@ -195,8 +196,11 @@ bool watch_add(struct client *client, struct key *key) {
         keyspace_listen(watches->keyspace, &watches->listener);
     }
     struct watch *watch = mem_alloc(MEM_BUFFER, sizeof *watch);
-    *watch = (struct watch){
-        .client = client, .key = watched, .next = watched->first, .next_own = client->watches};
+    *watch = (struct watch){.client = client,
+                            .key = watched,
+                            .was_due = keyspace_is_due(watches->keyspace, key),
+                            .next = watched->first,
+                            .next_own = client->watches};
     if (watched->first != NULL) {
         watched->first->previous = watch;
     }
@@ -244,7 +248,7 @@ bool watch_has_changed(const struct client *client) {
         const struct key key = {.name = entry_key(w->key->entry),
                                 .hash = w->key->hash,
                                 .database = &watches->keyspace->databases[w->key->database]};
-        changed = keyspace_is_due(watches->keyspace, &key);
+        changed = !w->was_due && keyspace_is_due(watches->keyspace, &key);
     }
     return changed;
 }

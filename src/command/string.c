@@ -65,6 +65,8 @@ static void getdel(struct call *call) {
         keyspace_remove(call->keyspace, &key, entry, call->keyspace->options.lazy_user_del);
         keyspace_changed(call->keyspace, &key, KEYSPACE_GENERIC, "del");
         call_pass_on_removal(call, key.name, false);
+    } else if (key.slot == NULL) {
+        keyspace_remove_absent(call->keyspace, &key);
     }
 }
 

@@ -83,6 +83,7 @@ static void delete_if(struct call *call, unsigned comparison, int index) {
     struct key key = call_key(call, 1);
     struct entry *entry = keyspace_write(call->keyspace, &key);
     if (entry == NULL) {
+        keyspace_remove_absent(call->keyspace, &key);
         reply_integer(call->reply, 0);
         return;
     }

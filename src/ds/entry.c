@@ -23,7 +23,11 @@ static struct entry *make(size_t key_size, const struct entry_shape *shape) {
     }
     size_t value_size = shape->encoding == ENTRY_INLINE ? shape->value.size : 0;
     check(value_size <= ENTRY_INLINE_MAX);
-    size_t size = entry_room(sizeof(struct entry) + offset + key_size + value_size);
+    if (UNLIKELY(shape->extras.size > 0)) {
+        flags |= ENTRY_HAS_EXTRAS;
+    }
+    size_t size =
+        entry_room(sizeof(struct entry) + offset + key_size + value_size + shape->extras.size);
     struct entry *e =
         flags & ENTRY_LONG_KEY ? mem_try_alloc(MEM_DATA, size) : mem_alloc(MEM_DATA, size);
     if (e == NULL) {
@@ -61,6 +65,9 @@ struct entry *entry_try_new(struct bytes key, const struct entry_shape *shape) {
     if (shape->encoding == ENTRY_INLINE && shape->value.at != NULL && shape->value.size > 0) {
         memcpy(at + key.size, shape->value.at, shape->value.size);
     }
+    if (UNLIKELY(shape->extras.size > 0)) {
+        memcpy(at + key.size + entry_inline_size(e), shape->extras.at, shape->extras.size);
+    }
     return e;
 }
 
@@ -69,7 +76,11 @@ void entry_free(struct entry *e) {
 }
 
 struct entry *entry_try_reshape(const struct entry *e, const struct entry_shape *shape) {
-    struct entry *copy = entry_try_new(entry_key(e), shape);
+    struct entry_shape whole = *shape;
+    if (whole.extras.at == NULL) {
+        whole.extras = entry_extras(e);
+    }
+    struct entry *copy = entry_try_new(entry_key(e), &whole);
     if (copy == NULL) {
         return NULL;
     }
@@ -84,7 +95,8 @@ struct entry *entry_try_reshape(const struct entry *e, const struct entry_shape 
 struct entry *entry_try_rename(const struct entry *e, struct bytes key) {
     struct entry_shape shape = {.type = entry_type(e),
                                 .encoding = entry_encoding(e),
-                                .has_deadline = (e->flags & ENTRY_HAS_DEADLINE) != 0};
+                                .has_deadline = (e->flags & ENTRY_HAS_DEADLINE) != 0,
+                                .extras = entry_extras(e)};
     if (shape.encoding == ENTRY_INLINE) {
         shape.value = entry_inline(e);
     }

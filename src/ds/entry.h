@@ -16,7 +16,7 @@
  *     +-------------------+
  *     | key size 32       | if ENTRY_LONG_KEY (key of 256 bytes and more)
  *     +-------------------+---
- *     | key ... | inline value ...
+ *     | key ... | inline value ... | extras ... if ENTRY_HAS_EXTRAS (ds/extras.h)
  *
  * An entry of a 16-byte key and a 64-byte value takes 8 + 16 + 64 = 88 bytes, in the class of 96.
  * One that refers to its value has no use for the value's size, and an address has 48 bits: so a
@@ -30,6 +30,7 @@
  *    exactly when it refers to it.
  * 3. value_size is 0 if the encoding is neither ENTRY_INLINE nor one with a link.
  * 4. The key never changes while the entry is in a dict.
+ * 5. An inline value with extras behind it changes its size only by moving to a new allocation.
  *
  * This file knows the layout, not the meaning: what a type does with its link is in types/. Which
  * dict or index refers to an entry is the owner's business; when an entry moves, the owner tells
@@ -83,6 +84,7 @@ enum entry_flag {
     ENTRY_HAS_DEADLINE = 8, /* 8 bytes */
     ENTRY_HAS_LINK = 16,    /* 4 bytes; not together with a word */
     ENTRY_HAS_WORD = 32,    /* 8 bytes */
+    ENTRY_HAS_EXTRAS = 64,  /* something lies behind the value: ds/extras.h */
 };
 
 /* Longest inline value. With a 16-byte key the entry fills the allocator's class of 1,024; beyond
@@ -205,20 +207,52 @@ static inline size_t entry_room(size_t size) {
     return size < 16 ? 16 : size;
 }
 
-/* What was asked of the allocator, in bytes; with its class this is what a free must pass. */
-static inline size_t entry_size(const struct entry *e) {
-    size_t value_size = e->flags & ENTRY_HAS_LINK ? 0 : e->value_size;
-    return entry_room(sizeof *e + entry_key_offset(e) + entry_key_size(e) + value_size);
+/* Bytes of the value that lie in the entry behind the key: a link's are elsewhere. */
+static inline size_t entry_inline_size(const struct entry *e) {
+    return e->flags & ENTRY_HAS_LINK ? 0 : e->value_size;
 }
 
-/* Milliseconds since 1970, or ENTRY_NO_DEADLINE. */
-static inline int64_t entry_deadline(const struct entry *e) {
+/* Extras as they lie there, which begin with their size; none: size 0 and .at not NULL. */
+static inline struct bytes entry_extras(const struct entry *e) {
+    const char *at = e->body + entry_key_offset(e) + entry_key_size(e) + entry_inline_size(e);
+    uint16_t size = 0;
+    if (UNLIKELY(e->flags & ENTRY_HAS_EXTRAS)) {
+        memcpy(&size, at, sizeof size);
+    }
+    return bytes_of(at, size);
+}
+
+/* What was asked of the allocator, in bytes; with its class this is what a free must pass. */
+static inline size_t entry_size(const struct entry *e) {
+    size_t size = sizeof *e + entry_key_offset(e) + entry_key_size(e) + entry_inline_size(e);
+    if (UNLIKELY(e->flags & ENTRY_HAS_EXTRAS)) {
+        size += entry_extras(e).size;
+    }
+    return entry_room(size);
+}
+
+/* How much longer than its deadline an entry is kept, milliseconds: one of its extras. 0: not. */
+int64_t entry_grace_ms(const struct entry *e);
+
+/* The end, when the entry leaves: what the deadline index files it under. Milliseconds since 1970,
+ * or ENTRY_NO_DEADLINE. */
+static inline int64_t entry_end(const struct entry *e) {
     if (!(e->flags & ENTRY_HAS_DEADLINE)) {
         return ENTRY_NO_DEADLINE;
     }
     uint64_t word;
     memcpy(&word, e->body, 8);
     return (int64_t)(word >> 10);
+}
+
+/* The deadline, until when the entry is there for all: its end, unless grace comes between.
+ * Milliseconds since 1970, or ENTRY_NO_DEADLINE. */
+static inline int64_t entry_deadline(const struct entry *e) {
+    int64_t end_ms = entry_end(e);
+    if (UNLIKELY(e->flags & ENTRY_HAS_EXTRAS) && end_ms != ENTRY_NO_DEADLINE) {
+        return end_ms - entry_grace_ms(e);
+    }
+    return end_ms;
 }
 
 /* Whether the deadline has come: an entry is gone from the moment its deadline is reached. */
@@ -239,6 +273,9 @@ struct entry_shape {
     bool has_deadline;  /* room for one; the word is 0 until the index sets it */
     struct bytes value; /* ENTRY_INLINE: copied in; .at NULL leaves it unwritten */
     uint64_t word;      /* what goes into the word, or where the link leads */
+    /* What it carries besides, as in ds/extras.h; copied. Size 0: nothing; but with .at NULL a
+     * reshaped entry carries what it did. */
+    struct bytes extras;
 };
 
 /* Room on the stack for an entry without a key that carries a collection, for who builds or ends
@@ -269,8 +306,8 @@ void entry_free(struct entry *e);
  * The old one is untouched; the caller replaces and frees it. NULL when there is no memory. */
 struct entry *entry_try_reshape(const struct entry *e, const struct entry_shape *shape);
 
-/* Same shape under another key (RENAME, COPY): the deadline word is cleared to 0 but its room is
- * kept. NULL when there is no memory. */
+/* Same shape, and extras, under another key (RENAME, COPY): the deadline word is cleared to 0 but
+ * its room is kept. NULL when there is no memory. */
 struct entry *entry_try_rename(const struct entry *e, struct bytes key);
 
 /* Whether an inline value of `size` bytes can be written into this entry's allocation: encoding is
@@ -281,6 +318,7 @@ static inline bool entry_inline_fits(const struct entry *e, size_t size) {
         return entry_encoding(e) == ENTRY_INLINE;
     }
     return entry_encoding(e) == ENTRY_INLINE && size <= ENTRY_INLINE_MAX &&
+           !(e->flags & ENTRY_HAS_EXTRAS) &&
            mem_class(entry_room(rest + e->value_size)) == mem_class(entry_room(rest + size));
 }
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "ds/extras.h"
 #include "store/access.h"
 #include "store/adapt.h"
 #include "store/lazyfree.h"
@@ -118,6 +119,7 @@ void keyspace_database_init(const struct keyspace *keyspace, struct database *da
     check(database->keys.seed == keyspace->seed);
     due_init(&database->deadlines, deadline_word, keyspace->clock->now_ms);
     due_init(&database->field_deadlines, fields_word, keyspace->clock->now_ms);
+    database->graced = 0;
 }
 
 void keyspace_start(struct keyspace *keyspace) {
@@ -283,8 +285,8 @@ struct entry *keyspace_random(struct keyspace *keyspace, struct database *databa
         if (entry == NULL || !entry_is_due(entry, keyspace->clock->now_ms)) {
             return entry;
         }
-        if (keyspace->keeps_expired) {
-            continue;
+        if (keyspace->keeps_expired || entry_end(entry) > keyspace->clock->now_ms) {
+            continue; /* or stale: it stays */
         }
         struct key key = keyspace_key(keyspace, database, entry_key(entry));
         due_remove(&database->deadlines, entry);
@@ -315,6 +317,7 @@ struct census {
     size_t keys;
     size_t deadlines;
     size_t field_deadlines;
+    size_t graced;
 };
 
 static void find_earliest(void *context, const struct hash_field *field) {
@@ -340,6 +343,8 @@ static void validate_entry(void *context, struct entry *entry) {
     } else if (entry_type(entry) == ENTRY_HASH) {
         check(!hash_has_deadlines(entry));
     }
+    extras_validate(entry_extras(entry));
+    census->graced += entry_grace_ms(entry) > 0;
     value_validate(entry);
 }
 
@@ -358,5 +363,6 @@ void keyspace_validate(struct keyspace *keyspace) {
         check(census.keys == dict_size(&database->keys));
         check(census.deadlines == database->deadlines.size);
         check(census.field_deadlines == database->field_deadlines.size);
+        check(census.graced == database->graced);
     }
 }

@@ -63,10 +63,20 @@ static uint64_t *slot_of(struct key *key, const struct entry *entry) {
 
 /* Filing. */
 
+/* When an entry that is to have this deadline leaves. */
+static int64_t end_of(const struct entry *entry, int64_t deadline_ms) {
+    if (LIKELY(!(entry->flags & ENTRY_HAS_EXTRAS))) {
+        return deadline_ms;
+    }
+    int64_t grace_ms = entry_grace_ms(entry);
+    return deadline_ms < ENTRY_DEADLINE_MAX - grace_ms ? deadline_ms + grace_ms
+                                                       : ENTRY_DEADLINE_MAX;
+}
+
 static void file_deadline(struct database *database, struct entry *entry, int64_t deadline_ms) {
     check(((entry->flags & ENTRY_HAS_DEADLINE) != 0) == (deadline_ms != ENTRY_NO_DEADLINE));
     if (deadline_ms != ENTRY_NO_DEADLINE) {
-        due_add(&database->deadlines, entry, deadline_ms);
+        due_add(&database->deadlines, entry, end_of(entry, deadline_ms));
     }
 }
 
@@ -87,6 +97,7 @@ void keyspace_unfile(struct database *database, struct entry *entry) {
         due_remove(&database->deadlines, entry);
     }
     unfile_fields(database, entry);
+    keyspace_extras_out(database, entry);
 }
 
 void keyspace_let_go(struct keyspace *keyspace, struct entry *entry, bool lazy) {
@@ -114,6 +125,7 @@ static void tell_left(const struct keyspace *keyspace, const struct key *key, bo
 
 void keyspace_expired(struct keyspace *keyspace, struct key *key, struct entry *entry) {
     unfile_fields(key->database, entry);
+    keyspace_extras_out(key->database, entry);
     dict_remove(&key->database->keys, key->hash, slot_of(key, entry));
     key->slot = NULL;
     keyspace->metrics.expired_keys++;
@@ -124,21 +136,16 @@ void keyspace_expired(struct keyspace *keyspace, struct key *key, struct entry *
     keyspace_let_go(keyspace, entry, keyspace->options.lazy_expire);
 }
 
-static __attribute__((noinline)) void expire_found(struct keyspace *keyspace, struct key *key,
-                                                   struct entry *entry) {
-    due_remove(&key->database->deadlines, entry);
-    keyspace_expired(keyspace, key, entry);
-}
-
-/* Of an entry that is due: what a look-up gives. */
+/* Of an entry that may be due, since its end has come or it has extras: what a look-up gives. */
 static __attribute__((noinline)) struct entry *find_due(struct keyspace *keyspace, struct key *key,
                                                         struct entry *entry) {
-    if (!keyspace->keeps_expired) {
-        expire_found(keyspace, key, entry);
-        return NULL;
-    }
-    if (keyspace->sees_expired) {
+    int64_t now_ms = keyspace->clock->now_ms;
+    if (!entry_is_due(entry, now_ms) || (keyspace->keeps_expired && keyspace->sees_expired)) {
         return entry;
+    }
+    if (!keyspace->keeps_expired && entry_end(entry) <= now_ms) {
+        due_remove(&key->database->deadlines, entry);
+        keyspace_expired(keyspace, key, entry);
     }
     key->slot = NULL;
     return NULL;
@@ -152,7 +159,7 @@ static inline struct entry *find(struct keyspace *keyspace, struct key *key) {
     }
     struct entry *entry = dict_slot_entry(*key->slot);
     if (UNLIKELY(entry->flags & ENTRY_HAS_DEADLINE) &&
-        UNLIKELY(entry_is_due(entry, keyspace->clock->now_ms))) {
+        UNLIKELY(entry_end(entry) <= keyspace->clock->now_ms || entry->flags & ENTRY_HAS_EXTRAS)) {
         return find_due(keyspace, key, entry);
     }
     return entry;
@@ -229,6 +236,31 @@ struct entry *keyspace_peek(struct keyspace *keyspace, struct key *key) {
     return find(keyspace, key);
 }
 
+struct entry *keyspace_fetch(struct keyspace *keyspace, struct key *key) {
+    struct entry *entry = find(keyspace, key);
+    if (entry == NULL && key->database->graced > 0) {
+        key->slot = dict_find(&key->database->keys, key->hash, key->name.at, key->name.size);
+        entry = key->slot == NULL ? NULL : dict_slot_entry(*key->slot);
+        if (entry != NULL && entry_end(entry) <= keyspace->clock->now_ms) {
+            entry = NULL;
+            key->slot = NULL;
+        }
+    }
+    if (entry != NULL) {
+        touch(keyspace, key, entry);
+    }
+    return entry;
+}
+
+void keyspace_count_read(struct keyspace *keyspace, const struct key *key, bool hit) {
+    if (hit) {
+        keyspace->metrics.keyspace_hits++;
+    } else {
+        keyspace->metrics.keyspace_misses++;
+        keyspace_event(keyspace, key, KEYSPACE_MISS, "keymiss");
+    }
+}
+
 bool keyspace_has(const struct key *key) {
     return dict_find(&key->database->keys, key->hash, key->name.at, key->name.size) != NULL;
 }
@@ -248,11 +280,31 @@ static inline void tell_appeared(const struct keyspace *keyspace, const struct k
     }
 }
 
-static void insert(struct keyspace *keyspace, struct key *key, struct entry *entry,
-                   int64_t deadline_ms) {
+/* Removes what is kept under an absent key beyond its time. */
+static __attribute__((noinline)) void remove_stale(struct keyspace *keyspace, struct key *key) {
+    key->slot = dict_find(&key->database->keys, key->hash, key->name.at, key->name.size);
+    if (key->slot != NULL) {
+        struct entry *stale = dict_slot_entry(*key->slot);
+        check(entry_is_due(stale, keyspace->clock->now_ms));
+        tell_left(keyspace, key, keyspace->options.lazy_expire);
+        keyspace_remove(keyspace, key, stale, keyspace->options.lazy_expire);
+    }
+}
+
+static inline void put(struct keyspace *keyspace, struct key *key, struct entry *entry,
+                       int64_t deadline_ms) {
+    if (UNLIKELY(key->database->graced > 0)) {
+        remove_stale(keyspace, key);
+    }
     key->slot = NULL;
     dict_insert(&key->database->keys, key->hash, entry);
     file_deadline(key->database, entry, deadline_ms);
+    keyspace_extras_in(key->database, entry);
+}
+
+static void insert(struct keyspace *keyspace, struct key *key, struct entry *entry,
+                   int64_t deadline_ms) {
+    put(keyspace, key, entry, deadline_ms);
     if (is_watched(keyspace, key)) {
         estimate_written(keyspace, key, entry);
     }
@@ -284,11 +336,14 @@ struct entry *keyspace_assign(struct keyspace *keyspace, struct key *key, struct
                             deadline_ms == KEYSPACE_KEEP_DEADLINE ? ENTRY_NO_DEADLINE
                                                                   : deadline_ms);
     }
-    if (deadline_ms == KEYSPACE_KEEP_DEADLINE) {
-        deadline_ms = entry_deadline(old);
-    }
     dict_changing(&key->database->keys, old);
     struct entry_shape roomy = *shape;
+    if (deadline_ms == KEYSPACE_KEEP_DEADLINE) {
+        deadline_ms = entry_deadline(old);
+        if (shape->extras.at == NULL) {
+            roomy.extras = entry_extras(old);
+        }
+    }
     roomy.has_deadline = deadline_ms != ENTRY_NO_DEADLINE;
     struct entry *entry = entry_try_new(entry_key(old), &roomy);
     if (entry == NULL) {
@@ -301,15 +356,20 @@ struct entry *keyspace_assign(struct keyspace *keyspace, struct key *key, struct
     dict_replace(slot_of(key, old), entry);
     file_deadline(key->database, entry, deadline_ms);
     file_fields(key->database, entry);
+    keyspace_extras_in(key->database, entry);
     tell_appeared(keyspace, key, entry);
     keyspace_let_go(keyspace, old, keyspace->options.lazy_server_del);
     return entry;
 }
 
-/* Whether the old entry has room for a deadline exactly when the new value needs it. */
+/* Whether the old entry has room for a deadline exactly when the new value needs it, and carries
+ * nothing that has to go. */
 static inline bool deadline_fits(const struct entry *old, int64_t deadline_ms) {
-    if (LIKELY(!(old->flags & ENTRY_HAS_DEADLINE))) {
+    if (LIKELY(!(old->flags & (ENTRY_HAS_DEADLINE | ENTRY_HAS_EXTRAS)))) {
         return deadline_ms < 0; /* none, or to be kept */
+    }
+    if (UNLIKELY(old->flags & ENTRY_HAS_EXTRAS)) {
+        return deadline_ms == KEYSPACE_KEEP_DEADLINE;
     }
     return deadline_ms != ENTRY_NO_DEADLINE;
 }
@@ -383,7 +443,7 @@ struct entry *keyspace_set_deadline(struct keyspace *keyspace, struct key *key, 
     dict_changing(&database->keys, entry);
     if (has == wants) {
         if (wants) {
-            due_move(&database->deadlines, entry, deadline_ms);
+            due_move(&database->deadlines, entry, end_of(entry, deadline_ms));
         }
         return entry;
     }
@@ -424,6 +484,31 @@ void keyspace_field_deadline_changed(struct keyspace *keyspace, struct key *key,
     }
 }
 
+struct entry *keyspace_set_extras(struct keyspace *keyspace, struct key *key, struct entry *entry,
+                                  struct bytes run) {
+    struct database *database = key->database;
+    int64_t deadline_ms = entry_deadline(entry);
+    struct entry_shape shape = {
+        .type = entry_type(entry), .encoding = entry_encoding(entry), .extras = run};
+    check(run.at != NULL);
+    if (shape.encoding == ENTRY_INLINE) {
+        shape.value = entry_inline(entry);
+    } else {
+        shape.word = entry_shape_word(entry);
+    }
+    keyspace_extras_out(database, entry);
+    struct entry *moved = keyspace_reshape(keyspace, key, entry, &shape);
+    if (moved == NULL) {
+        keyspace_extras_in(database, entry);
+        return NULL;
+    }
+    keyspace_extras_in(database, moved);
+    if (deadline_ms != ENTRY_NO_DEADLINE) {
+        due_move(&database->deadlines, moved, end_of(moved, deadline_ms));
+    }
+    return moved;
+}
+
 static void take_out(struct key *key, struct entry *entry) {
     dict_changing(&key->database->keys, entry);
     keyspace_unfile(key->database, entry);
@@ -444,9 +529,7 @@ void keyspace_attach(struct keyspace *keyspace, struct key *key, struct entry *e
 
 void keyspace_load(struct keyspace *keyspace, struct key *key, struct entry *entry,
                    int64_t deadline_ms) {
-    key->slot = NULL;
-    dict_insert(&key->database->keys, key->hash, entry);
-    file_deadline(key->database, entry, deadline_ms);
+    put(keyspace, key, entry, deadline_ms);
     file_fields(key->database, entry);
     if (UNLIKELY(keyspace->adapt != NULL)) {
         adapt_added(keyspace->adapt, key, entry);
@@ -473,9 +556,16 @@ void keyspace_evict(struct keyspace *keyspace, struct database *database, struct
     keyspace_let_go(keyspace, entry, keyspace->options.lazy_eviction);
 }
 
+void keyspace_remove_absent(struct keyspace *keyspace, struct key *key) {
+    if (key->database->graced > 0) {
+        remove_stale(keyspace, key);
+    }
+}
+
 bool keyspace_delete(struct keyspace *keyspace, struct key *key, bool lazy) {
     struct entry *entry = find(keyspace, key);
     if (entry == NULL) {
+        keyspace_remove_absent(keyspace, key);
         return false;
     }
     keyspace_remove(keyspace, key, entry, lazy);

@@ -16,6 +16,9 @@
  * 2. A hash with a field deadline is filed in the database's index of field deadlines under a time
  *    no later than the earliest of them.
  * 3. A key's slot is valid until the next insertion or removal in its database.
+ * 4. An entry with grace (ds/extras.h) is filed under its end, which lies that much behind its
+ *    deadline. Between the two it is stale: absent for every look-up but keyspace_fetch, and
+ *    removed by what is inserted under its name, or by who would remove it if it were there.
  *
  * While a database is watched (struct entry_watch), each key is shown to the watch before it
  * changes or leaves: keyspace_write and all functions here that change or remove see to it, who
@@ -84,6 +87,7 @@ struct database {
     struct dict keys;
     struct due deadlines;
     struct due field_deadlines;
+    size_t graced; /* keys with grace */
 };
 
 struct keyspace {
@@ -163,18 +167,23 @@ static inline void keyspace_about_to_change(const struct key *key, struct entry 
     dict_changing(&key->database->keys, entry);
 }
 
+/* The entry even if it is stale, which entry_is_due tells. Touches and does not count. */
+struct entry *keyspace_fetch(struct keyspace *keyspace, struct key *key);
+/* Counts what keyspace_look would have. */
+void keyspace_count_read(struct keyspace *keyspace, const struct key *key, bool hit);
+
 /* A new entry for an absent key, or NULL when there is no memory. `deadline_ms` or
  * ENTRY_NO_DEADLINE. What the shape's word refers to is owned by the entry on success, still by the
  * caller on failure. */
 struct entry *keyspace_add(struct keyspace *keyspace, struct key *key,
                            const struct entry_shape *shape, int64_t deadline_ms);
 
-/* "As it was", where a deadline is given. */
+/* "As it was", where a deadline is given: then what the key carries besides stays, too. */
 #define KEYSPACE_KEEP_DEADLINE (-2)
 
-/* Makes the key's value the shape's, whatever it was: `old` is what the look-up gave, NULL when
- * absent. The old value is freed. Returns the entry, NULL (nothing changed) when there is no
- * memory. */
+/* Makes the key's value the shape's, whatever it was, and what it carries the shape's: `old` is
+ * what the look-up gave, NULL when absent. The old value is freed. Returns the entry, NULL (nothing
+ * changed) when there is no memory. */
 struct entry *keyspace_assign(struct keyspace *keyspace, struct key *key, struct entry *old,
                               const struct entry_shape *shape, int64_t deadline_ms);
 
@@ -196,6 +205,9 @@ void keyspace_remove(struct keyspace *keyspace, struct key *key, struct entry *e
 /* Looks up and removes; whether it was there. */
 bool keyspace_delete(struct keyspace *keyspace, struct key *key, bool lazy);
 
+/* Who was to remove the key has found none: what is kept beyond its time goes. */
+void keyspace_remove_absent(struct keyspace *keyspace, struct key *key);
+
 /* Takes the found entry out without freeing it: it is in no index then and belongs to the
  * caller. */
 void keyspace_detach(struct keyspace *keyspace, struct key *key, struct entry *entry);
@@ -215,6 +227,11 @@ void keyspace_load(struct keyspace *keyspace, struct key *key, struct entry *ent
  * there is no memory for the room. */
 struct entry *keyspace_set_deadline(struct keyspace *keyspace, struct key *key, struct entry *entry,
                                     int64_t deadline_ms);
+
+/* Gives the found entry other extras, `run` as an entry's shape has them; its deadline stays what
+ * it is. Returns the entry, which has moved; NULL when there is no memory. */
+struct entry *keyspace_set_extras(struct keyspace *keyspace, struct key *key, struct entry *entry,
+                                  struct bytes run);
 
 /* A hash's earliest field deadline may have changed: files it anew. `entry` is of type hash. */
 void keyspace_field_deadline_changed(struct keyspace *keyspace, struct key *key,

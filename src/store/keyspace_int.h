@@ -31,6 +31,19 @@ static inline void keyspace_tell_modified(const struct keyspace *keyspace, const
     }
 }
 
+/* The entry is of the database now, and not any more, with what it carries. */
+static inline void keyspace_extras_in(struct database *database, const struct entry *entry) {
+    if (UNLIKELY(entry->flags & ENTRY_HAS_EXTRAS)) {
+        database->graced += entry_grace_ms(entry) > 0;
+    }
+}
+
+static inline void keyspace_extras_out(struct database *database, const struct entry *entry) {
+    if (UNLIKELY(entry->flags & ENTRY_HAS_EXTRAS)) {
+        database->graced -= entry_grace_ms(entry) > 0;
+    }
+}
+
 /* Takes the entry out of both indexes of deadlines. */
 void keyspace_unfile(struct database *database, struct entry *entry);
 

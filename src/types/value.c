@@ -188,6 +188,7 @@ struct entry *value_try_copy(const struct entry *entry, struct bytes key) {
         return NULL;
     }
     shape.has_deadline = (entry->flags & ENTRY_HAS_DEADLINE) != 0;
+    shape.extras = entry_extras(entry);
     struct entry *copy = entry_try_new(key, &shape);
     if (copy == NULL) {
         type->discard(&shape);
