@@ -110,9 +110,20 @@ static inline size_t raw_size(void *at) {
     return sallocx(at, 0);
 }
 
+/* The same of what raw_alloc has just given, without looking. */
+static inline size_t raw_new_size(void *at, size_t size) {
+    (void)at;
+    return mem_class(size);
+}
+
 #else
 
 static inline size_t raw_size(void *at) {
+    return malloc_usable_size(at);
+}
+
+static inline size_t raw_new_size(void *at, size_t size) {
+    (void)size;
     return malloc_usable_size(at);
 }
 
@@ -319,7 +330,14 @@ void *mem_foreign_realloc(enum mem_purpose purpose, void *at, size_t size) {
         mem_foreign_free(purpose, at);
         return NULL;
     }
-    int64_t before = at == NULL ? 0 : (int64_t)raw_size(at);
+    if (at == NULL) {
+        void *new = raw_alloc(size);
+        if (new != NULL) {
+            count(purpose, (int64_t)raw_new_size(new, size));
+        }
+        return new;
+    }
+    int64_t before = (int64_t)raw_size(at);
     void *moved = realloc(at, size);
     if (moved != NULL) {
         count(purpose, (int64_t)raw_size(moved) - before);
@@ -329,8 +347,9 @@ void *mem_foreign_realloc(enum mem_purpose purpose, void *at, size_t size) {
 
 void mem_foreign_free(enum mem_purpose purpose, void *at) {
     if (at != NULL) {
-        count(purpose, -(int64_t)raw_size(at));
-        free(at);
+        size_t size = raw_size(at);
+        count(purpose, -(int64_t)size);
+        raw_free(at, size); /* which looks no more for what it is told */
     }
 }
 

@@ -69,7 +69,7 @@ void *mem_try_realloc(enum mem_purpose purpose, void *at, size_t old_size, size_
 
 /* For a library that allocates through functions like malloc's, and does not say the size when it
  * frees. What is counted is what the allocator gave. NULL when there is no memory; `at` may be NULL
- * in both. Costs a look-up more for each. */
+ * in both. Costs one look-up, when it frees. */
 void *mem_foreign_realloc(enum mem_purpose purpose, void *at, size_t size);
 void mem_foreign_free(enum mem_purpose purpose, void *at);
 

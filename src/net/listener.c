@@ -31,6 +31,8 @@
 #include <unistd.h>
 
 #define ERROR_SIZE 256
+/* The kernel asks once more within that time whether a silent peer is there, and then hands him over. */
+#define DEFER_SECONDS 1
 
 struct listener {
     struct loop_watch watch;
@@ -150,9 +152,6 @@ static void on_readable(struct loop_watch *watch, unsigned ready) {
         }
         if (fd >= 0) {
             listener->is_starved = false;
-            if (!listener->is_unix) {
-                (void)socket_set_nodelay(fd, true); /* fails when the peer has left already */
-            }
             listener->on_accept(listener->context, fd, listener->is_unix);
         } else if (!is_passing(-fd)) {
             accept_failed(listener, -fd);
@@ -266,10 +265,15 @@ struct listener *listener_new_tcp(struct loop *loop, const char *address, int po
         return NULL;
     }
     listener->port = bound_port(fd);
+    (void)socket_set_nodelay(fd, true); /* what is accepted inherits it */
     char name[SOCKET_NAME_SIZE];
     socket_own_name(fd, name);
     snprintf(listener->name, sizeof listener->name, "tcp %s", name);
     return listener;
+}
+
+void listener_await_data(struct listener *listener) {
+    (void)socket_set_defer_accept(listener->watch.fd, DEFER_SECONDS);
 }
 
 /* Removes a socket that a server left behind when it died. 0, or -1 with *code and *error set when

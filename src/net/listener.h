@@ -29,6 +29,11 @@ struct listener *listener_new_tcp(struct loop *loop, const char *address, int po
                                   listener_accept_fn on_accept, void *context, int *code,
                                   const char **error);
 
+/* Of a protocol whose clients speak first: who has connected is accepted when his first bytes are
+ * there, so that he costs one pass of the loop and not two. Who says nothing is accepted some seconds
+ * later. */
+void listener_await_data(struct listener *listener);
+
 /* Listens on a path, which is unlinked first if it is a socket nobody listens on. The permissions
  * (0: what the umask leaves) are set before it listens. */
 struct listener *listener_new_unix(struct loop *loop, const char *path, unsigned permissions,

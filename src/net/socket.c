@@ -36,6 +36,10 @@ int socket_set_nonblocking(int fd) {
     return 0;
 }
 
+int socket_set_defer_accept(int fd, int seconds) {
+    return set_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, seconds);
+}
+
 int socket_set_nodelay(int fd, bool on) {
     return set_int(fd, IPPROTO_TCP, TCP_NODELAY, on);
 }

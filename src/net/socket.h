@@ -12,6 +12,8 @@
 /* 0 or -errno. */
 int socket_set_nonblocking(int fd);
 int socket_set_nodelay(int fd, bool on);
+/* Of a listening socket: those who say nothing are accepted after about so many seconds. */
+int socket_set_defer_accept(int fd, int seconds);
 /* Keepalive with the first probe after `seconds`; 0 turns it off. */
 int socket_set_keepalive(int fd, int seconds);
 

@@ -99,6 +99,9 @@ static int open_tcp(struct listeners *listeners, const char *text, int port, int
         log_warning("Cannot listen on TCP %s port %d: %s", address, port, error);
         return -1;
     }
+    if (listeners->await_data) {
+        listener_await_data(listener);
+    }
     listeners->tcp[listeners->tcp_count].text = mem_copy_text(MEM_OTHER, text, strlen(text));
     listeners->tcp[listeners->tcp_count].port = port;
     listeners->tcp[listeners->tcp_count].listener = listener;

@@ -32,6 +32,7 @@ struct listeners {
         struct listener *listener;
     } tcp[LISTENERS_MAX];
     int tcp_count;
+    bool await_data; /* clients speak first here: listener_await_data */
     struct listener *unix_listener;
 };
 

@@ -324,6 +324,7 @@ int server_start(struct server *server) {
     http_start(server->http);
     listeners_attach(&server->listeners, server->loop, accepted, server);
     http_doors_attach(server);
+    server->tls_listeners.await_data = true;
     listeners_attach(&server->tls_listeners, server->loop, accepted_tls, server);
     if (secure_start(&server->secure) != 0 || server_listen(server) != 0) {
         return -1;
