@@ -31,7 +31,8 @@
 #include <unistd.h>
 
 #define ERROR_SIZE 256
-/* The kernel asks once more within that time whether a silent peer is there, and then hands him over. */
+/* The kernel asks once more within that time whether a silent peer is there, and then hands him
+ * over. */
 #define DEFER_SECONDS 1
 
 struct listener {

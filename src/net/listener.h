@@ -30,8 +30,8 @@ struct listener *listener_new_tcp(struct loop *loop, const char *address, int po
                                   const char **error);
 
 /* Of a protocol whose clients speak first: who has connected is accepted when his first bytes are
- * there, so that he costs one pass of the loop and not two. Who says nothing is accepted some seconds
- * later. */
+ * there, so that he costs one pass of the loop and not two. Who says nothing is accepted some
+ * seconds later. */
 void listener_await_data(struct listener *listener);
 
 /* Listens on a path, which is unlinked first if it is a socket nobody listens on. The permissions

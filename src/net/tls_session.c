@@ -22,6 +22,11 @@
  * here, except what was not written by anybody: answers of the protocol itself, for which
  * wants_write is there.
  *
+ * The kernel's TLS (SSL_OP_ENABLE_KTLS) needs OpenSSL to own the socket: each record would be a
+ * system call of its own again, where one send carries all of a pass here, and it is none of the
+ * small replies of a cache that it makes cheaper. It is not there on the machines that this was
+ * measured on (`tls` in /proc/sys/net/ipv4/tcp_available_ulp; bench/tls tells), so it is not used.
+ *
  * Invariants:
  * 1. kept and rest have memory only while there is something in them;
  * 2. desk.out is empty between calls, and desk.in is nobody's;
