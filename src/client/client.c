@@ -582,18 +582,25 @@ bool clients_have_work(const struct clients *clients) {
 
 /* ---- pauses and limits over time ---- */
 
-void clients_pause(struct clients *clients, int64_t until_ms, bool only_writes) {
-    /* Two pauses at once: the longer time and the stricter kind win. */
-    if (!clients->paused || until_ms > clients->pause_until_ms) {
-        clients->pause_until_ms = until_ms;
-    }
-    clients->pause_only_writes = only_writes && (!clients->paused || clients->pause_only_writes);
-    clients->paused = true;
+static void sum_pauses(struct clients *clients) {
+    clients->paused = clients->pause_asked || clients->writes_held;
+    clients->pause_only_writes = !clients->pause_asked || clients->pause_asked_writes;
 }
 
-void clients_unpause(struct clients *clients) {
-    clients->paused = false;
-    clients->pause_until_ms = 0;
+void clients_pause(struct clients *clients, int64_t until_ms, bool only_writes) {
+    /* Two pauses at once: the longer time and the stricter kind win. */
+    if (!clients->pause_asked || until_ms > clients->pause_until_ms) {
+        clients->pause_until_ms = until_ms;
+    }
+    clients->pause_asked_writes =
+        only_writes && (!clients->pause_asked || clients->pause_asked_writes);
+    clients->pause_asked = true;
+    sum_pauses(clients);
+}
+
+/* What still has to be held is held again. */
+static void resume_held(struct clients *clients) {
+    sum_pauses(clients);
     for (struct client *c = clients->first; c != NULL && clients->held > 0; c = c->next) {
         if (c->flags & CLIENT_PAUSED) {
             c->flags &= ~(uint32_t)CLIENT_PAUSED;
@@ -603,9 +610,22 @@ void clients_unpause(struct clients *clients) {
     }
 }
 
+void clients_unpause(struct clients *clients) {
+    clients->pause_asked = false;
+    clients->pause_until_ms = 0;
+    resume_held(clients);
+}
+
+void clients_hold_writes(struct clients *clients, bool on) {
+    if (clients->writes_held != on) {
+        clients->writes_held = on;
+        resume_held(clients);
+    }
+}
+
 void clients_cron(struct clients *clients) {
     int64_t now_ms = clients->context->clock->now_ms;
-    if (clients->paused && now_ms >= clients->pause_until_ms) {
+    if (clients->pause_asked && now_ms >= clients->pause_until_ms) {
         clients_unpause(clients);
     }
     connection_cron(&clients->inlined);

@@ -315,6 +315,8 @@ void client_reset(struct client *client);
 /* CLIENT PAUSE: until that time requests are held back, all or only those that may write. */
 void clients_pause(struct clients *clients, int64_t until_ms, bool only_writes);
 void clients_unpause(struct clients *clients);
+/* Holds back all that may write, beside what CLIENT PAUSE does, until told otherwise. */
+void clients_hold_writes(struct clients *clients, bool on);
 
 /* The letters of CLIENT LIST's flags, NUL-terminated, into CLIENT_FLAGS_SIZE bytes. */
 #define CLIENT_FLAGS_SIZE 24

@@ -42,8 +42,11 @@ struct clients {
     struct waiting *waiting;               /* clients, for keys */
     struct transaction *spare_transaction; /* memory for the next one; NULL: none */
     bool track_latency;                    /* durations go to the commands' histograms */
-    bool paused;
-    bool pause_only_writes;
+    bool paused;                           /* something is held back: */
+    bool pause_only_writes;                /* ... but not what only reads */
+    bool pause_asked;                      /* by CLIENT PAUSE, until then */
+    bool pause_asked_writes;               /* ... of writes alone */
+    bool writes_held;                      /* by clients_hold_writes */
     int64_t pause_until_ms;
     struct tls_context *tls; /* for new connections; NULL: none */
     size_t held;             /* clients with CLIENT_PAUSED */

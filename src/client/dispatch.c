@@ -154,7 +154,8 @@ static void run_timed(struct dispatch *dispatch, struct call *call) {
 /* What would be refused is not held: its error comes at once. */
 static bool must_hold(const struct client *client, const struct command *command, int argc) {
     const struct clients *clients = client->clients;
-    if (LIKELY(!clients->paused) || client->flags & CLIENT_PRIMARY) {
+    if (LIKELY(!clients->paused) || client->flags & CLIENT_PRIMARY ||
+        client->class_ == CLIENT_CLASS_REPLICA) {
         return false;
     }
     if (command == NULL || command->fn == NULL ||

@@ -6,6 +6,7 @@
 #include "call/call.h"
 #include "client/client.h"
 #include "command/tables.h"
+#include "persist/failover.h"
 #include "persist/primary.h"
 
 /* As long as a name of the domain system may be. */
@@ -15,6 +16,10 @@
 static void replica_of(struct call *call) {
     struct replication *replication = call->context->replication;
     int64_t port;
+    if (failover_is_on(replication)) {
+        reply_error(call->reply, "ERR REPLICAOF not allowed while failing over.");
+        return;
+    }
     if (call_arg_is(call, 1, "no") && call_arg_is(call, 2, "one")) {
         replication_promote(replication);
         reply_ok(call->reply);
@@ -80,10 +85,11 @@ static bool take_told(struct call *call, int index, bool *answers) {
     struct client *client = call->client;
     struct bytes value = call->args[index + 1];
     int64_t number;
-    if (call_arg_is(call, index, "ack") || call_arg_is(call, index, "fack")) {
+    bool keeps = call_arg_is(call, index, "fack");
+    if (keeps || call_arg_is(call, index, "ack")) {
         *answers = false;
-        if (call_arg_is(call, index, "ack") && num_parse_i64(value, &number) && number >= 0) {
-            primary_told_offset(client, (uint64_t)number);
+        if (num_parse_i64(value, &number) && number >= 0) {
+            (keeps ? primary_told_kept : primary_told_offset)(client, (uint64_t)number);
         }
         return true;
     }
@@ -136,9 +142,17 @@ static void ask(struct call *call, struct bytes id, int64_t next) {
 
 static void ask_with_id(struct call *call) {
     int64_t next;
-    if (call_integer(call, 2, &next)) {
-        ask(call, call->args[1], next);
+    if (!call_integer(call, 2, &next)) {
+        return;
     }
+    if (call->argc > 3 && call_arg_is(call, 3, "failover")) {
+        const char *error = failover_take_over(call->context->replication, call->args[1]);
+        if (error != NULL) {
+            reply_error(call->reply, error);
+            return;
+        }
+    }
+    ask(call, call->args[1], next);
 }
 
 static void ask_for_all(struct call *call) {

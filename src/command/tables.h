@@ -57,6 +57,7 @@ const struct command_table *command_server(void);       /* server.c: INFO, FLUSH
 const struct command_table *command_observe(void);      /* observe.c: SLOWLOG, LATENCY, MONITOR */
 const struct command_table *command_debug(void);        /* debug.c: DEBUG */
 const struct command_table *command_replication(void);  /* replication.c: REPLICAOF, ROLE */
+const struct command_table *command_failover(void);     /* failover.c: FAILOVER */
 
 /* With Lua only. */
 const struct command_table *command_scripts(void);        /* script.c: EVAL, SCRIPT ... */

@@ -1,5 +1,5 @@
-/* wait: WAIT, which waits until replicas have what was written; WAITAOF, of which only the time is
- * the end, for nobody tells of files; CLIENT UNBLOCK, which ends any waiting. */
+/* wait: WAIT, which waits until replicas have what was written; WAITAOF, until they have it in
+ * their files, which this server has none of; CLIENT UNBLOCK, which ends any waiting. */
 #include "base/num.h"
 #include "client/client.h"
 #include "client/waiting.h"
@@ -8,13 +8,13 @@
 #include "persist/replication.h"
 
 static void reply_replicas(struct call *call) {
-    reply_integer(call->reply, primary_count_for(call->client));
+    reply_integer(call->reply, primary_count_for(call->client, REPLICAS_HAVE));
 }
 
-static void reply_nobody(struct call *call) {
+static void reply_files(struct call *call) {
     reply_array(call->reply, 2);
     reply_integer(call->reply, 0);
-    reply_integer(call->reply, 0);
+    reply_integer(call->reply, primary_count_for(call->client, REPLICAS_KEEP));
 }
 
 static void wait_for_replicas(struct call *call) {
@@ -30,8 +30,8 @@ static void wait_for_replicas(struct call *call) {
     if (!call_integer(call, 1, &replicas) || !waiting_read_ms(call, 2, &wait.timeout_ms)) {
         return;
     }
-    if (!call->inner && primary_count_for(call->client) < replicas) {
-        primary_await(call->client, replicas);
+    if (!call->inner && primary_count_for(call->client, REPLICAS_HAVE) < replicas) {
+        primary_await(call->client, REPLICAS_HAVE, replicas);
         waiting_begin(call, &wait);
     } else {
         reply_replicas(call);
@@ -41,19 +41,24 @@ static void wait_for_replicas(struct call *call) {
 static void wait_for_files(struct call *call) {
     int64_t local;
     int64_t replicas;
-    struct wait wait = {.type = ENTRY_LIST, .timed_out = reply_nobody};
+    struct wait wait = {.type = ENTRY_LIST, .timed_out = reply_files};
     if (!call_integer_between(call, 1, 0, 1, &local) ||
         !call_integer_between(call, 2, 0, INT64_MAX, &replicas) ||
         !waiting_read_ms(call, 3, &wait.timeout_ms)) {
         return;
     }
-    if (local > 0) {
+    if (replication_is_replica(call->context->replication)) {
+        reply_error(call->reply,
+                    "ERR WAITAOF cannot be used with replica instances. Please also note that "
+                    "writes to replicas are just local and are not propagated.");
+    } else if (local > 0) {
         reply_error(call->reply,
                     "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
-    } else if (replicas == 0) {
-        reply_nobody(call);
-    } else {
+    } else if (!call->inner && primary_count_for(call->client, REPLICAS_KEEP) < replicas) {
+        primary_await(call->client, REPLICAS_KEEP, replicas);
         waiting_begin(call, &wait);
+    } else {
+        reply_files(call);
     }
 }
 

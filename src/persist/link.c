@@ -183,8 +183,10 @@ static void ask_for_stream(struct link *link) {
     char next[24];
     snprintf(next, sizeof next, "%llu", (unsigned long long)replication->backlog.end + 1);
     bool resumes = replication->can_resume;
-    const char *const words[] = {"PSYNC", resumes ? replication->id : "?", resumes ? next : "-1"};
-    ask(link, STEP_SYNC, words, 3);
+    bool takes_over = replication->failover.state == FAILOVER_CHANGING;
+    const char *const words[] = {"PSYNC", resumes ? replication->id : "?", resumes ? next : "-1",
+                                 "FAILOVER"};
+    ask(link, STEP_SYNC, words, takes_over ? 4 : 3);
     link_set_state(link, LINK_ASKING);
     link_send(link);
 }
@@ -243,11 +245,14 @@ static bool begins_with(struct bytes line, const char *text, struct bytes *rest)
 static bool take_sync_answer(struct link *link, struct bytes line) {
     struct bytes rest;
     if (begins_with(line, "+CONTINUE", &rest)) {
+        failover_answered(link->replication);
         return go_on(link, rest);
     }
     if (begins_with(line, "+FULLRESYNC", &rest)) {
+        failover_answered(link->replication);
         return begin_anew(link, rest);
     }
+    failover_refused(link->replication);
     link_break(link, "it refuses: %.*s", bytes_printed(line), line.at);
     return false;
 }

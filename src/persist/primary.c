@@ -126,6 +126,15 @@ void primary_told_offset(struct client *client, uint64_t offset) {
     end_waits(replication);
 }
 
+void primary_told_kept(struct client *client, uint64_t offset) {
+    struct replication *replication = replication_of(client);
+    struct replica *replica = find(replication, client);
+    if (replica != NULL && offset > replica->kept && offset <= replication->backlog.end) {
+        replica->kept = offset;
+        end_waits(replication);
+    }
+}
+
 const char *primary_ask(struct client *client, struct bytes id, int64_t next) {
     struct replication *replication = replication_of(client);
     struct replica *replica = replica_of(client);
@@ -134,6 +143,9 @@ const char *primary_ask(struct client *client, struct bytes id, int64_t next) {
     }
     if (replication->is_replica && link_state(replication->link) != LINK_FOLLOWING) {
         return "NOMASTERLINK Can't SYNC while not connected with my master";
+    }
+    if (failover_is_on(replication)) {
+        return "NOMASTERLINK Can't SYNC while failing over";
     }
     if (!replica->can_mark) {
         return "ERR A snapshot without the capability eof is not supported";
@@ -219,10 +231,13 @@ void primary_pass(struct replication *replication) {
     if (UNLIKELY(replication->is_torn)) {
         begin_anew(replication);
     }
-    if (replication->wants_acks && !replication->is_replica) {
-        replication_append(replication, bytes_text(get_ack));
+    /* What is written during a failover would have to be waited for. */
+    if (!failover_is_on(replication)) {
+        if (replication->wants_acks && !replication->is_replica) {
+            replication_append(replication, bytes_text(get_ack));
+        }
+        replication->wants_acks = false;
     }
-    replication->wants_acks = false;
     for (struct replica *r = replication->replicas; r != NULL; r = r->next) {
         if (r->state == REPLICA_ASKING && !is_going(r)) {
             answer(replication, r);
@@ -285,7 +300,7 @@ void primary_cron(struct replication *replication) {
     if (any) {
         replication->lonely_since_us = now_us;
     }
-    if (!replication->is_replica && any &&
+    if (!replication->is_replica && any && !failover_is_on(replication) &&
         now_us - replication->written_us >= replication->options.ping_seconds * US_PER_SECOND) {
         replication_append(replication, bytes_text(ping));
     }
@@ -311,30 +326,34 @@ struct replica_wait {
     struct replica_wait *next;
     struct client *client;
     uint64_t offset;
+    enum replicas_do what;
     int64_t replicas;
 };
 
-int64_t primary_count_at(const struct replication *replication, uint64_t offset) {
+static int64_t count_at(const struct replication *replication, enum replicas_do what,
+                        uint64_t offset) {
     int64_t count = 0;
     for (const struct replica *r = replication->replicas; r != NULL; r = r->next) {
-        count += r->state == REPLICA_ONLINE && !is_going(r) && r->acked >= offset;
+        uint64_t has = what == REPLICAS_HAVE ? r->acked : r->kept;
+        count += r->state == REPLICA_ONLINE && !is_going(r) && has >= offset;
     }
     return count;
 }
 
-void primary_await(struct client *client, int64_t replicas) {
+void primary_await(struct client *client, enum replicas_do what, int64_t replicas) {
     struct replication *replication = replication_of(client);
     struct replica_wait *wait = mem_zalloc(MEM_CLIENT, sizeof *wait);
     *wait = (struct replica_wait){.next = replication->waits,
                                   .client = client,
                                   .offset = replication->written,
+                                  .what = what,
                                   .replicas = replicas};
     replication->waits = wait;
     replication->wants_acks = true;
     replication->watcher.has_work = true;
 }
 
-int64_t primary_count_for(struct client *client) {
+int64_t primary_count_for(struct client *client, enum replicas_do what) {
     struct replication *replication = replication_of(client);
     uint64_t offset = replication->written;
     struct replica_wait **link = &replication->waits;
@@ -347,7 +366,7 @@ int64_t primary_count_for(struct client *client) {
         *link = wait->next;
         mem_free(MEM_CLIENT, wait, sizeof *wait);
     }
-    return primary_count_at(replication, offset);
+    return count_at(replication, what, offset);
 }
 
 /* The reply that ends a client's waiting takes its wait out of the list. */
@@ -355,7 +374,7 @@ static void end_waits(struct replication *replication) {
     struct replica_wait *next;
     for (struct replica_wait *w = replication->waits; w != NULL; w = next) {
         next = w->next;
-        if (primary_count_at(replication, w->offset) >= w->replicas) {
+        if (count_at(replication, w->what, w->offset) >= w->replicas) {
             (void)waiting_unblock(w->client, false);
         }
     }
@@ -365,7 +384,7 @@ static void end_waits(struct replication *replication) {
 
 void primary_leaves(struct replication *replication, struct client *client) {
     if (replication->waits != NULL) {
-        (void)primary_count_for(client);
+        (void)primary_count_for(client, REPLICAS_HAVE);
     }
     struct replica **link = &replication->replicas;
     while (*link != NULL && (*link)->client != client) {
@@ -376,5 +395,6 @@ void primary_leaves(struct replication *replication, struct client *client) {
         full_sync_leaves(replication, replica);
         *link = replica->next;
         mem_free(MEM_CLIENT, replica, sizeof *replica);
+        replication_tell(replication);
     }
 }

@@ -51,6 +51,7 @@ struct replica {
     char id[41];              /* asked for, with the offset it has; "?": nothing */
     uint64_t next_offset;     /* of the byte to be sent next */
     uint64_t acked;
+    uint64_t kept;    /* of that, on its disk */
     int64_t acked_us; /* when it was heard of last */
     int64_t since_us; /* when it came into the state */
 };
@@ -60,6 +61,7 @@ void primary_told_port(struct client *client, int64_t port);
 void primary_told_ip(struct client *client, struct bytes ip);
 void primary_told_mark(struct client *client);
 void primary_told_offset(struct client *client, uint64_t offset);
+void primary_told_kept(struct client *client, uint64_t offset);
 
 /* PSYNC or SYNC: the answer comes at the end of the pass. `id` of SYNC is "?". NULL, or why not, as
  * in a reply. */
@@ -74,12 +76,13 @@ void replica_address(const struct replica *replica, char ip[REPLICA_IP_SIZE]);
 /* Seconds since it was heard of. */
 int64_t replica_lag_s(const struct replication *replication, const struct replica *replica);
 
-/* How many have the stream up to there. */
-int64_t primary_count_at(const struct replication *replication, uint64_t offset);
+/* What is waited for: WAIT and WAITAOF. */
+enum replicas_do { REPLICAS_HAVE, REPLICAS_KEEP };
 
-/* WAIT: the client's waiting ends when so many have all that was written until now. */
-void primary_await(struct client *client, int64_t replicas);
-/* How many have what that client waits for, or all that was written until now. */
-int64_t primary_count_for(struct client *client);
+/* The client's waiting ends when so many have all that was written until now. */
+void primary_await(struct client *client, enum replicas_do what, int64_t replicas);
+/* How many have what that client waits for, or all that was written until now; what was waited for
+ * is forgotten. */
+int64_t primary_count_for(struct client *client, enum replicas_do what);
 
 #endif

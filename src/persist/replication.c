@@ -106,13 +106,16 @@ void replication_tell(struct replication *replication) {
     const struct replication_options *options = &replication->options;
     struct control_role *role = &context->control->role;
     bool is_replica = replication->is_replica;
-    bool is_down = is_replica && link_state(replication->link) != LINK_FOLLOWING;
+    bool is_down = is_replica &&
+                   (replication->link == NULL || link_state(replication->link) != LINK_FOLLOWING);
     role->read_only = is_replica && options->read_only;
     role->stale = is_down && !options->serve_stale;
     role->lonely = !is_replica && options->least_replicas > 0 && options->lag_seconds_max > 0 &&
                    primary_good_replicas(replication) < options->least_replicas;
-    context->keyspace->keeps_expired = is_replica && options->read_only;
-    evict_suspend(context->evict, is_replica && options->ignore_limit);
+    /* During a failover nothing goes of itself, for that would have to be passed on. */
+    bool is_changing = failover_is_on(replication);
+    context->keyspace->keeps_expired = (is_replica && options->read_only) || is_changing;
+    evict_suspend(context->evict, (is_replica && options->ignore_limit) || is_changing);
     clients_state_changed(context->clients);
 }
 
@@ -254,6 +257,7 @@ static int64_t on_time(struct loop_timer *timer) {
         link_cron(replication->link);
     }
     primary_cron(replication);
+    failover_look(replication);
     return REPLICATION_CRON_MS;
 }
 
@@ -264,6 +268,7 @@ static void pass_ends(void *context) {
         replication->watcher.has_work = true;
     }
     primary_pass(replication);
+    failover_look(replication);
 }
 
 static void client_leaves(void *context, struct client *client) {

@@ -6,6 +6,7 @@
 #include "client/client.h"
 #include "ev/loop.h"
 #include "persist/backlog.h"
+#include "persist/failover.h"
 #include "persist/primary.h"
 #include "persist/replication.h"
 
@@ -49,6 +50,7 @@ struct replication {
     struct replica_wait *waits;  /* of clients in WAIT */
     bool wants_acks;             /* replicas shall say how far they are */
     struct full_sync *full_sync; /* NULL: none is under way */
+    struct failover failover;
     /* As a replica. */
     bool is_replica;
     char host[REPLICATION_HOST_SIZE];

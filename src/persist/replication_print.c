@@ -76,13 +76,13 @@ void replication_print(void *module, struct buffer *out) {
     }
     print_replicas(replication, out);
     buffer_printf(out,
-                  "master_failover_state:no-failover\r\nmaster_replid:%s\r\nmaster_replid2:%s\r\n"
+                  "master_failover_state:%s\r\nmaster_replid:%s\r\nmaster_replid2:%s\r\n"
                   "master_repl_offset:%llu\r\nsecond_repl_offset:%lld\r\n"
                   "repl_backlog_active:%d\r\nrepl_backlog_size:%lld\r\n"
                   "repl_backlog_first_byte_offset:%llu\r\nrepl_backlog_histlen:%llu\r\n",
-                  replication->id, replication->second_id, (unsigned long long)backlog->end,
-                  (long long)replication->second_end, replication->is_recording,
-                  (long long)replication->options.backlog_size,
+                  failover_name(replication), replication->id, replication->second_id,
+                  (unsigned long long)backlog->end, (long long)replication->second_end,
+                  replication->is_recording, (long long)replication->options.backlog_size,
                   (unsigned long long)(replication->is_recording ? backlog->start + 1 : 0),
                   (unsigned long long)backlog_size(backlog));
 }

@@ -54,6 +54,7 @@ static const table_fn families[] = {
     command_debug,
     command_acl,
     command_replication,
+    command_failover,
     command_transactions,
     command_list_waits,
     command_zset_waits,
