@@ -312,9 +312,18 @@ struct server *server_start_configured(const char *text, const char *const *opti
     return start(program_under_test(), text, options_under_test(), options);
 }
 
-struct server *server_start_reference(const char *const *options) {
+struct server *server_start_reference_configured(const char *text, const char *const *options) {
     static const char *const common[] = {"--appendonly", "no", NULL};
-    return start("redis-server", NULL, common, options);
+    return start("redis-server", text, common, options);
+}
+
+struct server *server_start_reference(const char *const *options) {
+    return server_start_reference_configured(NULL, options);
+}
+
+struct server *server_start_sentinel(const char *text) {
+    static const char *const common[] = {"--sentinel", NULL};
+    return start("redis-server", text, common, NULL);
 }
 
 char *server_output(const struct server *server) {

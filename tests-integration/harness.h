@@ -42,6 +42,12 @@ void harness_before_server(void (*prepare)(void));
 /* The same for redis-server from PATH, without append-only file. */
 struct server *server_start_reference(const char *const *options);
 
+/* The same with a configuration file. */
+struct server *server_start_reference_configured(const char *text, const char *const *options);
+
+/* Sentinel, which is redis-server's other self, with that configuration. */
+struct server *server_start_sentinel(const char *text);
+
 /* Asks the server to end (SIGTERM), waits, fails the test unless it ended with status 0 and wrote
  * nothing that a sanitizer or a failed check writes; frees everything. NULL does nothing. */
 void server_stop(struct server *server);
