@@ -75,8 +75,10 @@ FUZZ_decode := base/* ds/* types/* persist/*code* persist/compact persist/listpa
 SERVER := $(OUT)/larder-server
 CHECKER := $(OUT)/larder-check
 BENCHMARK := $(OUT)/bench/larder-benchmark
-OBJECTS := $(SOURCES:%.c=$(OUT)/%.o)
-UNIT_OBJECTS := $(SOURCES:%.c=$(OUT)/unit/%.o) $(TEST_HELPERS:%.c=$(OUT)/unit/%.o) \
+# The page's files as they are: src/http/page.c.
+PAGE := $(if $(filter http,$(ROOMS)),src/http/page_files)
+OBJECTS := $(SOURCES:%.c=$(OUT)/%.o) $(PAGE:%=$(OUT)/%.o)
+UNIT_OBJECTS := $(SOURCES:%.c=$(OUT)/unit/%.o) $(PAGE:%=$(OUT)/%.o) $(TEST_HELPERS:%.c=$(OUT)/unit/%.o) \
     $(patsubst %.c,$(OUT)/unit/%.o,$(wildcard bench/load/*.c))
 UNIT_PROGRAMS := $(TESTS:%=$(OUT)/unit/tests/%)
 WITH_SERVER := $(OUT)/tests-integration/with_server
@@ -149,6 +151,12 @@ $(OUT)/%.o: %.c $(OUT)/flags
 	$(call say,CC)
 	@mkdir -p $(dir $@)
 	$(Q)$(CC) $(SERVER_FLAGS) -MMD -MP -c -o $@ $<
+$(OUT)/src/http/page_files.c: utils/embed src/http/page.html src/http/page.css src/http/page.js
+	@mkdir -p $(dir $@)
+	$(Q)$^ >$@
+$(OUT)/src/http/page_files.o: $(OUT)/src/http/page_files.c
+	$(call say,CC)
+	$(Q)$(CC) $(SERVER_FLAGS) -c -o $@ $<
 $(OUT)/unit/%.o: %.c $(OUT)/flags
 	$(call say,CC)
 	@mkdir -p $(dir $@)

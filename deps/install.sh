@@ -49,6 +49,9 @@ test|php-illuminate-cache|file /usr/share/php/Illuminate/Cache/autoload.php
 test|php-illuminate-redis|file /usr/share/php/Illuminate/Redis/autoload.php
 test|libredis-perl|file /usr/share/perl5/Redis.pm
 test|libio-socket-ssl-perl|file /usr/share/perl5/IO/Socket/SSL.pm
+test|chromium|command chromium
+test|prometheus|command promtool
+test|prometheus-redis-exporter|command prometheus-redis-exporter
 check|clang|command clang
 check|libclang-rt-14-dev|file /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a
 check|clang-format|command clang-format

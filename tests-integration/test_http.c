@@ -256,6 +256,44 @@ static void test_log_in(void **state) {
     close(fd);
 }
 
+/* Whoever may use INFO may look; names of keys and slow commands are for who may see those. */
+static void test_who_looks(void **state) {
+    static const char *const users[] = {
+        "\"viewer\",\"on\",\">v\",\"-@all\",\"+info\"",
+        "\"keeper\",\"on\",\">k\",\"~*\",\"-@all\",\"+info\",\"+monitor\",\"+slowlog\"",
+        "\"nobody\",\"on\",\">n\",\"~*\",\"-@all\",\"+get\"",
+    };
+    static const char *const paths[] = {"/v1/stats", "/metrics", "/ui", "/ui/page.js"};
+    char request[512];
+    *state = start(NULL);
+    int fd = open_door();
+    for (size_t i = 0; i < sizeof users / sizeof users[0]; i++) {
+        snprintf(request, sizeof request,
+                 "POST /v1/command" H "Content-Length: %zu\r\n\r\n[\"ACL\",\"SETUSER\",%s]",
+                 strlen(users[i]) + 18, users[i]);
+        ask(fd, request, 200);
+    }
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        snprintf(request, sizeof request, "GET %s" H "Authorization: Basic dmlld2VyOnY=\r\n\r\n",
+                 paths[i]);
+        ask(fd, request, 200);
+        snprintf(request, sizeof request, "GET %s" H "Authorization: Basic bm9ib2R5Om4=\r\n\r\n",
+                 paths[i]);
+        ask(fd, request, 403);
+    }
+    ask(fd, "GET /v1/stats" H "Authorization: Basic dmlld2VyOnY=\r\n\r\n", 200);
+    assert_non_null(strstr(got.body, "\"health\":{\"state\":\"well\""));
+    assert_null(strstr(got.body, "\"keys_used\""));
+    assert_null(strstr(got.body, "\"slow\""));
+    ask(fd, "GET /v1/stats" H "Authorization: Basic a2VlcGVyOms=\r\n\r\n", 200);
+    assert_non_null(strstr(got.body, "\"keys_used\":["));
+    assert_non_null(strstr(got.body, "\"slow\":["));
+    /* Looking leaves no trace of what was not shown. */
+    ask(fd, "GET /metrics" H "Authorization: Basic a2VlcGVyOms=\r\n\r\n", 200);
+    assert_non_null(strstr(got.body, "redis_acl_access_denied_cmd_total 4\n"));
+    close(fd);
+}
+
 static void test_cors(void **state) {
     static const char *const options[] = {"--http-cors-origins", "http://app.example",
                                           "--http-hosts", "cache.example", NULL};
@@ -336,6 +374,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_large, stop),
         cmocka_unit_test_teardown(test_long_pipelines, stop),
         cmocka_unit_test_teardown(test_log_in, stop),
+        cmocka_unit_test_teardown(test_who_looks, stop),
         cmocka_unit_test_teardown(test_cors, stop),
         cmocka_unit_test_teardown(test_overload, stop),
         cmocka_unit_test_teardown(test_slow_request, stop),

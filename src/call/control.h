@@ -30,6 +30,13 @@ enum control_shutdown {
     CONTROL_SHUTDOWN_FORCE = 4, /* even if that fails */
 };
 
+/* How the server is. */
+enum control_health {
+    CONTROL_WELL,
+    CONTROL_WARNED, /* something will have to be done */
+    CONTROL_UNWELL, /* something has to be done now */
+};
+
 struct server_control {
     void *server;
     struct control_role role;
@@ -51,6 +58,8 @@ struct server_control {
     bool (*reload)(void *server, bool replaces);
     /* CONFIG REWRITE: 0, -ENOENT when there is no file, or -errno. */
     int (*rewrite_config)(void *server);
+    /* Says in words how the server is: a sentence in `text`. */
+    enum control_health (*health)(void *server, char *text, size_t room);
 };
 
 #endif

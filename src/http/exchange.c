@@ -108,6 +108,19 @@ void answer_text(struct exchange *exchange, int status, const char *type, struct
     }
 }
 
+void answer_with(struct exchange *exchange, const char *type, const char *fields,
+                 struct bytes body) {
+    struct head head;
+    head_begin(&head, exchange, 200);
+    head_text(&head, "\r\nContent-Type: ");
+    head_text(&head, type);
+    head_text(&head, fields);
+    head_end(&head, exchange, (int64_t)body.size);
+    if (!exchange_has(exchange, EXCHANGE_HEAD)) {
+        reply_raw(exchange->reply, body.at, body.size);
+    }
+}
+
 /* `text` as the inside of a JSON string, cut at DETAIL_MAX; what is not plain becomes '?'. */
 static size_t quote(char *out, struct bytes text) {
     size_t size = 0;
@@ -337,9 +350,11 @@ static enum protocol_result execute(struct exchange *exchange) {
     case EXCHANGE_EXEC:
         return words_exec(exchange);
     case EXCHANGE_STATS:
-        return metrics_answer(exchange, true);
+        return stats_answer(exchange);
+    case EXCHANGE_PAGE:
+        return page_answer(exchange);
     case EXCHANGE_METRICS:
-        return metrics_answer(exchange, false);
+        return metrics_answer(exchange);
     case EXCHANGE_GREETING:
         answer_text(exchange, 200, "text/plain; charset=utf-8", bytes_text(greeting));
         break;

@@ -34,7 +34,8 @@ enum exchange_kind {
     EXCHANGE_PIPE,  /* one command of many */
     EXCHANGE_QUEUE, /* of a transaction: MULTI and what it queues */
     EXCHANGE_EXEC,
-    EXCHANGE_STATS,
+    EXCHANGE_STATS, /* words: points of the history that are known, plus 1; 0: none is wanted */
+    EXCHANGE_PAGE,  /* words: enum page_file */
     EXCHANGE_METRICS,
 };
 
@@ -82,6 +83,8 @@ struct http_commands {
     struct command *scan;
     struct command *info;
     struct command *auth;
+    struct command *monitor;
+    struct command *slowlog_get;
     struct command *multi;
     struct command *exec;
 };
@@ -149,6 +152,9 @@ void head_end(struct head *head, const struct exchange *exchange, int64_t conten
 
 /* An answer whose body is this text. */
 void answer_text(struct exchange *exchange, int status, const char *type, struct bytes body);
+/* The same with fields of its own in the head: lines that begin with CR LF. */
+void answer_with(struct exchange *exchange, const char *type, const char *fields,
+                 struct bytes body);
 /* An error as problem+json; `detail` may be empty. */
 void answer_problem(struct exchange *exchange, int status, struct bytes detail);
 /* The error that a command answered, without its '-': with the status that it is. */
@@ -179,6 +185,13 @@ enum protocol_result words_pipe(struct exchange *exchange);
 enum protocol_result words_queue(struct exchange *exchange);
 enum protocol_result words_exec(struct exchange *exchange);
 /* metrics.c */
-enum protocol_result metrics_answer(struct exchange *exchange, bool as_json);
+enum protocol_result metrics_answer(struct exchange *exchange);
+/* stats.c */
+enum protocol_result stats_answer(struct exchange *exchange);
+/* page.c */
+enum page_file { PAGE_HTML, PAGE_STYLE, PAGE_SCRIPT, PAGE_FILES };
+enum protocol_result page_answer(struct exchange *exchange);
+/* Whether INFO, by which all of these may be read, is not for this client; he has been told. */
+bool monitoring_is_refused(struct exchange *exchange);
 
 #endif

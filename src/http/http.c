@@ -139,6 +139,8 @@ void http_start(struct http *http) {
         .scan = find(commands, "scan"),
         .info = find(commands, "info"),
         .auth = find(commands, "auth"),
+        .monitor = find(commands, "monitor"),
+        .slowlog_get = commands_find_full(commands, bytes_text("slowlog|get")),
         .multi = find(commands, "multi"),
         .exec = find(commands, "exec"),
     };

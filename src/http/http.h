@@ -7,6 +7,8 @@
  *     values.c     likewise, for GET, PUT, DELETE of a key
  *     words.c      replies as JSON
  *     metrics.c    what monitoring reads
+ *     stats.c      what the page shows, as JSON
+ *     page.c       the page for people
  *
  * client/protocol.h says how they join the batch. What a request is, is in exchange.h. */
 #ifndef LARDER_HTTP_HTTP_H

@@ -1,4 +1,4 @@
-/* metrics: /metrics in Prometheus's text form, and /v1/stats as JSON, both from what INFO tells.
+/* metrics: /metrics in Prometheus's text form, from what INFO tells.
  *
  * A field of INFO becomes redis_NAME under the name that redis_exporter gives it, so that its
  * dashboards and alerts work; what Redis does not have becomes larder_NAME. Fields that are no
@@ -282,38 +282,6 @@ static void print_metrics(struct buffer *out, const struct context *context, str
     print_latency(out, latency);
 }
 
-/* ---- JSON ---- */
-
-static void print_string(struct buffer *out, struct bytes text) {
-    buffer_append_byte(out, '"');
-    print_label(out, text);
-    buffer_append_byte(out, '"');
-}
-
-static void print_stats(struct buffer *out, struct bytes info, const struct histogram *latency) {
-    static const double percents[] = {50, 99, 99.9};
-    static const char *const fields[] = {"p50", "p99", "p999"};
-    struct bytes field;
-    struct bytes value;
-    buffer_append_text(out, "{\"latency_us\":{");
-    for (size_t i = 0; i < sizeof percents / sizeof percents[0]; i++) {
-        buffer_printf(out, "%s\"%s\":%.1f", i > 0 ? "," : "", fields[i],
-                      (double)histogram_percentile(latency, percents[i]) / 1000);
-    }
-    buffer_append_text(out, "}");
-    while (next_line(&info, &field, &value)) {
-        buffer_append_text(out, ",");
-        print_string(out, field);
-        buffer_append_text(out, ":");
-        if (is_number(value) && (value.at[0] != '0' || value.size == 1 || value.at[1] == '.')) {
-            buffer_append(out, value.at, value.size);
-        } else {
-            print_string(out, value);
-        }
-    }
-    buffer_append_text(out, "}\n");
-}
-
 /* ---- the answer ---- */
 
 /* What INFO would say, without what only clients know, and the latencies; the I/O threads stand
@@ -331,14 +299,21 @@ static void collect(struct exchange *exchange, struct buffer *info, struct histo
     clients_release(clients);
 }
 
-enum protocol_result metrics_answer(struct exchange *exchange, bool as_json) {
+bool monitoring_is_refused(struct exchange *exchange) {
     struct http *http = exchange->http;
     struct bytes args[] = {bytes_of("INFO", 4)};
     struct bytes error;
-    if (protocol_is_refused(exchange->client, http->commands.info, args, 1, http->scratch)) {
-        if (scratch_error(http, &error)) {
-            answer_error(exchange, error);
-        }
+    if (!protocol_is_refused(exchange->client, http->commands.info, args, 1, http->scratch)) {
+        return false;
+    }
+    if (scratch_error(http, &error)) {
+        answer_error(exchange, error);
+    }
+    return true;
+}
+
+enum protocol_result metrics_answer(struct exchange *exchange) {
+    if (monitoring_is_refused(exchange)) {
         return PROTOCOL_EXECUTED;
     }
     struct buffer info;
@@ -347,14 +322,8 @@ enum protocol_result metrics_answer(struct exchange *exchange, bool as_json) {
     buffer_init(&info, MEM_OTHER);
     buffer_init(&out, MEM_OTHER);
     collect(exchange, &info, latency);
-    if (as_json) {
-        print_stats(&out, buffer_bytes(&info), latency);
-    } else {
-        print_metrics(&out, http->context, bytes_of(buffer_text(&info), info.size), latency);
-    }
-    answer_text(exchange, 200,
-                as_json ? "application/json" : "text/plain; version=0.0.4; charset=utf-8",
-                buffer_bytes(&out));
+    print_metrics(&out, exchange->http->context, bytes_of(buffer_text(&info), info.size), latency);
+    answer_text(exchange, 200, "text/plain; version=0.0.4; charset=utf-8", buffer_bytes(&out));
     histogram_free(latency);
     buffer_clear(&out);
     buffer_clear(&info);

@@ -497,6 +497,31 @@ static void route_root(struct route *route) {
     }
 }
 
+/* A number of points that are known already, plus 1; what is no number is 0. */
+static uint64_t points_known(struct bytes value) {
+    int64_t known;
+    return value.at != NULL && num_parse_i64(value, &known) && known >= 0 ? (uint64_t)known + 1 : 0;
+}
+
+static void route_stats(struct route *route) {
+    struct bytes query = route->head->query;
+    struct bytes name;
+    struct bytes value;
+    while (http_query_next(&query, &name, &value)) {
+        if (bytes_is(name, "seconds")) {
+            route->note.words[0] = points_known(value);
+        } else if (bytes_is(name, "minutes")) {
+            route->note.words[1] = points_known(value);
+        }
+    }
+    simple(route, EXCHANGE_STATS, route->http->commands.info, "INFO");
+}
+
+static void route_page(struct route *route, enum page_file file) {
+    route->note.words[0] = file;
+    simple(route, EXCHANGE_PAGE, route->http->commands.info, "INFO");
+}
+
 static bool is_path(const struct route *route, const char *path) {
     return bytes_equal(route->head->path, bytes_text(path));
 }
@@ -536,7 +561,13 @@ static void route_other(struct route *route) {
     } else if (is_path(route, "/metrics")) {
         simple(route, EXCHANGE_METRICS, commands->info, "INFO");
     } else if (is_path(route, "/v1/stats")) {
-        simple(route, EXCHANGE_STATS, commands->info, "INFO");
+        route_stats(route);
+    } else if (is_path(route, "/ui")) {
+        route_page(route, PAGE_HTML);
+    } else if (is_path(route, "/ui/page.css")) {
+        route_page(route, PAGE_STYLE);
+    } else if (is_path(route, "/ui/page.js")) {
+        route_page(route, PAGE_SCRIPT);
     } else if (is_path(route, "*") && route->head->method == HTTP_OPTIONS) {
         (void)is_other(route, ALLOW_KEY | ALLOW_POST);
     } else {

@@ -308,6 +308,10 @@ void saving_cron(struct saving *saving) {
 
 /* ---- telling, and life ---- */
 
+bool saving_has_failed(const struct saving *saving) {
+    return saving->has_failed;
+}
+
 void saving_print(const struct saving *saving, struct buffer *out) {
     bool is_busy = saving->pump != NULL;
     const struct snapshot_figures *figures = &saving->figures;

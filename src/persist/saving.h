@@ -62,6 +62,9 @@ bool saving_begin(struct saving *saving);
  * succeeded. */
 bool saving_save(struct saving *saving);
 
+/* Whether the last attempt to save failed. */
+bool saving_has_failed(const struct saving *saving);
+
 /* Seconds since 1970 of the last save that succeeded, or of the start. */
 int64_t saving_last_s(const struct saving *saving);
 

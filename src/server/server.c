@@ -34,6 +34,7 @@
 #include "script/scripts.h"
 #include "server/config_commands.h"
 #include "server/families.h"
+#include "server/health.h"
 #include "server/http_doors.h"
 
 #define NS_PER_US 1000
@@ -95,6 +96,7 @@ static void init_control(struct server *server, const char *program) {
     control->shutdown_abort = control_shutdown_abort;
     control->reload = control_reload;
     control->rewrite_config = control_rewrite_config;
+    control->health = health_tell;
 }
 
 /* rename-command NAME NEW-NAME, the new one empty to take the command away. One that Redis has and

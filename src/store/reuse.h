@@ -50,7 +50,7 @@
 #define REUSE_USES_MAX 256000
 /* Several times as many as there are keys watched then, so that distances mean something. */
 #define REUSE_USES_BURST 20000
-#define REUSE_ZONES      8
+#define REUSE_ZONES      4
 /* Zones of the present size. */
 #define REUSE_ZONES_NOW 2
 
