@@ -51,28 +51,44 @@ void strip_free(struct strip *strip) {
         blob_drop(strip_blob(strip));
         mem_free(MEM_DATA, strip, LARGE_SIZE);
     } else {
-        mem_free(MEM_DATA, strip, strip->capacity);
+        mem_free(MEM_DATA, strip, strip_capacity(strip));
     }
 }
 
-struct strip *strip_try_copy(const struct strip *strip) {
-    size_t used = strip_used(strip);
-    size_t size = strip_is_large(strip) ? LARGE_SIZE : capacity_for(STRIP_HEADER_SIZE + used);
-    struct strip *copy = mem_try_alloc(MEM_DATA, size);
-    if (copy == NULL) {
-        return NULL;
-    }
+/* What a copy takes. */
+static size_t copy_size(const struct strip *strip) {
+    return strip_is_large(strip) ? LARGE_SIZE : capacity_for(STRIP_HEADER_SIZE + strip_used(strip));
+}
+
+static void copy_into(struct strip *copy, const struct strip *strip, size_t size) {
     if (strip_is_large(strip)) {
         /* cppcheck-suppress pointerSize; the header is as large as a pointer, and is meant */
         memcpy(copy, strip, LARGE_SIZE);
+        copy->capacity = 0;
         blob_share(strip_blob(copy));
-        return copy;
+        return;
     }
+    size_t used = strip_used(strip);
     copy->capacity = (uint16_t)size;
     copy->start = STRIP_HEADER_SIZE;
     copy->end = (uint16_t)(STRIP_HEADER_SIZE + used);
     copy->count = strip->count;
     memcpy(to_write(copy, STRIP_HEADER_SIZE), strip_element(strip, strip->start), used);
+}
+
+struct strip *strip_copy(const struct strip *strip) {
+    size_t size = copy_size(strip);
+    struct strip *copy = mem_alloc(MEM_DATA, size);
+    copy_into(copy, strip, size);
+    return copy;
+}
+
+struct strip *strip_try_copy(const struct strip *strip) {
+    size_t size = copy_size(strip);
+    struct strip *copy = mem_try_alloc(MEM_DATA, size);
+    if (copy != NULL) {
+        copy_into(copy, strip, size);
+    }
     return copy;
 }
 
@@ -104,11 +120,11 @@ static void slide(struct strip *strip, size_t start) {
 static struct strip *move_to(struct strip *strip, size_t capacity, bool room_in_front) {
     size_t used = strip_used(strip);
     struct strip *moved = new_of_capacity(capacity);
-    moved->start = (uint16_t)(room_in_front ? moved->capacity - used : STRIP_HEADER_SIZE);
+    moved->start = (uint16_t)(room_in_front ? strip_capacity(moved) - used : STRIP_HEADER_SIZE);
     moved->end = (uint16_t)(moved->start + used);
     moved->count = strip->count;
     memcpy(to_write(moved, moved->start), to_write(strip, strip->start), used);
-    mem_free(MEM_DATA, strip, strip->capacity);
+    mem_free(MEM_DATA, strip, strip_capacity(strip));
     return moved;
 }
 
@@ -116,8 +132,9 @@ static struct strip *move_to(struct strip *strip, size_t capacity, bool room_in_
 static __attribute__((noinline)) struct strip *make_room(struct strip *strip, size_t total,
                                                          bool in_front, size_t spare) {
     size_t need = STRIP_HEADER_SIZE + strip_used(strip) + total;
-    if (need <= strip->capacity && strip->capacity - need >= strip->capacity / ROOM_PART) {
-        slide(strip, in_front ? strip->capacity - strip_used(strip) : STRIP_HEADER_SIZE);
+    if (need <= strip_capacity(strip) &&
+        strip_capacity(strip) - need >= strip_capacity(strip) / ROOM_PART) {
+        slide(strip, in_front ? strip_capacity(strip) - strip_used(strip) : STRIP_HEADER_SIZE);
         return strip;
     }
     size_t want = need + spare < STRIP_SIZE_MAX ? need + spare : STRIP_SIZE_MAX;
@@ -125,9 +142,9 @@ static __attribute__((noinline)) struct strip *make_room(struct strip *strip, si
         want = need;
     }
     size_t capacity = capacity_for(want);
-    if (capacity <= strip->capacity) {
+    if (capacity <= strip_capacity(strip)) {
         /* The last bytes of the allocation. */
-        slide(strip, in_front ? strip->capacity - strip_used(strip) : STRIP_HEADER_SIZE);
+        slide(strip, in_front ? strip_capacity(strip) - strip_used(strip) : STRIP_HEADER_SIZE);
         return strip;
     }
     return move_to(strip, capacity, in_front);
@@ -144,7 +161,7 @@ struct strip *strip_push_front(struct strip *strip, const struct element_form *f
 }
 
 struct strip *strip_push_back(struct strip *strip, const struct element_form *form, size_t spare) {
-    if (UNLIKELY((size_t)strip->capacity - strip->end < form->total)) {
+    if (UNLIKELY(strip_capacity(strip) - strip->end < form->total)) {
         strip = make_room(strip, form->total, false, spare);
     }
     element_write(form, to_write(strip, strip->end));
@@ -160,7 +177,7 @@ static struct strip *resize_gap(struct strip *strip, strip_at *at, size_t old_to
     if (total > old_total) {
         size_t more = total - old_total;
         bool front_has = (size_t)strip->start - STRIP_HEADER_SIZE >= more;
-        bool back_has = (size_t)strip->capacity - strip->end >= more;
+        bool back_has = strip_capacity(strip) - strip->end >= more;
         if (!front_has && !back_has) {
             strip = make_room(strip, more, false, 0);
             front_has = false;
@@ -206,15 +223,15 @@ struct strip *strip_replace(struct strip *strip, strip_at at, const struct eleme
 /* Gives memory back if most of it is room. */
 static struct strip *shrink(struct strip *strip) {
     size_t need = STRIP_HEADER_SIZE + strip_used(strip);
-    if (LIKELY(need * USED_PART >= strip->capacity)) {
+    if (LIKELY(need * USED_PART >= strip_capacity(strip))) {
         return strip;
     }
     size_t capacity = capacity_for(need * 2);
-    if (capacity >= strip->capacity) {
+    if (capacity >= strip_capacity(strip)) {
         return strip;
     }
     /* Which end the next one comes to is not known: the room is where it was. */
-    bool in_front = strip->start - STRIP_HEADER_SIZE > (size_t)strip->capacity - strip->end;
+    bool in_front = strip->start - STRIP_HEADER_SIZE > strip_capacity(strip) - strip->end;
     return move_to(strip, capacity, in_front);
 }
 
@@ -238,6 +255,16 @@ static size_t count_equal(const struct strip *strip, const struct element_form *
         equal += element_is(form, at);
     }
     return equal;
+}
+
+bool strip_has(const struct strip *strip, const struct element_form *form) {
+    const uint8_t *end = strip_element(strip, strip->end);
+    for (const uint8_t *at = strip_element(strip, strip->start); at < end; at += element_size(at)) {
+        if (element_is(form, at)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 struct strip *strip_remove_equal(struct strip *strip, const struct element_form *form, size_t max,
@@ -285,7 +312,7 @@ struct strip *strip_split(struct strip *strip, size_t index) {
 
 struct strip *strip_join(struct strip *strip, struct strip *behind) {
     size_t more = strip_used(behind);
-    if ((size_t)strip->capacity - strip->end < more) {
+    if (strip_capacity(strip) - strip->end < more) {
         strip = make_room(strip, more, false, 0);
     }
     memcpy(to_write(strip, strip->end), strip_element(behind, behind->start), more);
@@ -297,7 +324,7 @@ struct strip *strip_join(struct strip *strip, struct strip *behind) {
 
 struct strip *strip_settle(struct strip *strip, struct sparse_tally *tally) {
     if (!strip_is_large(strip)) {
-        return sparse_settle(strip, strip->capacity, tally);
+        return sparse_settle(strip, strip_capacity(strip), tally);
     }
     strip = sparse_settle(strip, LARGE_SIZE, tally);
     struct blob *blob = blob_settle(strip_blob(strip), tally);
@@ -309,7 +336,7 @@ size_t strip_footprint(const struct strip *strip) {
     if (strip_is_large(strip)) {
         return mem_class(LARGE_SIZE) + blob_footprint(strip_blob(strip));
     }
-    return mem_class(strip->capacity);
+    return mem_class(strip_capacity(strip));
 }
 
 bool strip_validate(const struct strip *strip) {
@@ -317,7 +344,8 @@ bool strip_validate(const struct strip *strip) {
         return strip->count == 1 && strip_used(strip) == 0 && strip_blob(strip)->references > 0;
     }
     if (strip->start < STRIP_HEADER_SIZE || strip->end < strip->start ||
-        strip->capacity < strip->end || capacity_for(strip->capacity) != strip->capacity) {
+        strip_capacity(strip) < strip->end ||
+        capacity_for(strip_capacity(strip)) != strip_capacity(strip)) {
         return false;
     }
     const uint8_t *at = strip_element(strip, strip->start);

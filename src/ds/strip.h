@@ -11,7 +11,8 @@
  *     | 0          | 8       | 8     | 1       | blob 8 |      a large one
  *     +------------+---------+-------+---------+--------+
  *
- * How an element lies in memory is said in ds/element.h.
+ * How an element lies in memory is said in ds/element.h. The two lowest bits of the capacity are
+ * the owner's (enum strip_mark); a new strip has none of them, and so has one that has moved.
  *
  * Terms. A place is an element's distance from the strip's start, in bytes; 0 is none. Room is
  * `capacity` less what is used.
@@ -40,11 +41,18 @@
 #include "ds/element.h"
 
 #define STRIP_HEADER_SIZE 8u
-/* Longest allocation of a strip: places are 16 bits. */
-#define STRIP_SIZE_MAX 65535u
+/* Longest allocation of a strip: places are 16 bits, and two of the capacity's are marks. */
+#define STRIP_SIZE_MAX 65532u
+
+/* What the owner of a strip remembers of it. */
+enum strip_mark {
+    STRIP_PHASE = 1, /* of a watch, as ENTRY_PHASE of entries */
+    STRIP_LEFT = 2   /* it is in no list any more, but kept for who watches */
+};
+#define STRIP_MARKS 3u
 
 struct strip {
-    uint16_t capacity;
+    uint16_t capacity; /* and marks */
     uint16_t start;
     uint16_t end;
     uint16_t count;
@@ -53,8 +61,20 @@ _Static_assert(sizeof(struct strip) == STRIP_HEADER_SIZE, "the header of a strip
 
 typedef uint32_t strip_at;
 
+static inline size_t strip_capacity(const struct strip *strip) {
+    return strip->capacity & ~STRIP_MARKS;
+}
+
 static inline bool strip_is_large(const struct strip *strip) {
-    return strip->capacity == 0;
+    return strip_capacity(strip) == 0;
+}
+
+static inline unsigned strip_marks(const struct strip *strip) {
+    return strip->capacity & STRIP_MARKS;
+}
+
+static inline void strip_set_marks(struct strip *strip, unsigned marks) {
+    strip->capacity = (uint16_t)((strip->capacity & ~STRIP_MARKS) | marks);
 }
 
 /* Of a large one. */
@@ -91,7 +111,8 @@ struct strip *strip_new(size_t size);
 /* A large one; takes the reference over. */
 struct strip *strip_new_large(struct blob *blob);
 void strip_free(struct strip *strip);
-/* NULL when there is no memory. A blob is shared. */
+/* A blob is shared; no marks. strip_try_copy gives NULL when there is no memory. */
+struct strip *strip_copy(const struct strip *strip);
 struct strip *strip_try_copy(const struct strip *strip);
 
 /* The element at an index < count. */
@@ -116,6 +137,9 @@ struct strip *strip_remove_equal(struct strip *strip, const struct element_form 
 struct strip *strip_split(struct strip *strip, size_t index);
 /* Appends what is in `behind`, and frees that. */
 struct strip *strip_join(struct strip *strip, struct strip *behind);
+
+/* Whether an element equals the form. */
+bool strip_has(const struct strip *strip, const struct element_form *form);
 
 /* Moves the strip, and a blob that nobody else refers to, if they lie in sparse slabs. */
 struct strip *strip_settle(struct strip *strip, struct sparse_tally *tally);

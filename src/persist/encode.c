@@ -105,6 +105,39 @@ static uint64_t write_nodes(const struct entry *list, struct rdb_writer *writer)
     return nodes.count;
 }
 
+static void write_plain(struct rdb_writer *writer, struct bytes text, struct blob *blob) {
+    rdb_write_length(writer, CONTAINER_PLAIN);
+    rdb_write_value(writer, text, blob);
+}
+
+/* The number of nodes has been told: what would not be a listpack's element by itself is one among
+ * others. */
+void encode_list_block(const struct strip *strip, struct rdb_writer *writer) {
+    if (strip_is_large(strip)) {
+        write_plain(writer, blob_bytes(strip_blob(strip)), strip_blob(strip));
+        return;
+    }
+    const uint8_t *element = strip_element(strip, strip->start);
+    if (strip->count == 1 && element_tag_is_text(*element) &&
+        !listpack_takes(element_text(element))) {
+        write_plain(writer, element_text(element), NULL);
+        return;
+    }
+    struct listpack pack;
+    listpack_init(&pack, true);
+    for (unsigned i = 0; i < strip->count; i++) {
+        if (element_tag_is_text(*element)) {
+            listpack_add(&pack, element_text(element));
+        } else {
+            listpack_add_integer(&pack, element_integer(element));
+        }
+        element += element_size(element);
+    }
+    rdb_write_length(writer, CONTAINER_PACKED);
+    listpack_write(&pack, writer);
+    listpack_clear(&pack);
+}
+
 static int encode_list(const struct entry *entry, const struct bytes *key,
                        struct rdb_writer *writer) {
     encode_begin(writer, RDB_LIST_QUICKLIST_2, key);

@@ -17,6 +17,7 @@
 #define LARDER_PERSIST_ENCODE_H
 
 #include "ds/entry.h"
+#include "ds/strip.h"
 #include "persist/rdb_bytes.h"
 
 /* Writes the entry's value, behind the type and, unless it is NULL, the key. Returns the version of
@@ -24,5 +25,8 @@
  * is no form for it; nothing is written then. See writer->failed for want of memory. */
 int encode_value(const struct entry *entry, const struct bytes *key, int64_t now_ms,
                  struct rdb_writer *writer);
+
+/* One block of a list as one node, for who writes RDB_LIST_QUICKLIST_2 block by block. */
+void encode_list_block(const struct strip *strip, struct rdb_writer *writer);
 
 #endif

@@ -11,10 +11,14 @@
  * going on, and requests hardly notice it. What is lent and too short for a slice is kept for a
  * later pass. Slices after requests are short, and grow from pass to pass while none come.
  *
+ * What has to be kept in memory until its turn comes, because clients change a large collection
+ * that is not written yet, makes the snapshot hurry: it gets more of the time, up to half of it.
+ *
  * All times are in nanoseconds. */
 #ifndef LARDER_PERSIST_PACE_H
 #define LARDER_PERSIST_PACE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* A slice that is shorter is not worth what it makes the processor's caches forget. */
@@ -26,6 +30,8 @@
 /* A busy server lends one part in so many. With what clients pay for keys that they change before
  * those are written, requests keep 85 % of the time. */
 #define PACE_PART 12
+/* From so many kept bytes on it gets half of the time. */
+#define PACE_KEPT_MAX ((size_t)48 << 20)
 /* How far back the server looks to know whether it is busy. */
 #define PACE_WINDOW_NS 20000000
 /* A pass that has taken less had nothing to do: a request takes 10,000 with the calls of the
@@ -41,9 +47,9 @@ struct pace {
     int64_t next_ns;   /* the next slice at most */
 };
 
-/* How long a slice may be now, in a pass that has taken `pass_ns` before it; 0: none in this
- * pass. */
-int64_t pace_slice(struct pace *pace, int64_t now_ns, int64_t pass_ns);
+/* How long a slice may be now, in a pass that has taken `pass_ns` before it, while `kept` bytes
+ * wait for their turn; 0: none in this pass. */
+int64_t pace_slice(struct pace *pace, int64_t now_ns, int64_t pass_ns, size_t kept);
 
 /* The slice has taken so long. */
 void pace_spent(struct pace *pace, int64_t took_ns);

@@ -245,6 +245,10 @@ static bool go_on(struct saving *saving, int64_t budget_us) {
     return false;
 }
 
+size_t saving_kept(const struct saving *saving) {
+    return saving->snapshot != NULL ? saving->figures.kept : 0;
+}
+
 bool saving_pass(struct saving *saving, int64_t budget_us) {
     return saving->pump != NULL && go_on(saving, budget_us);
 }

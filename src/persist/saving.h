@@ -13,6 +13,7 @@
 #define LARDER_PERSIST_SAVING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/buffer.h"
@@ -67,6 +68,9 @@ bool saving_has_failed(const struct saving *saving);
 
 /* Seconds since 1970 of the last save that succeeded, or of the start. */
 int64_t saving_last_s(const struct saving *saving);
+
+/* Bytes of what is being written that wait for their turn. */
+size_t saving_kept(const struct saving *saving);
 
 /* Once a pass: goes on for about `budget_us`. Whether there is more to do at once. */
 bool saving_pass(struct saving *saving, int64_t budget_us);

@@ -147,11 +147,24 @@ static void key_changing(struct entry_watch *watch, struct entry *entry) {
     take((struct snapshot_part *)watch, entry);
 }
 
-/* The tables of a database that is emptied: they come here if they are a part's. */
+static bool keep_tables(struct snapshot *snapshot, const struct database *database, size_t bytes) {
+    struct snapshot_tables *tables = mem_alloc(MEM_OTHER, sizeof *tables);
+    *tables = (struct snapshot_tables){.next = snapshot->tables,
+                                       .keys = database->keys,
+                                       .deadlines = database->deadlines,
+                                       .field_deadlines = database->field_deadlines,
+                                       .bytes = bytes};
+    snapshot->tables = tables;
+    return true;
+}
+
+/* The tables of a database that is emptied: they come here if they are a part's, or if a collection
+ * that is being written may have got there. */
 static bool database_left(void *context, struct database *database, size_t bytes) {
-    (void)context;
+    struct snapshot *snapshot = context;
     if (database->keys.watch == NULL) {
-        return false;
+        return snapshot->first != NULL && dict_size(&database->keys) > 0 &&
+               keep_tables(snapshot, database, bytes);
     }
     struct snapshot_part *part = (struct snapshot_part *)database->keys.watch;
     part->is_own = true;
@@ -363,6 +376,7 @@ struct snapshot *snapshot_begin(const struct snapshot_setup *setup) {
         }
     }
     keyspace->hooks.database_left = database_left;
+    keyspace->hooks.database_context = snapshot;
     write_beginning(snapshot);
     snapshot->setup.notes = NULL;
     return snapshot;
@@ -373,8 +387,8 @@ void snapshot_give_up(struct snapshot *snapshot) {
         return;
     }
     snapshot->is_mute = true;
-    snapshot_stream_clear(&snapshot->out);
-    snapshot_stream_clear(&snapshot->aside);
+    snapshot_stream_clear(snapshot, &snapshot->out);
+    snapshot_stream_clear(snapshot, &snapshot->aside);
     pump_give_up(snapshot->setup.pump);
 }
 
@@ -390,8 +404,8 @@ void snapshot_free(struct snapshot *snapshot) {
     for (; snapshot->part_at < snapshot->part_count; snapshot->part_at++) {
         end_part(&snapshot->parts[snapshot->part_at]);
     }
-    snapshot_stream_clear(&snapshot->out);
-    snapshot_stream_clear(&snapshot->aside);
+    snapshot_stream_clear(snapshot, &snapshot->out);
+    snapshot_stream_clear(snapshot, &snapshot->aside);
     keyspace->hooks.database_left = NULL;
     mem_free(MEM_OTHER, snapshot->parts,
              (size_t)keyspace->database_count * sizeof *snapshot->parts);

@@ -25,7 +25,8 @@
  * A collection of more than SNAPSHOT_WHOLE_MAX elements that is a table gets a record when the walk
  * comes to it or somebody is about to change it: its head, with the number of elements, is fixed
  * then, and its elements become old in the same way, by a watch of their own. Who deletes it leaves
- * it to the record, which frees it when it is written.
+ * it to the record, which frees it when it is written. So does a list of more than
+ * SNAPSHOT_BLOCKS_MAX blocks, whose blocks are what becomes old.
  *
  * Invariants:
  * 1. Every old key is in a part that has not been walked whole; every old element in a record.
@@ -67,6 +68,7 @@ struct snapshot_figures {
     uint64_t keys;       /* done with */
     uint64_t keys_total; /* at the moment */
     uint64_t left_out;   /* keys for which the format has no form */
+    size_t kept;         /* bytes that wait for their turn, the pump's not counted */
 };
 
 enum snapshot_state {

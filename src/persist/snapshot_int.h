@@ -9,12 +9,20 @@
 #define LARDER_PERSIST_SNAPSHOT_INT_H
 
 #include "persist/snapshot.h"
+#include "types/list_watch.h"
 
 /* Elements up to which a collection is written in one go: some tens of microseconds. */
 #ifdef LARDER_TEST_SMALL
 #define SNAPSHOT_WHOLE_MAX 8u
 #else
 #define SNAPSHOT_WHOLE_MAX 256u
+#endif
+
+/* The same of a list's blocks, each of which takes some ten. */
+#ifdef LARDER_TEST_SMALL
+#define SNAPSHOT_BLOCKS_MAX 1u
+#else
+#define SNAPSHOT_BLOCKS_MAX 4u
 #endif
 
 /* Bytes at which a run is handed over. */
@@ -58,18 +66,31 @@ struct snapshot_part {
     size_t own_bytes;
 };
 
+/* The tables of a database that was emptied while records were being written: one of them may be of
+ * a collection that has got there. */
+struct snapshot_tables {
+    struct snapshot_tables *next;
+    struct dict keys;
+    struct due deadlines;
+    struct due field_deadlines;
+    size_t bytes;
+};
+
 /* A large collection. */
 struct snapshot_record {
-    struct entry_watch watch; /* first */
+    union {
+        struct entry_watch watch; /* first, and a list's begins with it */
+        struct list_watch list;
+    };
     struct snapshot *snapshot;
     struct snapshot_record *next;
     struct snapshot_part *part;
     enum entry_type type;
-    struct dict *dict;
+    struct dict *dict;   /* NULL: it is a list */
     struct entry *owner; /* it was deleted: to be freed here */
     struct snapshot_stream stream;
     uint64_t cursor;
-    size_t left;     /* elements that are not written */
+    size_t left;     /* elements that are not written, or a list's blocks */
     bool is_writing; /* its turn has come */
     bool is_walked;
     int64_t first_ms; /* of a hash with deadlines: what they are written relative to; or 0 */
@@ -88,6 +109,7 @@ struct snapshot {
     struct snapshot_stream aside;
     struct snapshot_record *first; /* being written, if it is_writing; the others wait */
     struct snapshot_record *last;
+    struct snapshot_tables *tables; /* until there are no records */
     struct snapshot_figures figures;
 };
 
@@ -98,7 +120,7 @@ struct rdb_writer *snapshot_stream_writer(struct snapshot *snapshot,
 void snapshot_stream_written(struct snapshot *snapshot, struct snapshot_stream *stream);
 /* All that is in a stream goes to the pump, behind what `out` has. */
 void snapshot_stream_join(struct snapshot *snapshot, struct snapshot_stream *stream);
-void snapshot_stream_clear(struct snapshot_stream *stream);
+void snapshot_stream_clear(struct snapshot *snapshot, struct snapshot_stream *stream);
 
 /* Whether a record has its turn. */
 static inline bool snapshot_is_recording(const struct snapshot *snapshot) {
@@ -114,7 +136,7 @@ bool snapshot_record_wanted(const struct entry *entry);
 void snapshot_record_open(struct snapshot_part *part, struct entry *entry);
 /* A step of the first record. */
 void snapshot_record_step(struct snapshot *snapshot);
-/* Lets go of it in any state. */
+/* Lets go of it in any state, and of tables that were kept for it. */
 void snapshot_record_drop(struct snapshot *snapshot, struct snapshot_record *record);
 
 #endif

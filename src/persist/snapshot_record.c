@@ -1,13 +1,16 @@
 /* snapshot_record: a large collection, written element by element while its elements change.
  *
- * All of its element are in a dict. What is written of it before its turn comes, because somebody
- * was about to change it, waits in the record's own runs, behind the head. */
+ * Its elements are in a dict. What is written of it before its turn comes, because somebody was
+ * about to change it, waits in the record's own runs, behind the head. Of a list, whose elements
+ * have an order, blocks are written one after the other, and those that somebody is about to change
+ * are kept as they are until then (types/list_watch.h). */
 #include "persist/snapshot_int.h"
 
 #include <string.h>
 
 #include "base/check.h"
 #include "base/num.h"
+#include "persist/encode.h"
 #include "store/lazyfree.h"
 #include "types/hash.h"
 #include "types/value.h"
@@ -16,7 +19,7 @@ bool snapshot_record_wanted(const struct entry *entry) {
     if (entry_encoding(entry) == ENTRY_TABLE || entry_encoding(entry) == ENTRY_ORDERED) {
         return dict_size(entry_pointer(entry)) > SNAPSHOT_WHOLE_MAX;
     }
-    return false;
+    return entry_type(entry) == ENTRY_LIST && list_strips(entry) > SNAPSHOT_BLOCKS_MAX;
 }
 
 static void write_hash_field(const struct snapshot_record *record, struct rdb_writer *writer,
@@ -76,7 +79,9 @@ static void write_head(struct snapshot_record *record, struct entry *entry) {
     snapshot_write_head(record->part, stream, entry);
     struct rdb_writer *writer = snapshot_stream_writer(record->snapshot, stream);
     enum rdb_type type = RDB_ZSET_2;
-    if (record->type == ENTRY_SET) {
+    if (record->type == ENTRY_LIST) {
+        type = RDB_LIST_QUICKLIST_2;
+    } else if (record->type == ENTRY_SET) {
         type = RDB_SET;
     } else if (record->type == ENTRY_HASH) {
         bool is_timed = hash_has_deadlines(entry);
@@ -99,11 +104,16 @@ void snapshot_record_open(struct snapshot_part *part, struct entry *entry) {
     record->snapshot = snapshot;
     record->part = part;
     record->type = entry_type(entry);
-    record->dict = entry_pointer(entry);
+    record->dict = record->type == ENTRY_LIST ? NULL : entry_pointer(entry);
     record->stream.selected = -1;
-    record->left = dict_size(record->dict);
+    record->left = record->dict == NULL ? list_strips(entry) : dict_size(record->dict);
     write_head(record, entry);
-    dict_watch_begin(record->dict, &record->watch);
+    if (record->dict == NULL) {
+        record->list.kept = &snapshot->figures.kept;
+        list_watch_begin(&record->list, entry);
+    } else {
+        dict_watch_begin(record->dict, &record->watch);
+    }
     if (snapshot->last != NULL) {
         snapshot->last->next = record;
     } else {
@@ -146,14 +156,23 @@ static void end(struct snapshot *snapshot) {
     }
 }
 
-void snapshot_record_step(struct snapshot *snapshot) {
-    struct snapshot_record *record = snapshot->first;
-    if (!record->is_writing) {
-        record->is_writing = true;
+/* The next blocks of a list; whether these were all. One at a time is written: it may be large. */
+static bool list_step(struct snapshot_record *record) {
+    struct snapshot *snapshot = record->snapshot;
+    for (int i = 0; i < (snapshot->is_mute ? SNAPSHOT_BATCH : 1) && record->left > 0; i++) {
         if (!snapshot->is_mute) {
-            snapshot_stream_join(snapshot, &record->stream);
+            encode_list_block(list_watch_next(&record->list),
+                              snapshot_stream_writer(snapshot, &snapshot->out));
+            snapshot_stream_written(snapshot, &snapshot->out);
         }
+        list_watch_seen(&record->list);
+        record->left--;
     }
+    return record->left == 0;
+}
+
+/* The next elements of a dict; whether these were all. */
+static bool dict_step(struct snapshot_record *record) {
     struct batch batch = {.record = record, .phase = dict_phase(record->dict)};
     int chains = 0;
     do {
@@ -163,8 +182,30 @@ void snapshot_record_step(struct snapshot *snapshot) {
     for (size_t i = 0; i < batch.count; i++) {
         take_if_old(&batch, batch.entries[i]);
     }
-    if (record->cursor == 0) {
+    return record->cursor == 0;
+}
+
+void snapshot_record_step(struct snapshot *snapshot) {
+    struct snapshot_record *record = snapshot->first;
+    if (!record->is_writing) {
+        record->is_writing = true;
+        if (!snapshot->is_mute) {
+            snapshot_stream_join(snapshot, &record->stream);
+        }
+    }
+    if (record->dict == NULL ? list_step(record) : dict_step(record)) {
         end(snapshot);
+    }
+}
+
+/* No collection is watched any more. */
+static void free_tables(struct snapshot *snapshot) {
+    while (snapshot->tables != NULL) {
+        struct snapshot_tables *tables = snapshot->tables;
+        snapshot->tables = tables->next;
+        lazyfree_database(snapshot->setup.keyspace->lazyfree, tables->keys, tables->deadlines,
+                          tables->field_deadlines, tables->bytes);
+        mem_free(MEM_OTHER, tables, sizeof *tables);
     }
 }
 
@@ -174,12 +215,19 @@ void snapshot_record_drop(struct snapshot *snapshot, struct snapshot_record *rec
     if (snapshot->first == NULL) {
         snapshot->last = NULL;
     }
-    dict_watch_end(record->dict);
-    snapshot_stream_clear(&record->stream);
+    if (record->dict == NULL) {
+        list_watch_end(&record->list);
+    } else {
+        dict_watch_end(record->dict);
+    }
+    snapshot_stream_clear(snapshot, &record->stream);
     if (record->owner != NULL) {
         struct lazyfree *lazyfree = snapshot->setup.keyspace->lazyfree;
         lazyfree_entry(value_weight(record->owner) >= VALUE_FREE_LAZILY_MIN ? lazyfree : NULL,
                        record->owner);
     }
     mem_free(MEM_OTHER, record, sizeof *record);
+    if (snapshot->first == NULL) {
+        free_tables(snapshot);
+    }
 }

@@ -20,12 +20,24 @@ static void hand_over(struct snapshot *snapshot, struct snapshot_stream *stream)
         pump_push(snapshot->setup.pump, run);
         return;
     }
+    snapshot->figures.kept += pump_run_bytes(run);
     if (stream->last != NULL) {
         stream->last->next = run;
     } else {
         stream->first = run;
     }
     stream->last = run;
+}
+
+/* The first of those that were kept. */
+static struct pump_run *take_first(struct snapshot *snapshot, struct snapshot_stream *stream) {
+    struct pump_run *run = stream->first;
+    stream->first = run->next;
+    if (stream->first == NULL) {
+        stream->last = NULL;
+    }
+    snapshot->figures.kept -= pump_run_bytes(run);
+    return run;
 }
 
 void snapshot_stream_written(struct snapshot *snapshot, struct snapshot_stream *stream) {
@@ -39,11 +51,8 @@ void snapshot_stream_join(struct snapshot *snapshot, struct snapshot_stream *str
         hand_over(snapshot, &snapshot->out);
     }
     while (stream->first != NULL) {
-        struct pump_run *run = stream->first;
-        stream->first = run->next;
-        pump_push(snapshot->setup.pump, run);
+        pump_push(snapshot->setup.pump, take_first(snapshot, stream));
     }
-    stream->last = NULL;
     if (stream->open != NULL) {
         pump_push(snapshot->setup.pump, stream->open);
         stream->open = NULL;
@@ -54,13 +63,10 @@ void snapshot_stream_join(struct snapshot *snapshot, struct snapshot_stream *str
     }
 }
 
-void snapshot_stream_clear(struct snapshot_stream *stream) {
+void snapshot_stream_clear(struct snapshot *snapshot, struct snapshot_stream *stream) {
     while (stream->first != NULL) {
-        struct pump_run *run = stream->first;
-        stream->first = run->next;
-        pump_run_free(run);
+        pump_run_free(take_first(snapshot, stream));
     }
-    stream->last = NULL;
     if (stream->open != NULL) {
         pump_run_free(stream->open);
         stream->open = NULL;

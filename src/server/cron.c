@@ -159,7 +159,7 @@ static bool save_some(struct cron *cron) {
     }
     int64_t start_ns = clock_mono_ns();
     int64_t pass_ns = loop_pass_us(cron->server->loop) * NS_IN_US;
-    int64_t slice_ns = pace_slice(&cron->save_pace, start_ns, pass_ns);
+    int64_t slice_ns = pace_slice(&cron->save_pace, start_ns, pass_ns, saving_kept(saving));
     if (slice_ns > 0) {
         bool more = saving_pass(saving, slice_ns / NS_IN_US);
         pace_spent(&cron->save_pace, clock_mono_ns() - start_ns);

@@ -71,7 +71,7 @@ static struct list_chain *become_chain(struct entry *list) {
 static void shrink(struct entry *list, const struct strip_limits *limits) {
     struct list_chain *chain = list_chain_of(list);
     struct strip *strip = chain->first;
-    if (LIKELY(chain->index.strips > 1)) {
+    if (LIKELY(chain->index.strips > 1) || chain->watch != NULL) {
         return;
     }
     if (strip == NULL) {
@@ -205,15 +205,6 @@ void list_get(const struct entry *list, size_t at, struct list_value *value) {
     }
 }
 
-/* Bytes and blobs of the strip go. */
-static struct strip *strip_without(struct strip *strip, size_t within, size_t count) {
-    if (!strip_is_large(strip)) {
-        return strip_remove(strip, within, count);
-    }
-    strip_free(strip);
-    return strip_new(0);
-}
-
 void list_remove(struct entry *list, const struct list_options *options, size_t at, size_t count) {
     if (count == 0) {
         return;
@@ -230,8 +221,13 @@ void list_remove(struct entry *list, const struct list_options *options, size_t 
         list_chain_find(chain, at, &place);
         size_t old_count = place.strip->count;
         size_t here = old_count - place.within < left ? old_count - place.within : left;
-        list_chain_put(chain, &place, strip_without(place.strip, place.within, here), old_count);
         left -= here;
+        if (here == old_count) {
+            list_chain_drop(chain, &place);
+            continue;
+        }
+        list_chain_own(chain, &place);
+        list_chain_put(chain, &place, strip_remove(place.strip, place.within, here), old_count);
     }
     if (!at_end) {
         list_chain_mend(chain, &limits, at);
@@ -239,26 +235,42 @@ void list_remove(struct entry *list, const struct list_options *options, size_t 
     shrink(list, &limits);
 }
 
-/* Removes equal elements of the strip at `at`; *next is the position to go on with: behind it, or
- * in front of it. */
+/* Removes equal elements of the strip at the place. A strip that somebody has yet to see is copied
+ * only if there are some. */
+static size_t remove_in_strip(struct list_chain *chain, struct list_place *place,
+                              const struct list_piece *piece, struct bytes text, size_t max,
+                              bool from_end) {
+    struct strip *strip = place->strip;
+    size_t old_count = strip->count;
+    size_t removed = 0;
+    if (strip_is_large(strip)) {
+        if (bytes_equal(blob_bytes(strip_blob(strip)), text)) {
+            list_chain_drop(chain, place);
+            return 1;
+        }
+        return 0;
+    }
+    if (list_chain_is_old(chain, strip)) {
+        if (!strip_has(strip, &piece->form)) {
+            return 0;
+        }
+        list_chain_own(chain, place);
+    }
+    strip = strip_remove_equal(place->strip, &piece->form, max, from_end, &removed);
+    list_chain_put(chain, place, strip, old_count);
+    return removed;
+}
+
+/* The same of the strip at *at; then *at is the position to go on with: behind it, or in front of
+ * it. */
 static size_t remove_in_chain(struct list_chain *chain, const struct list_piece *piece,
                               struct bytes text, size_t max, enum list_end from, size_t *at) {
     struct list_place place;
     list_chain_find(chain, *at, &place);
     size_t begin = *at - place.within;
     size_t old_count = place.strip->count;
-    size_t removed = 0;
-    struct strip *strip = place.strip;
-    if (strip_is_large(strip)) {
-        if (bytes_equal(blob_bytes(strip_blob(strip)), text)) {
-            strip = strip_without(strip, 0, 1);
-            removed = 1;
-        }
-    } else {
-        strip = strip_remove_equal(strip, &piece->form, max, from == LIST_TAIL, &removed);
-    }
+    size_t removed = remove_in_strip(chain, &place, piece, text, max, from == LIST_TAIL);
     size_t kept = old_count - removed;
-    list_chain_put(chain, &place, strip, old_count);
     *at = from == LIST_HEAD ? begin + kept : begin - 1;
     return removed;
 }

@@ -60,10 +60,21 @@ static void find_end(const struct list_chain *chain, enum list_end end, struct l
     }
 }
 
+/* The strip is in the chain no more. */
+static void let_go(struct list_chain *chain, struct strip *strip) {
+    if (UNLIKELY(list_chain_is_old(chain, strip))) {
+        *chain->watch->kept += strip_footprint(strip);
+        strip_set_marks(strip, strip_marks(strip) | STRIP_LEFT);
+    } else {
+        strip_free(strip);
+    }
+}
+
 /* Adds a strip of `strip->count` elements beside the one that the path leads to. The chain's count
  * is the caller's business. */
 static void add_strip(struct list_chain *chain, struct list_path *path, bool after,
                       struct strip *strip) {
+    strip_set_marks(strip, chain->phase);
     if (chain->index.strips == 0) {
         list_index_insert(&chain->index, path, after, strip, 0);
         chain->first = strip;
@@ -113,6 +124,7 @@ static void remove_strip(struct list_chain *chain, struct list_path *path) {
 /* The strip that the path leads to lies elsewhere now. */
 static void moved(struct list_chain *chain, const struct list_path *path, struct strip *strip) {
     struct list_slot *slot = list_index_slot(&chain->index, path);
+    strip_set_marks(strip, chain->phase);
     if (chain->first == slot->child) {
         chain->first = strip;
     }
@@ -120,6 +132,31 @@ static void moved(struct list_chain *chain, const struct list_path *path, struct
         chain->last = strip;
     }
     slot->child = strip;
+}
+
+/* A copy of an old strip that the path leads to takes its place. A large text is shared by both. */
+static __attribute__((noinline)) struct strip *
+replace_old(struct list_chain *chain, const struct list_path *path, struct strip *strip) {
+    struct strip *copy = strip_copy(strip);
+    moved(chain, path, copy);
+    let_go(chain, strip);
+    return copy;
+}
+
+/* The strip that the path leads to, which is about to be changed. */
+static struct strip *to_change(struct list_chain *chain, const struct list_path *path) {
+    struct strip *strip = list_index_slot(&chain->index, path)->child;
+    return LIKELY(!list_chain_is_old(chain, strip)) ? strip : replace_old(chain, path, strip);
+}
+
+void list_chain_own(struct list_chain *chain, struct list_place *place) {
+    place->strip = to_change(chain, &place->path);
+}
+
+void list_chain_drop(struct list_chain *chain, struct list_place *place) {
+    remove_strip(chain, &place->path);
+    chain->count -= place->strip->count;
+    let_go(chain, place->strip);
 }
 
 /* What the index knows of the strip's count changes, unless it is an end. */
@@ -188,6 +225,7 @@ static __attribute__((noinline)) void push_slowly(struct list_chain *chain,
         chain->count++;
         return;
     }
+    strip = to_change(chain, &path);
     size_t spare = spare_for(chain, strip, limits, piece->form.total);
     strip = end == LIST_HEAD ? strip_push_front(strip, &piece->form, spare)
                              : strip_push_back(strip, &piece->form, spare);
@@ -201,8 +239,8 @@ void list_chain_push(struct list_chain *chain, const struct strip_limits *limits
     size_t total = piece->form.total;
     if (LIKELY(strip != NULL && piece->blob == NULL && strip_fits(strip, limits, total))) {
         size_t room = end == LIST_HEAD ? strip->start - STRIP_HEADER_SIZE
-                                       : (size_t)strip->capacity - strip->end;
-        if (LIKELY(room >= total)) {
+                                       : strip_capacity(strip) - strip->end;
+        if (LIKELY(room >= total && !list_chain_is_old(chain, strip))) {
             /* It does not move. */
             if (end == LIST_HEAD) {
                 strip_push_front(strip, &piece->form, 0);
@@ -230,6 +268,7 @@ static bool insert_into_neighbour(struct list_chain *chain, const struct strip_l
     if (!strip_fits(near.strip, limits, piece->form.total)) {
         return false;
     }
+    near.strip = to_change(chain, &near.path);
     size_t old_count = near.strip->count;
     struct strip *strip = after ? strip_push_front(near.strip, &piece->form, 0)
                                 : strip_push_back(near.strip, &piece->form, 0);
@@ -239,6 +278,7 @@ static bool insert_into_neighbour(struct list_chain *chain, const struct strip_l
 
 /* Cuts the strip in front of the element at the place; the place is still in the front half. */
 static void cut(struct list_chain *chain, struct list_place *place) {
+    list_chain_own(chain, place);
     size_t old_count = place->strip->count;
     struct strip *rest = strip_split(place->strip, place->within);
     recount(chain, &place->path, (ptrdiff_t)place->strip->count - (ptrdiff_t)old_count);
@@ -251,6 +291,7 @@ void list_chain_insert(struct list_chain *chain, const struct strip_limits *limi
     struct list_place place;
     list_chain_find(chain, at, &place);
     if (piece->blob == NULL && strip_fits(place.strip, limits, piece->form.total)) {
+        list_chain_own(chain, &place);
         size_t old_count = place.strip->count;
         strip_at within = strip_seek(place.strip, place.within);
         list_chain_put(chain, &place, strip_insert(place.strip, within, &piece->form), old_count);
@@ -284,9 +325,11 @@ void list_chain_set(struct list_chain *chain, const struct strip_limits *limits,
     struct strip *old = place.strip;
     if (old->count == 1) {
         moved(chain, &place.path, strip_of(piece));
-        strip_free(old);
+        let_go(chain, old);
         return;
     }
+    list_chain_own(chain, &place);
+    old = place.strip;
     strip_at within = strip_seek(old, place.within);
     size_t before = element_size(strip_element(old, within));
     size_t size = STRIP_HEADER_SIZE + strip_used(old) - before + piece->form.total;
@@ -319,7 +362,8 @@ static void join_next(struct list_chain *chain, const struct strip_limits *limit
         return;
     }
     struct strip *next = list_index_slot(&chain->index, &path)->child;
-    if (!may_join(place.strip, next, limits)) {
+    if (!may_join(place.strip, next, limits) || list_chain_is_old(chain, place.strip) ||
+        list_chain_is_old(chain, next)) {
         return;
     }
     remove_strip(chain, &path);

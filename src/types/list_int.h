@@ -8,18 +8,24 @@
  * Invariants (list_validate checks them):
  * 1. The strips' counts add up to `count`; no strip is empty.
  * 2. `first` and `last` are the index's end strips, which count as 0 there.
- * 3. A strip is within the limits it was filled under; one of a single element may exceed them. */
+ * 3. A strip is within the limits it was filled under; one of a single element may exceed them.
+ * 4. While nobody watches, all strips have the chain's phase as their mark. While somebody does,
+ *    a strip with the other is as it was when the watch began: it is not changed and not freed, but
+ *    a copy takes its place, or none, and it is the watch's, marked STRIP_LEFT. */
 #ifndef LARDER_TYPES_LIST_INT_H
 #define LARDER_TYPES_LIST_INT_H
 
 #include "types/list.h"
 #include "types/list_index.h"
+#include "types/list_watch.h"
 
 struct list_chain {
     size_t count;
     struct strip *first;
     struct strip *last;
     struct list_index index;
+    struct list_watch *watch; /* NULL: nobody */
+    unsigned phase;           /* mark of its strips: 0 or STRIP_PHASE */
 };
 
 /* A place in a chain. */
@@ -67,6 +73,17 @@ void list_chain_insert(struct list_chain *chain, const struct strip_limits *limi
                        const struct list_piece *piece);
 void list_chain_set(struct list_chain *chain, const struct strip_limits *limits, size_t at,
                     const struct list_piece *piece);
+
+/* Whether somebody has yet to see the strip as it is. */
+static inline bool list_chain_is_old(const struct list_chain *chain, const struct strip *strip) {
+    return ((strip->capacity ^ chain->phase) & STRIP_PHASE) != 0;
+}
+
+/* The strip at the place is about to be changed: if it is old, a copy takes its place. */
+void list_chain_own(struct list_chain *chain, struct list_place *place);
+
+/* Takes the strip at the place out, with all its elements. Then the place is good for nothing. */
+void list_chain_drop(struct list_chain *chain, struct list_place *place);
 
 /* The strip at the place has become `strip`, which may be empty: files it anew, or frees it. Then
  * the place is good for nothing. */

@@ -100,6 +100,7 @@ size_t list_weight(const struct entry *list) {
 
 void list_free(struct entry *list) {
     if (list_is_chain(list)) {
+        check(list_chain_of(list)->watch == NULL);
         list_chain_free(list_chain_of(list));
     } else {
         strip_free(entry_pointer(list));
@@ -134,6 +135,11 @@ static void settle_chain(struct list_chain *chain, uint32_t *cursor, struct spar
 void list_settle(struct entry *list, uint32_t *cursor, struct sparse_tally *tally) {
     if (!list_is_chain(list)) {
         entry_set_pointer(list, strip_settle(entry_pointer(list), tally));
+        *cursor = 0;
+        return;
+    }
+    if (list_chain_of(list)->watch != NULL) {
+        /* Nothing moves that is noted where it is. */
         *cursor = 0;
         return;
     }
@@ -177,6 +183,8 @@ static void validate_chain(const struct list_chain *chain) {
         const struct strip *strip = list_index_slot(&chain->index, &path)->child;
         check(strip_validate(strip));
         check(strip->count > 0);
+        check(chain->watch != NULL || !list_chain_is_old(chain, strip));
+        check((strip_marks(strip) & STRIP_LEFT) == 0);
         check(!strip_is_large(strip) || strip_blob(strip)->size >= LIST_LARGE_MIN);
         count += strip->count;
     } while (list_index_next(&chain->index, &path));

@@ -8,6 +8,7 @@
 #include "types/hash.h"
 #include "types/stream.h"
 #include "types/list.h"
+#include "types/list_watch.h"
 #include "types/set.h"
 #include "types/string.h"
 #include "types/zset.h"
@@ -159,6 +160,9 @@ size_t value_weight(const struct entry *entry) {
 struct entry_watch *value_watch(const struct entry *entry) {
     if (entry_encoding(entry) == ENTRY_TABLE || entry_encoding(entry) == ENTRY_ORDERED) {
         return ((const struct dict *)entry_pointer(entry))->watch;
+    }
+    if (entry_encoding(entry) == ENTRY_CHAIN) {
+        return list_watched(entry);
     }
     return NULL;
 }

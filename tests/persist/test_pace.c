@@ -16,13 +16,14 @@ struct world {
     int64_t now_ns;
     int64_t saved_ns; /* in slices */
     int64_t longest_ns;
+    size_t kept;
 };
 
 /* A pass that serves for so long and then gives the snapshot its slice, which takes `over_ns` more
  * than it may; then so long until the next one. */
 static int64_t pass(struct world *world, int64_t served_ns, int64_t over_ns, int64_t wait_ns) {
     world->now_ns += served_ns;
-    int64_t slice_ns = pace_slice(&world->pace, world->now_ns, served_ns);
+    int64_t slice_ns = pace_slice(&world->pace, world->now_ns, served_ns, world->kept);
     assert_true(slice_ns == 0 || slice_ns >= PACE_MIN_NS);
     assert_true(slice_ns <= PACE_MAX_NS);
     if (slice_ns > 0) {
@@ -89,6 +90,24 @@ static void waiting_for_clients_is_no_idleness(void **state) {
     assert_in_range(part(&world, began_ns), 900 / PACE_PART, 1050 / PACE_PART);
 }
 
+static void what_is_kept_makes_it_hurry(void **state) {
+    (void)state;
+    int64_t before = 0;
+    for (size_t kept = 0; kept <= PACE_KEPT_MAX; kept += PACE_KEPT_MAX / 4) {
+        struct world world;
+        begin(&world);
+        world.kept = kept;
+        int64_t began_ns = world.now_ns;
+        while (world.now_ns < began_ns + 500 * (int64_t)MS) {
+            pass(&world, 200000, 0, 1000);
+        }
+        int64_t now = part(&world, began_ns);
+        assert_true(now > before);
+        before = now;
+    }
+    assert_in_range(before, 300, 510);
+}
+
 static void a_server_with_little_to_do_writes_most_of_the_time(void **state) {
     (void)state;
     struct world world;
@@ -132,6 +151,7 @@ int main(void) {
         cmocka_unit_test(an_idle_server_writes_all_the_time),
         cmocka_unit_test(a_busy_server_lends_its_part),
         cmocka_unit_test(waiting_for_clients_is_no_idleness),
+        cmocka_unit_test(what_is_kept_makes_it_hurry),
         cmocka_unit_test(a_server_with_little_to_do_writes_most_of_the_time),
         cmocka_unit_test(what_slices_took_too_long_is_paid_back),
         cmocka_unit_test(a_gap_lends_nothing),
