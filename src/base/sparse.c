@@ -43,7 +43,7 @@ void sparse_move_all(bool all) {
     atomic_store_explicit(&all_move, all, memory_order_relaxed);
 }
 
-bool sparse_choose(struct sparse_tally *tally, uint64_t bytes, uint64_t moves_max) {
+uint64_t sparse_choose(struct sparse_tally *tally, uint64_t bytes, uint64_t moves_max) {
     uint64_t gained = 0;
     uint64_t moves = 0;
     unsigned chosen = SPARSE_STEPS;
@@ -56,7 +56,7 @@ bool sparse_choose(struct sparse_tally *tally, uint64_t bytes, uint64_t moves_ma
         chosen = moves > 0 ? step : chosen;
     }
     tally->least_steps = chosen;
-    return chosen < SPARSE_STEPS;
+    return atomic_load_explicit(&all_move, memory_order_relaxed) ? UINT64_MAX : gained;
 }
 
 static size_t pages_size(const struct sparse_tally *tally) {

@@ -44,9 +44,9 @@ struct sparse_tally {
 };
 
 /* Sets least_steps, from what was seen in this round, so that the emptiest slabs are chosen:
- * enough to gain `bytes`, but not so many that more than `moves_max` blocks move. False when none
- * was seen that would be worth it. */
-bool sparse_choose(struct sparse_tally *tally, uint64_t bytes, uint64_t moves_max);
+ * enough to gain `bytes`, but not so many that more than `moves_max` blocks move. Returns how many
+ * bytes that gains. */
+uint64_t sparse_choose(struct sparse_tally *tally, uint64_t bytes, uint64_t moves_max);
 
 /* What was found out in an earlier round is not believed any more: everything will be asked anew.
  * With a least_steps of SPARSE_STEPS the round only finds out.

@@ -23,6 +23,8 @@
  * sizes come so fast that keys are evicted for what is lost, slices become longer: a slab is empty
  * when the walk has been round once, and until then evictions elsewhere empty none.
  *
+ * A round begins with a survey of a part of the keys. If next to nothing of what is lost is there,
+ * the round ends with it: all of a million elements need not be looked at to find that out.
  * Two rounds that have found next to nothing to move are followed by a rest, longer each time, that
  * ends when more is lost: then what is lost is not in keys and values. What it takes still counts
  * as used.
@@ -53,8 +55,15 @@
 #define SLICE_US_MIN     50
 #define SLICE_US_FULL    150
 #define SLICE_US_PRESSED 500
-/* Keys that are looked at to find out which slabs are the emptiest. */
-#define SURVEY_KEYS 16384
+/* Keys that are looked at to find out which slabs are the emptiest; and blocks, where a key has
+ * many: then the keys that were begun stand for all. */
+#ifdef LARDER_TEST_SMALL
+#define SURVEY_KEYS   32
+#define SURVEY_BLOCKS 128
+#else
+#define SURVEY_KEYS   16384
+#define SURVEY_BLOCKS 65536
+#endif
 /* Part of the keys that are moved at most in a round: as long as moving takes no longer than
  * looking, more rounds choose better than one. */
 #define MOVED_PART 20
@@ -78,6 +87,8 @@
 #define STEER_STEPS_MAX 8
 /* A round is fruitless when it moves less than this part of what it has looked at. */
 #define FRUITLESS_PART 512
+/* And it ends with its survey when that has found less than this part of what is lost. */
+#define FOUND_PART 32
 /* What may be lost besides before it goes on, as a part of what is stored. */
 #define REST_PART   64
 #define REST_US_MIN ((int64_t)100000)
@@ -140,7 +151,9 @@ static void settle_large(struct compact *compact) {
         compact->large_count--;
         return;
     }
+    uint64_t moved = compact->tally.moved;
     value_settle(value->key.entry, &value->cursor, &compact->tally);
+    compact->round_moved += compact->tally.moved - moved;
     if (value->cursor == 0) {
         compact->large_count--;
     }
@@ -180,10 +193,14 @@ static void settle_keys(struct compact *compact) {
     compact->metrics.active_defrag_key_hits += key_hits;
     compact->metrics.active_defrag_key_misses += count - key_hits - compact->drop_count;
     compact->round_keys += count;
-    compact->round_moved += key_hits + compact->drop_count;
+    compact->round_moved += compact->tally.moved - moved + compact->drop_count;
     if (compact->bucket == 0) {
         next_database(compact);
     }
+}
+
+static uint64_t blocks_seen(const struct compact *compact) {
+    return compact->tally.moved + compact->tally.kept;
 }
 
 /* A round begins with a survey: some keys are looked at, to find out which slabs are the emptiest.
@@ -198,30 +215,39 @@ static void begin_round(struct compact *compact) {
     compact->is_survey = true;
     compact->round_keys = 0;
     compact->round_moved = 0;
+    compact->survey_end = blocks_seen(compact) + SURVEY_BLOCKS;
     sparse_begin_round(&compact->tally, compact->allocated);
     compact->tally.least_steps = SPARSE_STEPS;
 }
 
+static bool survey_is_over(const struct compact *compact, uint64_t keys) {
+    return compact->round_keys >= (keys < SURVEY_KEYS ? keys : SURVEY_KEYS) ||
+           blocks_seen(compact) >= compact->survey_end;
+}
+
 /* From now on these are emptied. If keys are to be evicted from there there must be enough of them,
- * otherwise no more than is to be gained. */
-static void end_survey(struct compact *compact) {
+ * otherwise no more than is to be gained. False when it is not worth it. */
+static bool end_survey(struct compact *compact) {
     double part = (double)compact->round_keys / (double)(keyspace_size(compact->keyspace) + 1);
     uint64_t bytes = (uint64_t)((double)compact->to_gain * part);
-    sparse_choose(&compact->tally, compact->drop_score > 0 ? UINT64_MAX : bytes,
-                  compact->round_keys / MOVED_PART);
+    bool drops = compact->drop_score > 0;
+    uint64_t blocks = blocks_seen(compact) - (compact->survey_end - SURVEY_BLOCKS);
+    uint64_t found =
+        sparse_choose(&compact->tally, drops ? UINT64_MAX : bytes, blocks / MOVED_PART);
     compact->is_survey = false;
     compact->round_keys = 0;
+    return drops || found > bytes / FOUND_PART;
 }
 
 /* A portion of the walk. False when everything has been looked at. */
 static bool step(struct compact *compact) {
+    uint64_t keys = keyspace_size(compact->keyspace);
+    if (compact->is_survey && survey_is_over(compact, keys) && !end_survey(compact)) {
+        return false;
+    }
     if (compact->large_count > 0) {
         settle_large(compact);
         return true;
-    }
-    uint64_t keys = keyspace_size(compact->keyspace);
-    if (compact->is_survey && compact->round_keys >= (keys < SURVEY_KEYS ? keys : SURVEY_KEYS)) {
-        end_survey(compact);
     }
     if (compact->round_keys >= keys) {
         return false;
@@ -489,6 +515,7 @@ static void reset_metrics(void *module) {
     struct compact *compact = module;
     compact->tally.moved = 0;
     compact->tally.kept = 0;
+    compact->survey_end = SURVEY_BLOCKS;
     compact->spent_us = 0;
 }
 

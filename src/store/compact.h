@@ -72,9 +72,10 @@ struct compact {
     double steer_credit;
     struct sparse_tally tally; /* moved and kept: since start, or CONFIG RESETSTAT */
     uint64_t round_keys;       /* looked at in this round */
-    uint64_t round_moved;      /* and moved, or evicted instead */
+    uint64_t round_moved;      /* blocks that were moved, or keys evicted instead */
     unsigned fruitless;        /* rounds in a row that moved nothing */
     bool is_survey;            /* this round only finds out which slabs are the emptiest */
+    uint64_t survey_end;       /* blocks looked at since start after which it has found out */
     /* When and how much. */
     int percent;         /* of the time; 0: nothing is to be done */
     uint64_t to_gain;    /* bytes that should become free */

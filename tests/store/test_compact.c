@@ -16,6 +16,7 @@
 #include "ds/blob.h"
 #include "store/adapt.h"
 #include "types/string.h"
+#include "types/value.h"
 
 #define START_MS     ((int64_t)1700000000000)
 #define KEYS         120
@@ -412,6 +413,48 @@ static void test_rests(void **state) {
     assert_int_equal(fixture->compact.tally.moved, 0);
 }
 
+#define STRAY_BLOCKS 100000
+#define STRAY_SIZE   100
+#define SOON_US      5000000
+
+/* What is lost is elsewhere: rounds end with their surveys, after some of many elements. */
+static void test_a_survey_that_finds_nothing_ends_the_round(void **state) {
+    struct fixture *fixture = *state;
+    if (!sparse_is_known()) {
+        skip();
+    }
+    sparse_move_all(false);
+    for (int i = 0; i < KEYS; i++) {
+        assert_non_null(put(fixture, i, 4, ENTRY_NO_DEADLINE));
+    }
+    size_t elements = 0;
+    for (int i = 0; i < KEYS; i++) {
+        struct key key = key_of(fixture, i);
+        elements += value_weight(keyspace_peek(&fixture->keyspace, &key));
+    }
+    static void *blocks[STRAY_BLOCKS];
+    for (size_t i = 0; i < STRAY_BLOCKS; i++) {
+        blocks[i] = mem_alloc(MEM_OTHER, STRAY_SIZE);
+    }
+    for (size_t i = 0; i < STRAY_BLOCKS; i++) {
+        if (i % 4 != 0) {
+            mem_free(MEM_OTHER, blocks[i], STRAY_SIZE);
+        }
+    }
+    struct compact *compact = &fixture->compact;
+    int64_t limit_us = clock_mono_us() + SOON_US;
+    while (compact->rest_end_us == 0) {
+        assert_true(clock_mono_us() < limit_us);
+        (void)compact_pass(compact, PASS_LEFT_US);
+    }
+    assert_true(elements > 10000);
+    assert_true(compact->tally.kept < elements / 2);
+    assert_int_equal(compact->tally.moved, 0);
+    for (size_t i = 0; i < STRAY_BLOCKS; i += 4) {
+        mem_free(MEM_OTHER, blocks[i], STRAY_SIZE);
+    }
+}
+
 /* A limit of so few bytes that a part of it is nothing. */
 static void test_smallest_limit(void **state) {
     struct fixture *fixture = *state;
@@ -476,6 +519,7 @@ int main(void) {
         FIXTURE(test_policy_decides_who_goes),
         FIXTURE(test_scores),
         FIXTURE(test_rests),
+        FIXTURE(test_a_survey_that_finds_nothing_ends_the_round),
         FIXTURE(test_smallest_limit),
         FIXTURE(test_unused_memory_goes_back),
     };
