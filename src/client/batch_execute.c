@@ -5,17 +5,13 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "client/batch_int.h"
+#include "client/batch_plan.h"
 #include "client/client_int.h"
 #include "client/connection.h"
 #include "client/input.h"
 #include "client/protocol.h"
-#include "ds/dict.h"
-#include "ds/packmap.h"
-#include "types/list.h"
-#include "types/zset.h"
 
 #ifdef LARDER_TEST_SMALL
 #define BEHIND_ENTRY    1
@@ -24,7 +20,8 @@
 #define BEHIND_VALUE    3
 #define BEHIND_INDEX    4
 #define BEHIND_ELEMENT  5
-#define BEHIND_ALL      6
+#define BEHIND_PLACE    6
+#define BEHIND_ALL      7
 #define LOOK_REQUESTS   6
 #define EXECUTE_NS_MAX  0
 #else
@@ -35,11 +32,12 @@
 #define BEHIND_ENTRY    12
 #define BEHIND_OVERFLOW 18
 #define BEHIND_EXECUTE  24
-/* The same for a batch in which elements of collections are named, which takes three steps more. */
+/* The same for a batch in which elements of collections are named, which takes four steps more. */
 #define BEHIND_VALUE    24
 #define BEHIND_INDEX    30
 #define BEHIND_ELEMENT  36
-#define BEHIND_ALL      42
+#define BEHIND_PLACE    42
+#define BEHIND_ALL      48
 /* Requests between two looks at the clock: half a nanosecond each. */
 #define LOOK_REQUESTS   32
 /* When executing has taken so long after all, for requests have become heavier all of a sudden, the
@@ -236,121 +234,7 @@ static inline void execute(struct batch *batch, size_t index) {
     }
 }
 
-/* Hashes the first key and asks for its bucket. */
-static inline void plan_bucket(struct batch *batch, size_t index, uint64_t seed) {
-    struct request *request = &batch->requests[index];
-    const struct command *command = request->command;
-    if (LIKELY(command != NULL) && command->first_key > 0 && command->first_key < request->argc) {
-        struct bytes key = request_args(batch, request)[command->first_key];
-        request->hash = hash_bytes(seed, key.at, key.size);
-        dict_prefetch_bucket(&request->client->database->keys, request->hash);
-    }
-}
-
-/* The bucket is there by now: asks for the entry. */
-static inline void plan_entry(struct batch *batch, size_t index) {
-    struct request *request = &batch->requests[index];
-    if (LIKELY(request->command != NULL) && request->command->first_key > 0) {
-        request->overflows = dict_prefetch_entry(&request->client->database->keys, request->hash);
-    }
-}
-
-/* The few whose entry is in an overflow bucket. */
-static inline void plan_overflow(struct batch *batch, size_t index) {
-    struct request *request = &batch->requests[index];
-    if (UNLIKELY(request->overflows)) {
-        dict_prefetch_overflow(&request->client->database->keys, request->hash);
-    }
-}
-
-/* The entry of the first key of a request that names an element of a collection, or NULL. It is
- * looked up at each step, which reads what is in the cache by then: what is executed between the
- * steps may remove the entry or its value. */
-static inline struct entry *planned_collection(const struct request *request) {
-    if (request->element_hash == 0) {
-        return NULL;
-    }
-    struct entry *entry = dict_peek(&request->client->database->keys, request->hash);
-    return entry != NULL && entry_encoding(entry) >= ENTRY_PACK ? entry : NULL;
-}
-
-/* The dict of the collection's elements, or NULL if it is compact. */
-static inline const struct dict *planned_dict(const struct entry *entry) {
-    enum entry_encoding encoding = entry_encoding(entry);
-    return encoding == ENTRY_TABLE || encoding == ENTRY_ORDERED ? entry_pointer(entry) : NULL;
-}
-
-static inline bool is_packmap(const struct entry *entry) {
-    return entry_encoding(entry) == ENTRY_PACK && entry_type(entry) != ENTRY_LIST;
-}
-
-/* Which end of a list a request is about. Asking for both costs as much again as it saves. */
-static inline enum list_end planned_end(const struct request *request) {
-    return request->command->row->name[0] == 'r' ? LIST_TAIL : LIST_HEAD; /* RPUSH, LPUSH */
-}
-
-/* The key's entry is there by now: hashes the element and asks for what the entry's link leads
- * to. */
-static inline void plan_value(struct batch *batch, size_t index, uint64_t seed) {
-    struct request *request = &batch->requests[index];
-    const struct command *command = request->command;
-    if (command == NULL || command->element == 0 || command->element >= request->argc) {
-        return;
-    }
-    if (command->row->group == GROUP_LIST) {
-        /* What is asked for is an end of the list, which no hash leads to. */
-        request->element_hash = 1;
-    } else {
-        struct bytes name = request_args(batch, request)[command->element];
-        request->element_hash = hash_bytes(seed, name.at, name.size);
-    }
-    const struct entry *entry = planned_collection(request);
-    if (entry != NULL) {
-        const char *value = entry_pointer(entry);
-        __builtin_prefetch(value);
-        if (planned_dict(entry) != NULL) {
-            __builtin_prefetch(value + sizeof(struct dict) - 1);
-        }
-    }
-}
-
-/* Asks for the bucket of the element, or the index of a compact collection. */
-static inline void plan_index(struct batch *batch, size_t index) {
-    struct request *request = &batch->requests[index];
-    const struct entry *entry = planned_collection(request);
-    if (entry == NULL) {
-        return;
-    }
-    const struct dict *dict = planned_dict(entry);
-    if (dict != NULL) {
-        dict_prefetch_bucket(dict, request->element_hash);
-    } else if (is_packmap(entry)) {
-        packmap_prefetch_index(entry_pointer(entry));
-    } else if (entry_type(entry) == ENTRY_LIST) {
-        list_prefetch_end(entry, planned_end(request));
-    }
-}
-
-/* Asks for the element. */
-static inline void plan_element(struct batch *batch, size_t index) {
-    struct request *request = &batch->requests[index];
-    const struct entry *entry = planned_collection(request);
-    if (entry == NULL) {
-        return;
-    }
-    const struct dict *dict = planned_dict(entry);
-    if (dict != NULL) {
-        dict_prefetch_entry(dict, request->element_hash);
-        if (entry_encoding(entry) == ENTRY_ORDERED) {
-            zset_prefetch(entry);
-        }
-    } else if (is_packmap(entry)) {
-        struct bytes name = request_args(batch, request)[request->command->element];
-        packmap_prefetch_record(entry_pointer(entry), name, request->element_hash);
-    } else if (entry_type(entry) == ENTRY_LIST) {
-        list_prefetch_room(entry, planned_end(request));
-    }
-}
+/* ---- plan and execute ---- */
 
 /* One step where not all parts of the pipeline have a request: at the beginning and at the end. */
 static void step_at_the_edge(struct batch *batch, size_t i, size_t count, uint64_t seed,
@@ -373,6 +257,9 @@ static void step_at_the_edge(struct batch *batch, size_t i, size_t count, uint64
         }
         if (i >= BEHIND_ELEMENT && i - BEHIND_ELEMENT < count) {
             plan_element(batch, i - BEHIND_ELEMENT);
+        }
+        if (i >= BEHIND_PLACE && i - BEHIND_PLACE < count) {
+            plan_place(batch, i - BEHIND_PLACE);
         }
     }
     if (i >= behind) {
@@ -411,6 +298,7 @@ static inline __attribute__((always_inline)) void run(struct batch *batch, uint6
             plan_value(batch, i - BEHIND_VALUE, seed);
             plan_index(batch, i - BEHIND_INDEX);
             plan_element(batch, i - BEHIND_ELEMENT);
+            plan_place(batch, i - BEHIND_PLACE);
         }
         execute(batch, i - behind);
     }

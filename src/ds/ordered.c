@@ -71,9 +71,9 @@ static inline void prefetch_leaf(const struct ordered_leaf *leaf) {
     prefetch_node(leaf, ordered_leaf_size(ORDERED_LEAF_FULL));
 }
 
-/* Only the first items: these are what a search reads. */
+/* The first items, and the children that half as many have: these are what a search reads. */
 static inline void prefetch_inner(const struct ordered_inner *inner) {
-    prefetch_node(inner, offsetof(struct ordered_inner, children));
+    prefetch_node(inner, offsetof(struct ordered_inner, children[ORDERED_INNER_FULL / 2]));
 }
 
 /* Asks for a child that is `left` levels above the leaves, which are 0. */
@@ -87,13 +87,13 @@ static inline void prefetch_child(const void *child, unsigned left) {
 
 /* ---- searching ---- */
 
-/* How many of the items have a lower score; a lower or the same one. The compiler makes
- * conditional moves of these, so that no step is predicted. */
+/* How many of the items have a lower score; a lower or the same one. Steps are multiplied, not
+ * chosen, since of a choice the compiler makes a branch, and every second one is mispredicted. */
 static inline unsigned count_below(const struct ordered_item *items, unsigned count, double score) {
     const struct ordered_item *base = items;
     while (count > 0) {
         unsigned half = (count + 1) / 2;
-        base += base[half - 1].score < score ? half : 0;
+        base += half * (size_t)(base[half - 1].score < score);
         count -= half;
     }
     return (unsigned)(base - items);
@@ -103,7 +103,7 @@ static inline unsigned count_up_to(const struct ordered_item *items, unsigned co
     const struct ordered_item *base = items;
     while (count > 0) {
         unsigned half = (count + 1) / 2;
-        base += base[half - 1].score <= score ? half : 0;
+        base += half * (size_t)(base[half - 1].score <= score);
         count -= half;
     }
     return (unsigned)(base - items);
@@ -572,4 +572,20 @@ void ordered_prefetch(const struct ordered *ordered) {
         /* The compiler drops calls of functions that only prefetch. */
         __asm__ volatile("");
     }
+}
+
+void ordered_prefetch_score(const struct ordered *ordered, double score, unsigned level) {
+    const void *node = ordered->root;
+    unsigned left = ordered->height;
+    if (node == NULL || level >= left) {
+        return;
+    }
+    for (; level > 0; level--) {
+        const struct ordered_inner *inner = node;
+        unsigned before = count_up_to(inner->firsts, inner->count, score);
+        node = inner->children[before == 0 ? 0 : before - 1];
+        left--;
+    }
+    prefetch_child(node, left - 1);
+    __asm__ volatile("");
 }

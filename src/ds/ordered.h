@@ -126,8 +126,11 @@ static inline void ordered_previous(struct ordered_at *at) {
     at->index--;
 }
 
-/* Asks for the cache lines that the next operation will begin with. */
+/* Asks for the cache lines that the next operation will begin with, those of the root; and for
+ * those of the node `level` levels below it, if there are so many, where an item of this score
+ * belongs. They are hints, but the second reads the nodes above. */
 void ordered_prefetch(const struct ordered *ordered);
+void ordered_prefetch_score(const struct ordered *ordered, double score, unsigned level);
 
 /* Moves nodes out of sparse slabs, a portion a call: *rank is 0 at first, and again when that was
  * all. Items beyond the rank of 2^31 stay where they are. */

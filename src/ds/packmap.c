@@ -18,6 +18,8 @@
 /* Tags that are asked for ahead of a find. Asking for sizes and checks as well costs more than the
  * two lines of them that a find reads: 7 % of an HSET. */
 #define TAGS_PREFETCHED 512
+/* Bytes of records that are. */
+#define RECORDS_PREFETCHED 4096
 
 unsigned packmap_width(const struct packmap *map) {
     return map->width;
@@ -289,6 +291,15 @@ void packmap_prefetch_index(const struct packmap *map) {
     }
     for (; at < end; at += 64) {
         __builtin_prefetch(at);
+    }
+    keep_calls();
+}
+
+void packmap_prefetch_records(const struct packmap *map) {
+    size_t end = map_end(map);
+    end = end < RECORDS_PREFETCHED ? end : RECORDS_PREFETCHED;
+    for (size_t at = 64; at < end; at += 64) {
+        __builtin_prefetch(map_at(map, at));
     }
     keep_calls();
 }

@@ -141,6 +141,9 @@ static inline void packmap_prefetch(const struct packmap *map) {
     __builtin_prefetch(map);
 }
 void packmap_prefetch_index(const struct packmap *map);
+/* In the second step, for who will look for a place among the records, and make room there: asks
+ * for all of a map that is not large. */
+void packmap_prefetch_records(const struct packmap *map);
 bool packmap_prefetch_record(const struct packmap *map, struct bytes key, uint64_t hash);
 
 /* Whether these `size` bytes are a well-formed map, but for the uniqueness of its keys: for tests,

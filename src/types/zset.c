@@ -306,6 +306,16 @@ void zset_prefetch(const struct entry *zset) {
     }
 }
 
+void zset_prefetch_score(const struct entry *zset, double score, unsigned level) {
+    if (is_ordered(zset)) {
+        ordered_prefetch_score(&zset_ordered_of(zset)->index, score, level);
+    }
+}
+
+bool zset_is_tall(const struct entry *zset) {
+    return zset_ordered_of(zset)->index.height > 2;
+}
+
 size_t zset_free_cost(const struct entry *zset) {
     return is_ordered(zset) ? zset_length(zset) : 1;
 }

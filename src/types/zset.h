@@ -180,9 +180,13 @@ int zset_copy(const struct entry *zset, struct entry_shape *copy);
 int zset_copy_span(const struct entry *zset, struct zset_span span,
                    const struct zset_options *limits, struct entry_shape *copy);
 
-/* Asks for what a change will read first besides the dict. Reads the value, which should be there
- * by now. */
+/* For who will look for a member's place among the others soon: asks for the root of the index, the
+ * value being in the cache; and then, some time later each, for what lies on the way to a score so
+ * many levels below the root, those above being in the cache. */
 void zset_prefetch(const struct entry *zset);
+void zset_prefetch_score(const struct entry *zset, double score, unsigned level);
+/* Whether there are more levels than the root and one below it. Only of one that is ordered. */
+bool zset_is_tall(const struct entry *zset);
 
 /* How many steps it takes to free the value: 1 for a pack, else the number of members. */
 size_t zset_free_cost(const struct entry *zset);

@@ -40,7 +40,12 @@ static void draw(struct random *random, char *line) {
         "HSET h%u f%u xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx%u",
         "XADD h%u 9-%u a b",
         "ZADD h%u %u m%u",
+        "ZADD h%u %u m%u",
+        "ZADD h%u NX %u m%u",
+        "ZINCRBY h%u %u m%u",
         "ZSCORE h%u m%u",
+        "ZRANK h%u m%u",
+        "ZREM h%u m%u m%u",
     };
     switch (random_below(random, 40)) {
     case 0:

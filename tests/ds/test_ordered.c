@@ -198,6 +198,9 @@ static void random_changes(unsigned scores, unsigned swing, int steps) {
             double score = some_score(scores);
             struct entry *entry = new_entry(number++);
             ordered_prefetch(&ordered);
+            for (unsigned level = 0; level < ORDERED_HEIGHT_MAX; level++) {
+                ordered_prefetch_score(&ordered, (double)level, level);
+            }
             ordered_insert(&ordered, score, entry);
             model_insert(&model, score, entry);
         } else {
