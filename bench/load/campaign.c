@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -16,6 +17,9 @@
 #define STATUS_INTERRUPTED 130
 #define LOAD_PIPELINE      100
 #define LOAD_CONNECTIONS   10
+/* How long a server may go on with what storing has left it to do, and how often it is asked. */
+#define REST_MS_MAX 5000
+#define REST_MS     20
 /* What a test that takes elements away sends when it is told no number. */
 #define POPS 500000
 
@@ -77,6 +81,24 @@ static int store(const struct campaign *campaign, const struct endpoint *server,
     return status;
 }
 
+/* What was there before may still be freed, or memory be tidied up, in the background: a server
+ * that defers that shall not have it counted as the cost of requests to come. */
+static int wait_for_rest(const struct campaign *campaign, const struct endpoint *server) {
+    struct transport *transport = connect_to(server, &campaign->options->plan.login);
+    if (transport == NULL) {
+        return 1;
+    }
+    const struct timespec pause = {.tv_nsec = REST_MS * 1000000L};
+    for (int ms = 0; ms < REST_MS_MAX && !control_is_at_rest(transport); ms += REST_MS) {
+        if (run_interrupted()) {
+            break;
+        }
+        nanosleep(&pause, NULL);
+    }
+    connect_close(transport);
+    return status_now();
+}
+
 /* The data of a test; `requests`: how many it will send. */
 static int store_data(const struct campaign *campaign, const struct endpoint *server,
                       const struct test *test, uint64_t requests) {
@@ -89,7 +111,7 @@ static int store_data(const struct campaign *campaign, const struct endpoint *se
                        step->drawn ? KEYS_UNIFORM : KEYS_SEQUENCE);
         mix_free(&mix);
     }
-    return status;
+    return status == 0 ? wait_for_rest(campaign, server) : status;
 }
 
 /* On all servers, unless it is there already. */

@@ -110,6 +110,22 @@ int64_t control_cpu_ns(struct transport *transport, int64_t *user_ns) {
     return ns;
 }
 
+bool control_is_at_rest(struct transport *transport) {
+    static const char *const under_way[] = {"lazyfree_pending_objects", "active_defrag_running"};
+    struct buffer info;
+    buffer_init(&info, MEM_OTHER);
+    const char *words[] = {"INFO", "memory", NULL};
+    bool rests = true;
+    if (control_ask(transport, words, &info) == 0) {
+        for (size_t i = 0; i < sizeof under_way / sizeof under_way[0]; i++) {
+            const char *figure = field(&info, under_way[i]);
+            rests = rests && (figure == NULL || strtol(figure, NULL, 10) == 0);
+        }
+    }
+    buffer_clear(&info);
+    return rests;
+}
+
 void control_version(struct transport *transport, char *out) {
     static const char *const names[] = {"larder", "valkey", "dragonfly", "redis"};
     struct buffer info;
