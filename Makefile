@@ -68,7 +68,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(filter-out $(if $(LUA_LIBS)
 # What each of them is made of: files of src.
 FUZZ_request := base/* proto/*
 FUZZ_http := base/* proto/*
-FUZZ_libraries := script/lib*
+FUZZ_libraries := base/* script/lib*
 FUZZ_decode := base/* ds/* types/* persist/*code* persist/compact persist/listpack persist/lzf \
     persist/rdb_bytes
 

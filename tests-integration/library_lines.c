@@ -387,6 +387,28 @@ static const char *const lines[] = {
     "return cjson.encode(setmetatable({},{__index=function() return 5 end})), cjson.encode("
     "setmetatable({1,2},{__len=function() return 0 end}))",
     "return tostring(cjson.null), type(cjson.null)",
+    "return tonumber('12'),tonumber('-7'),tonumber('0'),1/tonumber('-0'),1/tonumber('-00'),to"
+    "number('007')",
+    "return tonumber('99999999999999'),tonumber('999999999999999'),tonumber('-99999999999999'"
+    ")==-99999999999999",
+    "return tonumber(' 12 '),tonumber('-'),tonumber(''),tonumber('1e3'),tonumber('0x10'),tonu"
+    "mber('1.5'),tonumber('+5')",
+    "return tonumber('12',10),tonumber('ff',16),tonumber('12',nil),tonumber('z',36),tonumber("
+    "'8',8),tonumber(5),tonumber({})",
+    "return tonumber('1 2'),tonumber('1\\0'),tonumber('--1'),tonumber('- 1'),tonumber(nil),to"
+    "number(true)",
+    "return pcall(tonumber)",
+    "return pcall(tonumber,'1',99)",
+    "return pcall(tonumber,nil,7)",
+    "return tostring(0),tostring(-0),tostring(1),tostring(-1),tostring(99999999999999),tostri"
+    "ng(-99999999999999)",
+    "return tostring(1e14),tostring(1e15),tostring(123456789012345),tostring(2^53),tostring(-"
+    "1e14),tostring(1e300)",
+    "return tostring(1.5),tostring(0.1),tostring(1/0),tostring(-1/0),tostring('x'),tostring(n"
+    "il),tostring(true)",
+    "return tostring(12,'more'),tostring(setmetatable({},{__tostring=function() return 'own' "
+    "end}))",
+    "return pcall(tostring)",
     "return cjson.encode({[1]=\"a\",[2]=\"b\",[\"3\"]=\"c\"}),cjson.encode({[\"a\\0b\"]=\"a"
     "\"})",
     "return cjson.encode(cjson.decode('{\"a\":{\"b\":[1,2,{\"c\":null}]}}'))",

@@ -12,6 +12,10 @@ void lib_set_function(lua_State *lua, const char *name, lua_CFunction function) 
     lua_setfield(lua, -2, name);
 }
 
+int lib_call_wrapped(lua_State *lua) {
+    return lua_tocfunction(lua, lua_upvalueindex(1))(lua);
+}
+
 void lib_call_hook(lua_State *lua) {
     lua_Hook hook = lua_gethook(lua);
     if (hook != NULL && (lua_gethookmask(lua) & LUA_MASKCOUNT) != 0) {

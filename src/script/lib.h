@@ -40,4 +40,8 @@
 /* Opens everything in the state's globals. Raises an error when there is no memory. */
 void script_lib_open(lua_State *lua);
 
+/* Goes on as the function in C that a wrapper was made over, its first upvalue, which has none
+ * itself: errors then have the place and the name that they would have without the wrapper. */
+int lib_call_wrapped(lua_State *lua);
+
 #endif

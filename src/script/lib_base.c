@@ -1,8 +1,10 @@
 /* lib_base: Lua's basic functions that are not as they were. */
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <lauxlib.h>
 
+#include "base/num.h"
 #include "script/lib.h"
 #include "script/lib_buffer.h"
 #include "script/lib_int.h"
@@ -129,6 +131,57 @@ static int base_gcinfo(lua_State *lua) {
     return 1;
 }
 
+/* Digits of which every number fits a double, and has the same text in Lua's format. */
+#define DIGITS_MAX  14
+#define INTEGER_END 1e14
+
+/* tonumber: most numbers in a cache are short integers. Lua's own converts each text twice, by
+ * strtod. */
+static int base_tonumber(lua_State *lua) {
+    if (lua_type(lua, 1) != LUA_TSTRING || lua_gettop(lua) != 1) {
+        return lib_call_wrapped(lua);
+    }
+    size_t size;
+    const char *at = lua_tolstring(lua, 1, &size);
+    bool negative = size > 1 && *at == '-';
+    at += negative;
+    size -= negative;
+    if (size == 0 || size > DIGITS_MAX) {
+        return lib_call_wrapped(lua);
+    }
+    int64_t number = 0;
+    for (size_t i = 0; i < size; i++) {
+        if (at[i] < '0' || at[i] > '9') {
+            return lib_call_wrapped(lua);
+        }
+        number = number * 10 + (at[i] - '0');
+    }
+    lua_pushnumber(lua, negative ? -(lua_Number)number : (lua_Number)number); /* -0, too */
+    return 1;
+}
+
+/* tostring, of numbers likewise. */
+static int base_tostring(lua_State *lua) {
+    if (lua_type(lua, 1) != LUA_TNUMBER) {
+        return lib_call_wrapped(lua);
+    }
+    lua_Number number = lua_tonumber(lua, 1);
+    if (!(number > -INTEGER_END && number < INTEGER_END) || number == 0 ||
+        (lua_Number)(int64_t)number != number) {
+        return lib_call_wrapped(lua);
+    }
+    char text[NUM_I64_SIZE];
+    lua_pushlstring(lua, text, num_format_i64(text, (int64_t)number));
+    return 1;
+}
+
+/* Puts a function in the place of Lua's, which it has as its upvalue. */
+static void wrap_function(lua_State *lua, const char *name, lua_CFunction function) {
+    lua_getfield(lua, -1, name);
+    lua_pushcclosure(lua, function, 1);
+    lua_setfield(lua, -2, name);
+}
+
 /* What reaches files, modules, environments of other functions, or finalizers. */
 static const char *const removed[] = {"print",    "dofile",  "loadfile", "require", "module",
                                       "newproxy", "getfenv", "setfenv",  "package"};
@@ -144,5 +197,7 @@ void lib_base_open(lua_State *lua) {
     lib_set_function(lua, "loadstring", base_loadstring);
     lib_set_function(lua, "collectgarbage", base_collectgarbage);
     lib_set_function(lua, "gcinfo", base_gcinfo);
+    wrap_function(lua, "tonumber", base_tonumber);
+    wrap_function(lua, "tostring", base_tostring);
     lua_pop(lua, 1);
 }

@@ -68,18 +68,12 @@ static void look_behind(lua_State *lua) {
     }
 }
 
-/* Goes on as the function in C that a wrapper was made over, which has no upvalues: errors then
- * have the place and the name that they would have without the wrapper. */
-static int call_wrapped(lua_State *lua) {
-    return lua_tocfunction(lua, lua_upvalueindex(1))(lua);
-}
-
 /* rawset, setmetatable, table.insert and the like: not on fronts. */
 static int unless_front(lua_State *lua) {
     if (sandbox_push_back(lua, 1)) {
         return sandbox_refuse_write(lua);
     }
-    return call_wrapped(lua);
+    return lib_call_wrapped(lua);
 }
 
 static int raw_get(lua_State *lua) {
