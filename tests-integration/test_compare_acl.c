@@ -274,7 +274,6 @@ static void mistakes_are_named_alike(void **state) {
         "ACL SETUSER",
         "ACL DELUSER default m",
         "ACL DELUSER nobody",
-        "ACL CAT",
         "ACL GETUSER no",
         "ACL DRYRUN no get a",
         "ACL DRYRUN m nosuch",

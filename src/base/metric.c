@@ -72,7 +72,7 @@ const char *metrics_section_name(enum metric_section section) {
     static const char *const names[] = {
         "Server",       "Clients", "Memory",   "Persistence",  "Stats",
         "Replication",  "CPU",     "Modules",  "Commandstats", "Errorstats",
-        "Latencystats", "Cluster", "Keyspace", "Threads",
+        "Latencystats", "Cluster", "Keyspace", "Threads",      "Leases",
     };
     _Static_assert(sizeof names / sizeof names[0] == METRIC_SECTIONS, "every section has a name");
     return section < METRIC_SECTIONS ? names[section] : "Unknown";

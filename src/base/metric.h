@@ -33,6 +33,7 @@ enum metric_section {
     METRIC_CLUSTER,
     METRIC_KEYSPACE,
     METRIC_THREADS,
+    METRIC_LEASES,
     METRIC_SECTIONS
 };
 

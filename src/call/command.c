@@ -52,9 +52,10 @@ struct commands {
 
 const char *category_name(int bit) {
     static const char *const names[] = {
-        "keyspace", "read",   "write",       "set",       "sortedset",  "list",        "hash",
-        "string",   "bitmap", "hyperloglog", "geo",       "stream",     "pubsub",      "admin",
-        "fast",     "slow",   "blocking",    "dangerous", "connection", "transaction", "scripting",
+        "keyspace",   "read",        "write",     "set",         "sortedset", "list",
+        "hash",       "string",      "bitmap",    "hyperloglog", "geo",       "stream",
+        "pubsub",     "admin",       "fast",      "slow",        "blocking",  "dangerous",
+        "connection", "transaction", "scripting", "cache",
     };
     _Static_assert(sizeof names / sizeof names[0] == CATEGORY_COUNT, "each category has a name");
     return names[bit];
@@ -243,7 +244,7 @@ static void check_name(const char *name) {
     for (const char *at = name; *at != '\0'; at++) {
         bars += *at == '|';
         check((*at >= 'a' && *at <= 'z') || (*at >= '0' && *at <= '9') || *at == '-' ||
-              *at == '_' || *at == '|');
+              *at == '_' || *at == '|' || *at == '.');
     }
     check(bars <= 1 && name[strlen(name) - 1] != '|');
 }

@@ -51,6 +51,7 @@ enum command_flag {
     COMMAND_MOVABLE_KEYS = 1 << 18,
     COMMAND_NO_MANDATORY_KEYS = 1 << 19,
     COMMAND_SCRIPT_RUNNER = 1 << 20,
+    COMMAND_TRACKED = 1 << 25,    /* ours: what it names counts as read, though it may write */
     COMMAND_AT_ONCE = 1 << 26,    /* ours: executed within MULTI, not queued */
     COMMAND_RUNS_QUEUE = 1 << 27, /* ours: EXEC, which is allowed what all that is queued is */
     COMMAND_STILL = 1 << 28,      /* ours: I/O threads stand still while it runs */
@@ -81,8 +82,9 @@ enum command_category {
     CATEGORY_CONNECTION = 1 << 18,
     CATEGORY_TRANSACTION = 1 << 19,
     CATEGORY_SCRIPTING = 1 << 20,
+    CATEGORY_CACHE = 1 << 21, /* ours: leases, tags */
 };
-#define CATEGORY_COUNT 21
+#define CATEGORY_COUNT 22
 const char *category_name(int bit);
 
 enum command_group {

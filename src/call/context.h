@@ -10,6 +10,7 @@ struct clients;
 struct commands;
 struct evict;
 struct keyspace;
+struct leases;
 struct loop;
 struct metrics;
 struct options;
@@ -49,6 +50,7 @@ struct context {
     struct monitor *monitor;
     struct pubsub *pubsub;
     struct notify *notify;
+    struct leases *leases;
     struct tracking *tracking;
     struct saving *saving;         /* the file of the data */
     struct migrations *migrations; /* keys on their way to other servers */

@@ -349,6 +349,10 @@ struct client *clients_find(const struct clients *clients, uint64_t id) {
     return client == NULL || client->flags & CLIENT_CLOSING ? NULL : client;
 }
 
+size_t clients_parked(const struct clients *clients) {
+    return waiting_parked(clients->waiting);
+}
+
 void clients_serve_waiting(struct clients *clients) {
     if (UNLIKELY(waiting_has_ready(clients->waiting))) {
         dispatch_begin(&clients->dispatch);
@@ -544,6 +548,7 @@ static bool may_resume(struct clients *clients) {
 
 void clients_pass_end(struct clients *clients) {
     struct io_thread *inlined = &clients->inlined;
+    waiting_pass(clients->waiting);
     /* Keys that have left by themselves are missed outside of any command. */
     if (clients->busy_text == NULL) {
         clients_serve_waiting(clients);
@@ -577,7 +582,8 @@ bool clients_have_work(const struct clients *clients) {
     }
     const struct io_thread *inlined = &clients->inlined;
     return io_thread_can_resume(inlined) || inlined->closing != NULL || clients->to_flush != NULL ||
-           handshakes_wait(&inlined->handshakes) || crew_has_work(clients);
+           handshakes_wait(&inlined->handshakes) || crew_has_work(clients) ||
+           waiting_has_more(clients->waiting) || waiting_has_ready(clients->waiting);
 }
 
 /* ---- pauses and limits over time ---- */

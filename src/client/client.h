@@ -198,6 +198,7 @@ struct client {
     struct watch *watches;                      /* of keys; client/watch.h */
     size_t watch_count;
     struct waiter *waiter; /* NULL: none; client/waiting.h */
+    void *leases;          /* that it holds; NULL: none; feature/leases.h */
     void *session;         /* of its protocol */
     uint64_t id;
     int64_t created_ms;
@@ -393,6 +394,9 @@ void clients_execute_end(struct clients *clients);
 
 /* What call/control.h says of the server has changed: from the next command on it holds. */
 void clients_state_changed(struct clients *clients);
+
+/* How many wait for any value or a lease. */
+size_t clients_parked(const struct clients *clients);
 
 /* Serves who waits for keys that have appeared outside of a command. */
 void clients_serve_waiting(struct clients *clients);

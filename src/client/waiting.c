@@ -19,7 +19,7 @@
 /* Replies up to this size go out as shared bytes, which take no allocation each. */
 #define SHARED_MAX 4096
 
-enum queue { QUEUE_LIST, QUEUE_SORTED_SET, QUEUE_STREAM, QUEUES };
+enum queue { QUEUE_LIST, QUEUE_SORTED_SET, QUEUE_STREAM, QUEUE_ANY, QUEUE_TURN, QUEUES };
 
 struct place {
     struct waiter *waiter;
@@ -66,6 +66,10 @@ struct waiting {
     struct dict *dicts; /* one for each database; NULL until somebody has waited */
     struct awaited *first_ready;
     struct awaited *last_ready;
+    struct awaited *first_cut; /* whose turn comes in the next pass: linked like those ready */
+    struct awaited *last_cut;
+    size_t allowance;        /* how many may still be served in this one */
+    size_t parked;           /* in the queues of any value and of turns */
     struct awaited *serving; /* is not freed meanwhile; NULL: none */
     bool stays;              /* the waiter that is executed again found nothing */
     struct reply reply;
@@ -85,6 +89,8 @@ static int queue_of(enum entry_type type) {
         return QUEUE_SORTED_SET;
     case ENTRY_STREAM:
         return QUEUE_STREAM;
+    case ENTRY_STRING:
+        return QUEUE_ANY;
     default:
         return -1;
     }
@@ -112,13 +118,15 @@ static void make_ready(struct waiting *waiting, struct awaited *awaited) {
     waiting->last_ready = awaited;
 }
 
+static bool has_turns(const struct awaited *awaited) {
+    return awaited->queues[QUEUE_ANY].first != NULL || awaited->queues[QUEUE_TURN].first != NULL;
+}
+
 static void signal_key(struct waiting *waiting, const struct key *key, enum entry_type type) {
     int queue = queue_of(type);
-    if (queue < 0) {
-        return;
-    }
     struct awaited *awaited = find(waiting, key);
-    if (awaited != NULL && awaited->queues[queue].first != NULL) {
+    if (awaited != NULL &&
+        ((queue >= 0 && awaited->queues[queue].first != NULL) || has_turns(awaited))) {
         make_ready(waiting, awaited);
     }
 }
@@ -292,6 +300,7 @@ static void drop_waiter(struct waiting *waiting, struct waiter *waiter) {
     client->waiter = NULL;
     client->flags &= ~(uint32_t)CLIENT_WAITING;
     waiting->count--;
+    waiting->parked -= waiter->queue == QUEUE_ANY || waiter->queue == QUEUE_TURN;
     mem_free(MEM_BUFFER, waiter, waiter->size);
 }
 
@@ -379,17 +388,18 @@ static struct waiter *new_waiter(struct call *call, const struct wait *wait) {
         return NULL;
     }
     const uint32_t mutes = CLIENT_MUTED | CLIENT_MUTE_THIS;
-    *waiter = (struct waiter){.client = call->client,
-                              .timer = {.on_time = on_time, .position = -1},
-                              .command = call->command,
-                              .hash = call->hash,
-                              .timed_out = wait->timed_out,
-                              .size = size,
-                              .queue = (enum queue)queue_of(wait->type),
-                              .enduring = wait->enduring,
-                              .minds_loss = wait->minds_loss,
-                              .muted = call->client->flags & mutes,
-                              .argc = call->argc};
+    *waiter =
+        (struct waiter){.client = call->client,
+                        .timer = {.on_time = on_time, .position = -1},
+                        .command = call->command,
+                        .hash = call->hash,
+                        .timed_out = wait->timed_out,
+                        .size = size,
+                        .queue = (enum queue)(wait->in_turn ? QUEUE_TURN : queue_of(wait->type)),
+                        .enduring = wait->enduring,
+                        .minds_loss = wait->minds_loss,
+                        .muted = call->client->flags & mutes,
+                        .argc = call->argc};
     waiter->places = (struct place *)(void *)(waiter->args + call->argc);
     char *at = (char *)(waiter->places + wait->key_count);
     for (int i = 0; i < call->argc; i++) {
@@ -454,6 +464,7 @@ void waiting_begin(struct call *call, const struct wait *wait) {
     client->waiter = waiter;
     client->flags |= CLIENT_WAITING;
     waiting->count++;
+    waiting->parked += waiter->queue == QUEUE_ANY || waiter->queue == QUEUE_TURN;
     if (waiter->minds_loss && waiting->minding++ == 0) {
         keyspace_listen(waiting->keyspace, &waiting->listener);
     }
@@ -525,15 +536,26 @@ void waiting_signal(struct clients *clients, const struct key *key, enum entry_t
     }
 }
 
+void waiting_signal_turn(struct clients *clients, const struct key *key) {
+    struct waiting *waiting = clients->waiting;
+    if (waiting->parked > 0) {
+        struct awaited *awaited = find(waiting, key);
+        if (awaited != NULL && has_turns(awaited)) {
+            make_ready(waiting, awaited);
+        }
+    }
+}
+
 bool waiting_has_ready(const struct waiting *waiting) {
     return waiting->first_ready != NULL;
 }
 
-static void serve_waiter(struct waiting *waiting, struct waiter *waiter) {
+/* Whether it has left. */
+static bool serve_waiter(struct waiting *waiting, struct waiter *waiter) {
     struct client *client = waiter->client;
     if (client->flags & (CLIENT_CLOSING | CLIENT_CLOSE_SENT)) {
         drop_waiter(waiting, waiter); /* what it would get would be lost */
-        return;
+        return true;
     }
     struct call call = call_of(waiting, waiter);
     waiting->stays = false;
@@ -541,6 +563,21 @@ static void serve_waiter(struct waiting *waiting, struct waiter *waiter) {
     if (!waiting->stays) {
         finish(waiting, waiter);
     }
+    return !waiting->stays;
+}
+
+/* From the front until one stays. False when the pass has served enough. */
+static bool serve_turns(struct waiting *waiting, struct awaited *awaited, enum queue queue) {
+    while (awaited->queues[queue].first != NULL) {
+        if (waiting->allowance == 0) {
+            return false;
+        }
+        waiting->allowance--;
+        if (!serve_waiter(waiting, awaited->queues[queue].first->waiter)) {
+            break;
+        }
+    }
+    return true;
 }
 
 /* Which queue's waiters the key can serve now; -1: none. */
@@ -548,7 +585,7 @@ static int ready_queue(struct waiting *waiting, const struct awaited *awaited) {
     struct key key = {
         .name = entry_key(awaited->entry), .hash = awaited->hash, .database = awaited->database};
     const struct entry *entry = keyspace_peek(waiting->keyspace, &key);
-    return entry == NULL ? -1 : queue_of(entry_type(entry));
+    return entry == NULL || entry_type(entry) == ENTRY_STRING ? -1 : queue_of(entry_type(entry));
 }
 
 /* Those who mind that there is no stream learn it by being executed again. */
@@ -575,6 +612,17 @@ static void serve_key(struct waiting *waiting, struct awaited *awaited) {
     }
 }
 
+/* It is ready, but its turn comes in the next pass. */
+static void cut(struct waiting *waiting, struct awaited *awaited) {
+    if (awaited->ready) {
+        return; /* what was served has made it ready again: it is in the other list */
+    }
+    awaited->ready = true;
+    awaited->next_ready = NULL;
+    *(waiting->last_cut == NULL ? &waiting->first_cut : &waiting->last_cut->next_ready) = awaited;
+    waiting->last_cut = awaited;
+}
+
 void waiting_serve(struct waiting *waiting) {
     while (waiting->first_ready != NULL) {
         struct awaited *awaited = waiting->first_ready;
@@ -584,10 +632,28 @@ void waiting_serve(struct waiting *waiting) {
         }
         awaited->ready = false;
         waiting->serving = awaited;
+        if (has_turns(awaited) && !(serve_turns(waiting, awaited, QUEUE_TURN) &&
+                                    serve_turns(waiting, awaited, QUEUE_ANY))) {
+            cut(waiting, awaited);
+        }
         serve_key(waiting, awaited);
         waiting->serving = NULL;
         drop_if_unawaited(waiting, awaited);
     }
+}
+
+void waiting_pass(struct waiting *waiting) {
+    waiting->allowance = WAITING_SERVED_MAX;
+    if (UNLIKELY(waiting->first_cut != NULL)) {
+        *(waiting->last_ready == NULL ? &waiting->first_ready : &waiting->last_ready->next_ready) =
+            waiting->first_cut;
+        waiting->last_ready = waiting->last_cut;
+        waiting->first_cut = waiting->last_cut = NULL;
+    }
+}
+
+bool waiting_has_more(const struct waiting *waiting) {
+    return waiting->first_cut != NULL;
 }
 
 /* ---- times ---- */
@@ -629,6 +695,7 @@ bool waiting_read_ms(struct call *call, int index, int64_t *timeout_ms) {
 struct waiting *waiting_new(struct clients *clients) {
     struct waiting *waiting = mem_zalloc(MEM_OTHER, sizeof *waiting);
     waiting->clients = clients;
+    waiting->allowance = WAITING_SERVED_MAX;
     waiting->keyspace = clients->context->keyspace;
     waiting->listener = (struct store_listener){.context = waiting,
                                                 .modified = on_modified,
@@ -658,6 +725,10 @@ size_t waiting_count(const struct waiting *waiting) {
     return waiting->count;
 }
 
+size_t waiting_parked(const struct waiting *waiting) {
+    return waiting->parked;
+}
+
 size_t waiting_timed(const struct waiting *waiting) {
     return waiting->timed;
 }
@@ -671,7 +742,7 @@ size_t waiting_keys(const struct waiting *waiting) {
 static void count_places(void *context, struct entry *entry) {
     size_t *count = context;
     const struct awaited *awaited = entry_pointer(entry);
-    check(awaited->entry == entry && has_places(awaited) && !awaited->ready);
+    check(awaited->entry == entry && (has_places(awaited) || awaited->ready));
     for (int i = 0; i < QUEUES; i++) {
         const struct place *previous = NULL;
         for (const struct place *p = awaited->queues[i].first; p != NULL; p = p->next) {
@@ -699,14 +770,16 @@ void waiting_validate(const struct waiting *waiting) {
     size_t places = 0;
     size_t waiters = 0;
     size_t minding = 0;
+    size_t parked = 0;
     for (const struct client *c = waiting->clients->first; c != NULL; c = c->next) {
         check((c->waiter != NULL) == ((c->flags & CLIENT_WAITING) != 0));
         waiters += c->waiter != NULL;
+        parked += c->waiter != NULL && c->waiter->queue >= QUEUE_ANY;
         minding += c->waiter != NULL && c->waiter->minds_loss;
         for (int i = 0; c->waiter != NULL && i < c->waiter->place_count; i++) {
             places += c->waiter->places[i].key != NULL;
         }
     }
     check(places == found && waiters == waiting->count && waiting->first_ready == NULL);
-    check(minding == waiting->minding);
+    check(minding == waiting->minding && parked == waiting->parked);
 }

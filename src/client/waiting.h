@@ -9,11 +9,18 @@
  *     dicts[database]  key -> awaited -> queues[list]   place <-> place <-> place
  *                                     -> queues[zset]   place ...
  *                                     -> queues[stream]   |
+ *                                     -> queues[any]      |
+ *                                     -> queues[turn]     |
  *     client->waiter --------------------> [ waiter | arguments | places | bytes ]
  *     ready: awaited -> awaited -> ...     in the order in which their values appeared
  *
  * Waiters of a type have a queue of their own, so that those of another are not walked over again
- * and again. Serving happens behind the reply of the command, transaction or script that made the
+ * and again. Of those who wait for a value of any type or for a lease, what one gets or finds
+ * nothing of holds for those behind it too: they are served from the front until one stays. They
+ * may be many, and all get the same, so no pass serves more than WAITING_SERVED_MAX of them; the
+ * others' turn comes in the next.
+ *
+ * Serving happens behind the reply of the command, transaction or script that made the
  * key appear, before the next command; what it makes appear in turn is served too.
  *
  * Meanwhile the connection is held (client/connection.h): what it sends stays in its input, and
@@ -40,9 +47,17 @@ struct client;
 struct clients;
 struct waiting;
 
+/* Who wait for any value or a lease, and are served in one pass: about a millisecond. */
+#ifdef LARDER_TEST_SMALL
+#define WAITING_SERVED_MAX 4
+#else
+#define WAITING_SERVED_MAX 1000
+#endif
+
 /* What a command that found nothing waits for. */
 struct wait {
-    enum entry_type type; /* of the value: list, sorted set or stream */
+    enum entry_type type; /* of the value: list, sorted set or stream; string stands for any */
+    bool in_turn;         /* of any: waits for a lease of the key as well (feature/leases.h) */
     int first_key;        /* argument indexes */
     int key_count;        /* 0: only its time ends it */
     int64_t timeout_ms;   /* 0: for ever */
@@ -86,6 +101,13 @@ void waiting_forget(struct client *client);
  * new entry. */
 void waiting_signal(struct clients *clients, const struct key *key, enum entry_type type);
 
+/* Who waits for a lease of the key, or for any value, looks again. */
+void waiting_signal_turn(struct clients *clients, const struct key *key);
+
+/* A pass begins: as many may be served again. Whether there are some that had to wait for it. */
+void waiting_pass(struct waiting *waiting);
+bool waiting_has_more(const struct waiting *waiting);
+
 /* Dispatch's side: serves who waits for keys that are ready. */
 bool waiting_has_ready(const struct waiting *waiting);
 void waiting_serve(struct waiting *waiting);
@@ -97,8 +119,9 @@ struct waiting *waiting_new(struct clients *clients);
 /* Once nobody waits. */
 void waiting_free(struct waiting *waiting);
 
-/* How many wait; of those, with a deadline; keys that are awaited. */
+/* How many wait; of those, with a deadline, and for any value or a lease; keys that are awaited. */
 size_t waiting_count(const struct waiting *waiting);
+size_t waiting_parked(const struct waiting *waiting);
 size_t waiting_timed(const struct waiting *waiting);
 size_t waiting_keys(const struct waiting *waiting);
 

@@ -91,7 +91,7 @@ static void set_deadline(struct call *call, int64_t unit_ms, int64_t since_ms) {
         keyspace_changed(keyspace, &key, KEYSPACE_GENERIC, "del");
         call_pass_on_removal(call, key.name, keyspace->options.lazy_expire);
     } else if (keyspace_set_deadline(keyspace, &key, entry, deadline_ms) != NULL) {
-        keyspace_changed(keyspace, &key, KEYSPACE_GENERIC, "expire");
+        keyspace_timed(keyspace, &key, "expire");
         call_pass_on_deadline(call, key.name, deadline_ms);
     } else {
         reply_no_memory(call->reply);
@@ -160,7 +160,7 @@ static void persist(struct call *call) {
         reply_no_memory(call->reply);
         return;
     }
-    keyspace_changed(call->keyspace, &key, KEYSPACE_GENERIC, "persist");
+    keyspace_timed(call->keyspace, &key, "persist");
     reply_integer(call->reply, 1);
 }
 

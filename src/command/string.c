@@ -97,7 +97,7 @@ static void getex(struct call *call) {
             reply_no_memory(call->reply);
             return;
         }
-        keyspace_changed(call->keyspace, &key, KEYSPACE_GENERIC, expires ? "expire" : "persist");
+        keyspace_timed(call->keyspace, &key, expires ? "expire" : "persist");
         if (expires) {
             call_pass_on_deadline(call, key.name, deadline_ms);
         } else {

@@ -13,7 +13,7 @@ struct word {
 #define ARGUMENT(field)       offsetof(struct string_options, field)
 #define OTHERS(group, option) ((group) & ~(unsigned)(option))
 #define CONDITION(text, o, at)                                                                     \
-    { text, o, OTHERS(STRING_CONDITIONS, o), at }
+    { text, o, OTHERS(STRING_CONDITIONS | STRING_LEASE, o), at }
 #define DEADLINE(text, o, at)                                                                      \
     { text, o, OTHERS(STRING_DEADLINES, o), at }
 
@@ -24,6 +24,7 @@ static const struct word words[] = {
     CONDITION("ifne", STRING_IFNE, ARGUMENT(comparison_at)),
     CONDITION("ifdeq", STRING_IFDEQ, ARGUMENT(comparison_at)),
     CONDITION("ifdne", STRING_IFDNE, ARGUMENT(comparison_at)),
+    CONDITION("lease", STRING_LEASE, ARGUMENT(lease_at)),
     {"get", STRING_GET, 0, 0},
     DEADLINE("ex", STRING_EX, ARGUMENT(expire_at)),
     DEADLINE("px", STRING_PX, ARGUMENT(expire_at)),
@@ -31,6 +32,8 @@ static const struct word words[] = {
     DEADLINE("pxat", STRING_PXAT, ARGUMENT(expire_at)),
     DEADLINE("keepttl", STRING_KEEP_TTL, 0),
     DEADLINE("persist", STRING_PERSIST, 0),
+    {"stale", STRING_STALE, STRING_PSTALE, ARGUMENT(grace_at)},
+    {"pstale", STRING_PSTALE, STRING_STALE, ARGUMENT(grace_at)},
     {"enx", STRING_ENX, 0, 0},
     {"saturate", STRING_SATURATE, 0, 0},
     {"lbound", STRING_LBOUND, 0, ARGUMENT(lower_at)},

@@ -1,4 +1,5 @@
-/* string_options: the options that SET, GETEX, MSETEX and INCREX share: conditions and deadlines.
+/* string_options: the options that SET, STORE, GETEX, MSETEX and INCREX share: conditions and
+ * deadlines.
  *
  * Options may come in any order. Of the conditions one may be given, and of the deadlines one; the
  * same one given twice is accepted, and the last counts. */
@@ -30,6 +31,9 @@ enum string_option {
     STRING_UBOUND = 1 << 16,
     STRING_BYINT = 1 << 17,
     STRING_BYFLOAT = 1 << 18,
+    STRING_LEASE = 1 << 19, /* a condition of STORE */
+    STRING_STALE = 1 << 20,
+    STRING_PSTALE = 1 << 21,
 };
 #define STRING_COMPARISONS (STRING_IFEQ | STRING_IFNE | STRING_IFDEQ | STRING_IFDNE)
 #define STRING_CONDITIONS  (STRING_NX | STRING_XX | STRING_COMPARISONS)
@@ -45,6 +49,8 @@ struct string_options {
     int increment_at;  /* of BYINT, BYFLOAT */
     int lower_at;
     int upper_at;
+    int lease_at; /* the token of LEASE */
+    int grace_at; /* the time of STALE or PSTALE */
 };
 
 /* Reads the arguments from index `from` on; `allowed` is the set of options the command has. False

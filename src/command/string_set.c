@@ -2,151 +2,25 @@
  *
  * SET with three arguments is the hottest write of all and takes a path of its own, without a look
  * at options. A large value that was read straight into a blob becomes the key's value as it is. */
-#include "call/pass_on.h"
-#include "command/string_options.h"
-
 #include <string.h>
 
-#include "command/string_compare.h"
+#include "call/pass_on.h"
+#include "command/string_options.h"
+#include "command/string_write.h"
 #include "command/tables.h"
-#include "types/string.h"
 
 /* Keys whose cache lines are asked for ahead: enough to hide the latency of memory, few enough for
  * the lines to stay in the first cache. */
 #define KEYS_AHEAD 32
 
-/* Makes the key's value argument `index`. False when there is no memory: replied. */
-static bool assign(struct call *call, struct key *key, struct entry *old, int index,
-                   int64_t deadline_ms) {
-    struct blob *blob = call->blob_count > 0 ? call_take_blob(call, index) : NULL;
-    if (keyspace_assign_text(call->keyspace, key, old, call->args[index], blob, deadline_ms) ==
-        NULL) {
-        if (blob != NULL) {
-            blob_release(blob);
-        }
-        reply_no_memory(call->reply);
-        return false;
-    }
-    keyspace_changed(call->keyspace, key, KEYSPACE_STRING, "set");
-    if (deadline_ms >= 0) {
-        keyspace_event(call->keyspace, key, KEYSPACE_GENERIC, "expire");
-    }
-    return true;
-}
-
-/* A copy of a value that is going to be replaced, for the reply that follows the replacement. */
-struct kept {
-    bool present;
-    struct blob *blob; /* one reference; NULL: the text is in `bytes` */
-    size_t size;
-    char bytes[ENTRY_INLINE_MAX];
-};
-
-static void keep(struct kept *kept, const struct entry *entry) {
-    kept->present = entry != NULL;
-    kept->blob = NULL;
-    kept->size = 0;
-    if (entry == NULL) {
-        return;
-    }
-    if (entry_encoding(entry) == ENTRY_BLOB) {
-        kept->blob = blob_hold(entry_pointer(entry));
-        return;
-    }
-    char scratch[NUM_I64_SIZE];
-    struct bytes value = string_bytes(entry, scratch);
-    kept->size = value.size;
-    memcpy(kept->bytes, value.at, value.size);
-}
-
-static void kept_reply(struct call *call, const struct kept *kept) {
-    if (!kept->present) {
-        reply_null(call->reply);
-    } else if (kept->blob != NULL) {
-        reply_bulk_blob(call->reply, kept->blob, 0, kept->blob->size);
-    } else {
-        reply_bulk(call->reply, bytes_of(kept->bytes, kept->size));
-    }
-}
-
-static void kept_drop(struct kept *kept) {
-    if (kept->blob != NULL) {
-        blob_release(kept->blob);
-    }
-}
-
-/* Assigns and replies the old value. */
-static bool exchange(struct call *call, struct key *key, struct entry *old, int index,
-                     int64_t deadline_ms) {
-    struct kept kept;
-    if (old != NULL) {
-        keyspace_about_to_change(key, old);
-    }
-    keep(&kept, old);
-    bool done = assign(call, key, old, index, deadline_ms);
-    if (done) {
-        kept_reply(call, &kept);
-    }
-    kept_drop(&kept);
-    return done;
-}
-
-/* Whether SET's condition holds for what the look-up gave. */
-static bool condition_holds(struct call *call, const struct string_options *options,
-                            const struct entry *old, bool *failed) {
-    *failed = false;
-    unsigned condition = options->given & STRING_CONDITIONS;
-    if (old == NULL) {
-        return (condition & (STRING_XX | STRING_IFEQ | STRING_IFDEQ)) == 0;
-    }
-    if ((condition & STRING_COMPARISONS) != 0) {
-        if (!call_type_ok(call, old, ENTRY_STRING)) {
-            *failed = true;
-            return false;
-        }
-        return string_compare(call, old, condition, options->comparison_at, failed);
-    }
-    return (condition & STRING_NX) == 0;
-}
-
 static void set_with_options(struct call *call) {
     struct string_options options;
-    int64_t deadline_ms;
-    if (!string_options_read(
-            call, 3, STRING_CONDITIONS | STRING_GET | STRING_KEEP_TTL | STRING_EXPIRES, &options) ||
-        !string_options_deadline(call, &options, &deadline_ms)) {
-        return;
-    }
-    bool gets = (options.given & STRING_GET) != 0;
-    struct key key = call_key(call, 1);
-    struct entry *old =
-        gets ? keyspace_read(call->keyspace, &key) : keyspace_write(call->keyspace, &key);
-    if (gets && !call_type_ok(call, old, ENTRY_STRING)) {
-        return;
-    }
-    bool failed;
-    if (!condition_holds(call, &options, old, &failed)) {
-        if (failed) {
-            return;
-        }
-        if (gets && old != NULL) {
-            reply_string_entry(call->reply, old);
-        } else {
-            reply_null(call->reply);
-        }
-        return;
-    }
-    bool done;
-    if (gets) {
-        done = exchange(call, &key, old, 2, deadline_ms);
-    } else {
-        done = assign(call, &key, old, 2, deadline_ms);
-        if (done) {
-            reply_ok(call->reply);
-        }
-    }
-    if (done) {
-        call_pass_on_set(call, key.name, call->args[2], deadline_ms);
+    struct string_write write = {.value = 2};
+    if (string_options_read(
+            call, 3, STRING_CONDITIONS | STRING_GET | STRING_KEEP_TTL | STRING_EXPIRES, &options) &&
+        string_options_deadline(call, &options, &write.deadline_ms) &&
+        string_write_on(call, &options, &write)) {
+        call_pass_on_set(call, call->args[1], call->args[2], write.deadline_ms);
     }
 }
 
@@ -157,7 +31,7 @@ static void set(struct call *call) {
     }
     struct key key = call_key(call, 1);
     struct entry *old = keyspace_write(call->keyspace, &key);
-    if (LIKELY(assign(call, &key, old, 2, ENTRY_NO_DEADLINE))) {
+    if (LIKELY(string_assign(call, &key, old, 2, ENTRY_NO_DEADLINE))) {
         reply_ok(call->reply);
     }
 }
@@ -166,7 +40,7 @@ static void setnx(struct call *call) {
     struct key key = call_key(call, 1);
     if (keyspace_write(call->keyspace, &key) != NULL) {
         reply_integer(call->reply, 0);
-    } else if (assign(call, &key, NULL, 2, ENTRY_NO_DEADLINE)) {
+    } else if (string_assign(call, &key, NULL, 2, ENTRY_NO_DEADLINE)) {
         reply_integer(call->reply, 1);
     }
 }
@@ -178,7 +52,7 @@ static void set_expiring(struct call *call, unsigned unit) {
     }
     struct key key = call_key(call, 1);
     struct entry *old = keyspace_write(call->keyspace, &key);
-    if (assign(call, &key, old, 3, deadline_ms)) {
+    if (string_assign(call, &key, old, 3, deadline_ms)) {
         call_pass_on_set(call, key.name, call->args[3], deadline_ms);
         reply_ok(call->reply);
     }
@@ -196,7 +70,8 @@ static void getset(struct call *call) {
     struct key key = call_key(call, 1);
     struct entry *old = keyspace_read(call->keyspace, &key);
     if (call_type_ok(call, old, ENTRY_STRING)) {
-        exchange(call, &key, old, 2, ENTRY_NO_DEADLINE);
+        string_exchange(call, &key, old,
+                        &(struct string_write){.value = 2, .deadline_ms = ENTRY_NO_DEADLINE});
     }
 }
 
@@ -220,7 +95,7 @@ static bool set_all(struct call *call, int first, int end, int64_t deadline_ms) 
         count = gather(call, i, end, keys);
         for (int k = 0; k < count; k++) {
             struct entry *old = keyspace_write(call->keyspace, &keys[k]);
-            if (!assign(call, &keys[k], old, i + 2 * k + 1, deadline_ms)) {
+            if (!string_assign(call, &keys[k], old, i + 2 * k + 1, deadline_ms)) {
                 return false;
             }
         }

@@ -67,6 +67,7 @@ const struct command_table *command_function_dumps(void); /* function_dump.c */
 /* That wait: client/waiting.h. */
 const struct command_table *command_list_waits(void); /* list_wait.c: BLPOP, BLMOVE ... */
 const struct command_table *command_zset_waits(void); /* zset_wait.c: BZPOPMIN, BZMPOP ... */
+const struct command_table *command_fetches(void);    /* fetch.c: FETCH, STORE, UNLEASE */
 const struct command_table *command_waits(void);      /* wait.c: WAIT, CLIENT UNBLOCK */
 
 #endif

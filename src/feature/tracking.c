@@ -390,8 +390,8 @@ static void client_called(void *context, const struct call *call) {
         (parent == NULL || strcmp(parent->row->name, "client") != 0)) {
         tracker->caching = false;
     }
-    if (!(call->command->flags & COMMAND_READONLY) || tracker->modes & TRACKING_BROADCAST ||
-        (tracker->modes & TRACKING_OPT_IN && !caching) ||
+    if (!(call->command->flags & (COMMAND_READONLY | COMMAND_TRACKED)) ||
+        tracker->modes & TRACKING_BROADCAST || (tracker->modes & TRACKING_OPT_IN && !caching) ||
         (tracker->modes & TRACKING_OPT_OUT && caching)) {
         return;
     }

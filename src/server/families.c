@@ -59,6 +59,7 @@ static const table_fn families[] = {
     command_list_waits,
     command_zset_waits,
     command_waits,
+    command_fetches,
     command_zsets,
     command_zset_ranges,
     command_zset_pops,

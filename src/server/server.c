@@ -21,6 +21,7 @@
 #include "feature/acl.h"
 #include "feature/history.h"
 #include "feature/latency.h"
+#include "feature/leases.h"
 #include "feature/monitor.h"
 #include "feature/notify.h"
 #include "feature/pubsub.h"
@@ -158,6 +159,7 @@ void server_init(struct server *server, const char *program) {
     context->pubsub = pubsub_new(context);
     context->notify = notify_new(context);
     context->tracking = tracking_new(context);
+    context->leases = leases_new(context);
     context->saving = saving_new(context);
     context->migrations = migrations_new(context);
     context->replication = replication_new(context);
@@ -385,6 +387,7 @@ void server_free(struct server *server) {
     compact_free(&server->compact);
     saving_stop(context->saving);
     saving_free(context->saving);
+    leases_free(context->leases);
     keyspace_free(&server->keyspace);
     tracking_free(context->tracking);
     notify_free(context->notify);

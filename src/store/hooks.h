@@ -27,11 +27,16 @@ enum keyspace_class {
 struct database;
 struct key;
 
-/* Who wants to know of changes, for as long as it does (WATCH, tracking): keyspace_listen. */
+/* Who wants to know of changes, for as long as it does (WATCH, tracking, leases):
+ * keyspace_listen. */
 struct store_listener {
     void *context;
     /* A key's value or deadline was changed, or the key is gone. */
     void (*modified)(void *context, const struct key *key);
+    /* A command has written its value or removed it, or would have if it had been there: what was
+     * read before is old. Not told of what leaves by itself, nor of deadlines. Behind
+     * `modified`. */
+    void (*written)(void *context, const struct key *key);
     /* A whole database (-1: all) is about to be emptied. */
     void (*flushing)(void *context, int database);
     /* Two are about to be swapped. */

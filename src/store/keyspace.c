@@ -45,11 +45,33 @@ void keyspace_tell_listeners(const struct keyspace *keyspace, const struct key *
     }
 }
 
+void keyspace_tell_written(const struct keyspace *keyspace, const struct key *key) {
+    for (struct store_listener *l = keyspace->hooks.listeners; l != NULL; l = l->next) {
+        if (l->written != NULL) {
+            l->written(l->context, key);
+        }
+    }
+}
+
+static __attribute__((noinline)) void tell_changed(const struct keyspace *keyspace,
+                                                   const struct key *key) {
+    keyspace_tell_listeners(keyspace, key);
+    keyspace_tell_written(keyspace, key);
+}
+
 void keyspace_changed(struct keyspace *keyspace, const struct key *key,
                       enum keyspace_class event_class, const char *event) {
     keyspace->changes++;
-    keyspace_tell_modified(keyspace, key);
+    if (UNLIKELY(keyspace->hooks.listeners != NULL)) {
+        tell_changed(keyspace, key);
+    }
     keyspace_event(keyspace, key, event_class, event);
+}
+
+void keyspace_timed(struct keyspace *keyspace, const struct key *key, const char *event) {
+    keyspace->changes++;
+    keyspace_tell_modified(keyspace, key);
+    keyspace_event(keyspace, key, KEYSPACE_GENERIC, event);
 }
 
 /* Where the entry is. Look-ups have left it in key->slot; an insertion has not. */
@@ -374,16 +396,16 @@ static inline bool deadline_fits(const struct entry *old, int64_t deadline_ms) {
     return deadline_ms != ENTRY_NO_DEADLINE;
 }
 
-static __attribute__((noinline)) struct entry *assign_new_text(struct keyspace *keyspace,
-                                                               struct key *key, struct entry *old,
-                                                               struct bytes text, struct blob *blob,
-                                                               int64_t deadline_ms) {
+struct entry *keyspace_assign_carrying(struct keyspace *keyspace, struct key *key,
+                                       struct entry *old, struct bytes text, struct blob *blob,
+                                       int64_t deadline_ms, struct bytes extras) {
     struct entry_shape shape;
     if (blob != NULL) {
         shape = string_blob_shape(blob);
     } else if (!string_shape(text, &shape)) {
         return NULL;
     }
+    shape.extras = extras;
     struct entry *entry = keyspace_assign(keyspace, key, old, &shape, deadline_ms);
     if (entry == NULL && blob == NULL && shape.encoding == ENTRY_BLOB) {
         blob_release((struct blob *)(uintptr_t)shape.word);
@@ -401,7 +423,7 @@ struct entry *keyspace_assign_text(struct keyspace *keyspace, struct key *key, s
         }
         return old;
     }
-    return assign_new_text(keyspace, key, old, text, blob, deadline_ms);
+    return keyspace_assign_carrying(keyspace, key, old, text, blob, deadline_ms, bytes_of(NULL, 0));
 }
 
 /* Files a copy of an entry that takes the old one's place, and frees the old one's own allocation.
@@ -535,7 +557,9 @@ void keyspace_load(struct keyspace *keyspace, struct key *key, struct entry *ent
         adapt_added(keyspace->adapt, key, entry);
     }
     tell_appeared(keyspace, key, entry);
-    keyspace_tell_modified(keyspace, key);
+    if (UNLIKELY(keyspace->hooks.listeners != NULL)) {
+        tell_changed(keyspace, key);
+    }
 }
 
 void keyspace_remove(struct keyspace *keyspace, struct key *key, struct entry *entry, bool lazy) {
@@ -560,6 +584,7 @@ void keyspace_remove_absent(struct keyspace *keyspace, struct key *key) {
     if (key->database->graced > 0) {
         remove_stale(keyspace, key);
     }
+    keyspace_tell_written(keyspace, key);
 }
 
 bool keyspace_delete(struct keyspace *keyspace, struct key *key, bool lazy) {

@@ -193,6 +193,11 @@ struct entry *keyspace_assign(struct keyspace *keyspace, struct key *key, struct
 struct entry *keyspace_assign_text(struct keyspace *keyspace, struct key *key, struct entry *old,
                                    struct bytes text, struct blob *blob, int64_t deadline_ms);
 
+/* The same, with extras as an entry's shape has them, and never in place. */
+struct entry *keyspace_assign_carrying(struct keyspace *keyspace, struct key *key,
+                                       struct entry *old, struct bytes text, struct blob *blob,
+                                       int64_t deadline_ms, struct bytes extras);
+
 /* Gives the found entry another shape for the same value's new form, e.g. inline to blob: the old
  * word is NOT freed (the caller has taken it over or released it). Type, deadline and access stay.
  * NULL when there is no memory. */
@@ -205,7 +210,8 @@ void keyspace_remove(struct keyspace *keyspace, struct key *key, struct entry *e
 /* Looks up and removes; whether it was there. */
 bool keyspace_delete(struct keyspace *keyspace, struct key *key, bool lazy);
 
-/* Who was to remove the key has found none: what is kept beyond its time goes. */
+/* Who was to remove the key has found none: what is kept beyond its time goes, and who listens for
+ * writes is told. */
 void keyspace_remove_absent(struct keyspace *keyspace, struct key *key);
 
 /* Takes the found entry out without freeing it: it is in no index then and belongs to the
@@ -250,6 +256,8 @@ void keyspace_evict(struct keyspace *keyspace, struct database *database, struct
  * name. */
 void keyspace_changed(struct keyspace *keyspace, const struct key *key,
                       enum keyspace_class event_class, const char *event);
+/* The same of a deadline that was set or taken away: the value is as it was. */
+void keyspace_timed(struct keyspace *keyspace, const struct key *key, const char *event);
 /* Only the event: for those that change nothing that can be watched. */
 void keyspace_event(struct keyspace *keyspace, const struct key *key,
                     enum keyspace_class event_class, const char *event);

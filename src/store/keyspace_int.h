@@ -22,8 +22,9 @@ void keyspace_let_go(struct keyspace *keyspace, struct entry *entry, bool lazy);
  * more; tells everybody, and frees it. */
 void keyspace_expired(struct keyspace *keyspace, struct key *key, struct entry *entry);
 
-/* The slow part of keyspace_tell_modified. */
+/* The slow part of keyspace_tell_modified, and the same for what a command has written. */
 void keyspace_tell_listeners(const struct keyspace *keyspace, const struct key *key);
+void keyspace_tell_written(const struct keyspace *keyspace, const struct key *key);
 
 static inline void keyspace_tell_modified(const struct keyspace *keyspace, const struct key *key) {
     if (UNLIKELY(keyspace->hooks.listeners != NULL)) {
