@@ -47,11 +47,12 @@ struct client;
 struct clients;
 struct waiting;
 
-/* Who wait for any value or a lease, and are served in one pass: about a millisecond. */
+/* Who wait for any value or a lease, and are served in one pass: about a millisecond, most of which
+ * goes into one send each. */
 #ifdef LARDER_TEST_SMALL
 #define WAITING_SERVED_MAX 4
 #else
-#define WAITING_SERVED_MAX 1000
+#define WAITING_SERVED_MAX 100
 #endif
 
 /* What a command that found nothing waits for. */

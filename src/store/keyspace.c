@@ -268,6 +268,9 @@ struct entry *keyspace_fetch(struct keyspace *keyspace, struct key *key) {
             key->slot = NULL;
         }
     }
+    if (is_watched(keyspace, key)) {
+        estimate_read(keyspace, key, entry);
+    }
     if (entry != NULL) {
         touch(keyspace, key, entry);
     }

@@ -143,6 +143,17 @@ async function main() {
     await client.del("e");
   });
 
+  await check("computed once", async (client) => {
+    const ask = (...words) => client.call(...words);
+    const [value, ttl, token] = await ask("FETCH", "once", "LEASE", "10000", "WAIT", "2000");
+    assert.ok(value === null && ttl === null && token.length === 11);
+    assert.equal(await ask("STORE", "once", "v", "PX", "60000", "STALE", "300", "LEASE", token), "OK");
+    const [found, left, none] = await ask("FETCH", "once", "LEASE", "10000");
+    assert.ok(found === "v" && left > 0 && left <= 60000 && none === null);
+    assert.equal(await ask("STORE", "once", "old", "LEASE", token), null);
+    assert.equal(await client.del("once"), 1);
+  });
+
   await check("server commands", async (client) => {
     assert.match(await client.info(), /redis_version:/);
     assert.ok((await client.command("COUNT")) > 50);

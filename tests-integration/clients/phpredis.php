@@ -163,6 +163,15 @@ check('errors', function (Redis $client) {
     $client->del('e');
 });
 
+check('computed once', function (Redis $client) {
+    [$value, $ttl, $token] = $client->rawCommand('FETCH', 'once', 'LEASE', 10000, 'WAIT', 2000);
+    same(11, strlen($token));
+    same(true, $client->rawCommand('STORE', 'once', 'v', 'EX', 60, 'STALE', 300, 'LEASE', $token));
+    same('v', $client->rawCommand('FETCH', 'once', 'LEASE', 10000)[0]);
+    same(false, $client->rawCommand('STORE', 'once', 'old', 'LEASE', $token));
+    same(1, $client->del('once'));
+});
+
 check('server commands', function (Redis $client) {
     same(true, isset($client->info()['redis_version']));
     same(true, isset($client->config('GET', 'maxmemory')['maxmemory']));

@@ -1,6 +1,7 @@
 """redis-py with its default settings: what a cache's user does with it."""
 import os
 import sys
+import threading
 import time
 
 import redis
@@ -233,9 +234,29 @@ def connection_pool(client):
     assert client.ping() is True
 
 
+def computed_once(client):
+    value, ttl, token = client.execute_command("FETCH", "once", "LEASE", 10000, "WAIT", 2000)
+    assert value is None and ttl is None and len(token) == 11
+    other = redis.Redis("127.0.0.1", PORT)
+    found = []
+    waiting = threading.Thread(target=lambda: found.append(
+        other.execute_command("FETCH", "once", "LEASE", 10000, "WAIT", 4000)))
+    waiting.start()
+    end = time.time() + 20
+    while client.info("leases")["lease_parked"] == 0 and time.time() < end:
+        time.sleep(0.001)
+    stored = client.execute_command("STORE", "once", BINARY, "EX", 60, "STALE", 300, "LEASE", token)
+    waiting.join()
+    assert stored in (True, b"OK") and found[0][0] == BINARY and found[0][2] is None
+    assert client.execute_command("STORE", "once", "old", "LEASE", token) is None
+    assert client.execute_command("UNLEASE", "once", token) == 0
+    assert client.get("once") == BINARY and client.delete("once") == 1
+    other.close()
+
+
 for function in (connects, strings, binary_values, unicode_text, deadlines, counters, several_keys,
                  hashes, scanning, pipelines, errors, server_commands, other_database,
-                 publish_and_subscribe, keyspace_notifications, connection_pool):
+                 publish_and_subscribe, keyspace_notifications, connection_pool, computed_once):
     check(function.__name__, function)
 print(f"{counts['passed']} passed, {counts['failed']} failed")
 sys.exit(1 if counts["failed"] else 0)

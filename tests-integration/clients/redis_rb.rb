@@ -133,6 +133,15 @@ check("errors") do |client|
   client.del("e")
 end
 
+check("computed once") do |client|
+  value, ttl, token = client.call("FETCH", "once", "LEASE", 10000, "WAIT", 2000)
+  same [nil, nil, 11], [value, ttl, token.size]
+  same "OK", client.call("STORE", "once", "v", "EX", 60, "STALE", 300, "LEASE", token)
+  same ["v", nil], client.call("FETCH", "once", "LEASE", 10000).values_at(0, 2)
+  same nil, client.call("STORE", "once", "old", "LEASE", token)
+  same 1, client.del("once")
+end
+
 check("server commands") do |client|
   same true, client.info.key?("redis_version")
   same true, client.info("memory")["used_memory"].to_i.positive?
