@@ -193,6 +193,7 @@ static void compare_key(const char *key) {
         free(same("ZRANGE %s 0 -1 WITHSCORES", key, ""));
     } else if (strcmp(type, "+stream") == 0) {
         free(same("XRANGE %s - +", key, ""));
+        free(same("XINFO GROUPS %s", key, ""));
     } else if (strcmp(type, "+none") != 0) { /* a name with a NUL, which formats cut */
         assert_string_equal(type, "+hash");
         redisReply *fields = redisCommand(reference, "HKEYS %s", key);

@@ -13,6 +13,11 @@
 /* Beyond this a COUNT is refused, as a number that overflows would be. */
 #define AUTOCLAIM_COUNT_MAX (INT64_MAX / 16)
 
+static void pass_on_consumer(const struct stream_client *client) {
+    CALL_PASS_ON(client->on->call, bytes_text("XGROUP"), bytes_text("CREATECONSUMER"),
+                 client->on->key.name, client->group_name, client->name);
+}
+
 struct stream_consumer *stream_client_consumer(struct stream_client *client) {
     struct call *call = client->on->call;
     if (client->consumer != NULL) {
@@ -25,7 +30,7 @@ struct stream_consumer *stream_client_consumer(struct stream_client *client) {
             reply_no_memory(call->reply);
             return NULL;
         }
-        client->is_new = true;
+        pass_on_consumer(client);
         keyspace_event(call->keyspace, &client->on->key, KEYSPACE_STREAM, "xgroup-createconsumer");
         stream_call_noted(client->on);
     }
@@ -70,11 +75,6 @@ void stream_pass_on_group_id(const struct stream_client *client) {
     CALL_PASS_ON(client->on->call, bytes_text("XGROUP"), bytes_text("SETID"), client->on->key.name,
                  client->group_name, bytes_of(id, id_size), bytes_text("ENTRIESREAD"),
                  bytes_of(read, read_size));
-}
-
-void stream_pass_on_consumer(const struct stream_client *client) {
-    CALL_PASS_ON(client->on->call, bytes_text("XGROUP"), bytes_text("CREATECONSUMER"),
-                 client->on->key.name, client->group_name, client->name);
 }
 
 /* ---- claiming ---- */

@@ -12,7 +12,6 @@ struct stream_client {
     struct stream_group *group;
     struct bytes name;
     struct stream_consumer *consumer; /* NULL: not looked up, or none */
-    bool is_new;                      /* it was made by this command */
 };
 
 /* The consumer, made if there is none; NULL when there is no memory, and then the error has been
@@ -28,9 +27,6 @@ void stream_pass_on_removal(const struct stream_client *client, struct stream_id
 
 /* How far the group has come. */
 void stream_pass_on_group_id(const struct stream_client *client);
-
-/* That there is such a consumer. */
-void stream_pass_on_consumer(const struct stream_client *client);
 
 /* Counts a change that is no event and that nobody who watches the key is told of: Redis does so
  * with what is pending. */

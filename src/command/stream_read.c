@@ -405,9 +405,6 @@ static int64_t deliver_new(struct reading *reading, struct stream_client *client
         }
     }
     if (reading->no_ack && count > before) {
-        if (client->is_new) {
-            stream_pass_on_consumer(client);
-        }
         stream_pass_on_group_id(client);
     }
     return count;
@@ -450,9 +447,6 @@ static bool serve_group(struct reading *reading, int i) {
         buffer_init(&found, MEM_BUFFER);
         bool claims = has_candidates(reading, &client, &found);
         if (!claims && !stream_id_less(client.group->last_id, stream_last_entry_id(on.stream))) {
-            if (client.is_new) {
-                stream_pass_on_consumer(&client);
-            }
             buffer_clear(&found);
             return true;
         }

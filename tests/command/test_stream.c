@@ -98,6 +98,7 @@ static void what_writes_become(void **state) {
     ask("XTRIM s MAXLEN 3", ":201", "*4 XTRIM s MAXLEN 3");
     ask("XDEL s 1-1", ":0", "");
     ask("XGROUP CREATE s g 0", "+OK", "*5 XGROUP CREATE s g 0");
+    ask("XGROUP CREATECONSUMER s g c", ":1", "*5 XGROUP CREATECONSUMER s g c");
     ask("XREADGROUP GROUP g c COUNT 1 STREAMS s >", "*1 *2 s *1 *2 409-0 *2 a b", NULL);
     const char *words = plain(buffer_text(&heard));
     assert_int_equal(strncmp(words, "*14 XCLAIM s g c 0 409-0 TIME ", 30), 0);
@@ -112,6 +113,7 @@ static void what_writes_become(void **state) {
     ask("XDEL s 409-0", ":1", "*3 XDEL s 409-0");
     ask("XAUTOCLAIM s g c 0 0", "*3 0-0 *0 *1 409-0", "*4 XACK s g 409-0");
     ask("XREADGROUP GROUP g e STREAMS s >", "*-1", "*5 XGROUP CREATECONSUMER s g e");
+    ask("XREADGROUP GROUP g f STREAMS s 0", "*1 *2 s *0", "*5 XGROUP CREATECONSUMER s g f");
     ask("XACK s g 500-0", ":0", "");
     ask("XGROUP DELCONSUMER s g e", ":0", "*5 XGROUP DELCONSUMER s g e");
 }
