@@ -13,7 +13,7 @@
 enum { OURS, REFERENCE };
 
 #define WRITES       2000
-#define BREAKS       10
+#define BREAKS       10 /* LARDER_TEST_ROUNDS says otherwise */
 #define BREAK_WRITES 150
 
 static struct pair *pair;
@@ -171,6 +171,31 @@ static char *same(const char *format, const char *key, const char *more) {
     return texts[1];
 }
 
+/* redis-server 7.0 does not pass on that a consumer was made by reading or claiming nothing, so its
+ * replicas have fewer. */
+static void cut_consumers(char *text) {
+    static const char field[] = "\"consumers\", :";
+    for (char *at = text; (at = strstr(at, field)) != NULL;) {
+        char *end = strchr(at + strlen(field), ',');
+        assert_non_null(end);
+        memmove(at, end, strlen(end) + 1);
+    }
+}
+
+static void compare_groups(const char *key) {
+    char *here = client_command(ours, "XINFO GROUPS %s", key);
+    char *there = client_command(reference, "XINFO GROUPS %s", key);
+    if (replica_says(ours, "role:slave")) {
+        cut_consumers(here);
+        cut_consumers(there);
+    }
+    if (strcmp(here, there) != 0) {
+        harness_fail("groups of %s: %s here, %s there", key, here, there);
+    }
+    free(here);
+    free(there);
+}
+
 static void compare_key(const char *key) {
     char *type = same("TYPE %s", key, "");
     free(same("PEXPIRETIME %s", key, ""));
@@ -193,7 +218,7 @@ static void compare_key(const char *key) {
         free(same("ZRANGE %s 0 -1 WITHSCORES", key, ""));
     } else if (strcmp(type, "+stream") == 0) {
         free(same("XRANGE %s - +", key, ""));
-        free(same("XINFO GROUPS %s", key, ""));
+        compare_groups(key);
     } else if (strcmp(type, "+none") != 0) { /* a name with a NUL, which formats cut */
         assert_string_equal(type, "+hash");
         redisReply *fields = redisCommand(reference, "HKEYS %s", key);
@@ -273,7 +298,9 @@ static void goes_on_where_it_was(void **state) {
     long long partial = replica_figure(reference, "sync_partial_ok");
     struct proxy *proxy = proxy_start(server_port(pair_server(pair, REFERENCE)), &cutting);
     replica_follow(ours, proxy_port(proxy));
-    while (proxy_connections(proxy) < BREAKS) {
+    const char *wish = getenv("LARDER_TEST_ROUNDS");
+    int breaks = wish == NULL ? BREAKS : (int)strtol(wish, NULL, 10);
+    while (proxy_connections(proxy) < breaks) {
         if (replica_is_up(ours)) {
             write_some(reference, BREAK_WRITES);
         }
