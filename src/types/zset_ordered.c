@@ -198,14 +198,36 @@ void zset_ordered_visit(const struct entry *zset, struct zset_span span, bool re
     }
 }
 
+/* Removes `count` <= PORTION members from this rank on. Entries and their buckets lie anywhere,
+ * so all are asked for before the first is needed. */
+static void remove_batch(struct zset_ordered *ordered, size_t first, size_t count) {
+    struct entry *elements[PORTION];
+    uint64_t hashes[PORTION];
+    struct ordered_at at = ordered_seek(&ordered->index, first);
+    for (size_t i = 0; i < count; i++) {
+        elements[i] = ordered_item(&at)->entry;
+        __builtin_prefetch(elements[i]);
+        ordered_next(&at);
+    }
+    for (size_t i = 0; i < count; i++) {
+        hashes[i] = dict_hash(&ordered->dict, entry_key(elements[i]));
+        dict_prefetch_bucket(&ordered->dict, hashes[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        dict_changing(&ordered->dict, elements[i]);
+        ordered_remove_at(&ordered->index, first);
+        uint64_t *slot = dict_find_entry(&ordered->dict, hashes[i], elements[i]);
+        dict_remove(&ordered->dict, hashes[i], slot);
+        entry_free(elements[i]);
+    }
+}
+
 void zset_ordered_remove_span(struct entry *zset, struct zset_span span) {
     struct zset_ordered *ordered = zset_ordered_of(zset);
-    for (size_t i = 0; i < span.count; i++) {
-        struct entry *element = ordered_remove_at(&ordered->index, span.first).entry;
-        dict_changing(&ordered->dict, element);
-        uint64_t hash = dict_hash(&ordered->dict, entry_key(element));
-        dict_remove(&ordered->dict, hash, dict_find_entry(&ordered->dict, hash, element));
-        entry_free(element);
+    while (span.count > 0) {
+        size_t count = span.count < PORTION ? span.count : PORTION;
+        remove_batch(ordered, span.first, count);
+        span.count -= count;
     }
 }
 
