@@ -83,7 +83,7 @@ static void function_flush(struct call *call) {
         reply_error(call->reply, "ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
         return;
     }
-    functions_flush(call->context->scripts);
+    functions_flush(call->context->scripts, script_call_is_lazy(call));
     call->keyspace->changes++;
     call_pass_on_itself(call);
     reply_ok(call->reply);

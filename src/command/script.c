@@ -92,7 +92,7 @@ static void script_flush(struct call *call) {
         reply_error(call->reply, "ERR SCRIPT FLUSH only support SYNC|ASYNC option");
         return;
     }
-    scripts_flush(call->context->scripts);
+    scripts_flush(call->context->scripts, script_call_is_lazy(call));
     reply_ok(call->reply);
 }
 

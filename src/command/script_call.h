@@ -5,12 +5,19 @@
 
 #include "call/call.h"
 #include "call/command.h"
+#include "store/keyspace.h"
 
 /* What is true of every command that runs a script or a function, and of all about them. */
 #define SCRIPT_RUNNER_FLAGS                                                                        \
     (COMMAND_NOSCRIPT | COMMAND_STALE | COMMAND_SKIP_MONITOR | COMMAND_NO_MANDATORY_KEYS |         \
      COMMAND_MOVABLE_KEYS | COMMAND_SCRIPT_RUNNER)
 #define SCRIPT_CATEGORIES (CATEGORY_SLOW | CATEGORY_SCRIPTING)
+
+/* Whether FLUSH, whose arguments are right, leaves the freeing to the background. */
+static inline bool script_call_is_lazy(const struct call *call) {
+    return call->argc == 3 ? call_arg_is(call, 2, "async")
+                           : call->keyspace->options.lazy_user_flush;
+}
 
 /* Argument 2, the number of keys, which begin at argument 3. False when it makes no sense; then
  * the error has been replied: `not_a_number` for what is no number, or what is usual if that is

@@ -317,6 +317,15 @@ int engine_init(struct engine *engine, struct scripts *scripts, bool for_functio
     return 0;
 }
 
+void engine_move(struct engine *to, struct engine *from) {
+    *to = *from;
+    if (to->lua != NULL) {
+        lua_setallocf(to->lua, allocate, to);
+    }
+    from->lua = NULL;
+    from->used = 0;
+}
+
 void engine_free(struct engine *engine) {
     if (engine->lua != NULL) {
         engine_open(engine, true);

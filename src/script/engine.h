@@ -65,6 +65,8 @@ struct engine {
 int engine_init(struct engine *engine, struct scripts *scripts, bool for_functions, size_t limit,
                 lua_Hook hook);
 void engine_free(struct engine *engine);
+/* `to` is the engine then, and `from` is as if it had been freed. Nothing may run in it. */
+void engine_move(struct engine *to, struct engine *from);
 
 /* The engine of a state. */
 static inline struct engine *engine_of(lua_State *lua) {

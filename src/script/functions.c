@@ -12,6 +12,8 @@
 #include "base/mem.h"
 #include "script/functions_int.h"
 #include "script/scripts_int.h"
+#include "store/keyspace.h"
+#include "store/lazyfree.h"
 
 /* Chains at first; they double with the functions. */
 #ifdef LARDER_TEST_SMALL
@@ -66,11 +68,14 @@ static size_t footprint(const struct library *library) {
     return size;
 }
 
-static void free_library(struct scripts *scripts, struct library *library) {
+/* `engine` is NULL when it has gone already. */
+static void free_library(struct engine *engine, struct library *library) {
     while (library->functions != NULL) {
         struct function *function = library->functions;
         library->functions = function->next;
-        engine_release(&scripts->functions, function->reference);
+        if (engine != NULL) {
+            engine_release(engine, function->reference);
+        }
         mem_free(MEM_SCRIPT, function, sizeof *function + function->size);
     }
     mem_free(MEM_SCRIPT, library, sizeof *library + library->source_size + library->name_size);
@@ -80,7 +85,7 @@ void libraries_drop(struct scripts *scripts, struct library *list) {
     while (list != NULL) {
         struct library *library = list;
         list = library->next;
-        free_library(scripts, library);
+        free_library(&scripts->functions, library);
     }
 }
 
@@ -180,7 +185,7 @@ struct library *library_load(struct scripts *scripts, struct bytes source, bool 
         return NULL;
     }
     if (!register_all(scripts, library, code, error)) {
-        free_library(scripts, library);
+        free_library(&scripts->functions, library);
         return NULL;
     }
     return library;
@@ -243,7 +248,7 @@ static void leave(struct scripts *scripts, struct library **link) {
     }
     scripts->library_count--;
     scripts->library_bytes -= footprint(library);
-    free_library(scripts, library);
+    free_library(&scripts->functions, library);
 }
 
 static void enter(struct scripts *scripts, struct library *library) {
@@ -344,14 +349,38 @@ bool functions_delete(struct scripts *scripts, struct bytes name) {
 }
 
 /* The interpreter goes with them. */
-void functions_flush(struct scripts *scripts) {
-    while (scripts->libraries != NULL) {
-        leave(scripts, &scripts->libraries);
+/* What is left of libraries that are forgotten, all at once. */
+struct remains {
+    struct engine engine;
+    struct library *libraries;
+    struct function **by_name;
+    size_t by_name_size;
+};
+
+static void free_remains(void *context) {
+    struct remains *remains = context;
+    engine_free(&remains->engine);
+    while (remains->libraries != NULL) {
+        struct library *library = remains->libraries;
+        remains->libraries = library->next;
+        free_library(NULL, library);
     }
-    mem_free(MEM_SCRIPT, scripts->by_name, scripts->by_name_size * sizeof(struct function *));
+    mem_free(MEM_SCRIPT, remains->by_name, remains->by_name_size * sizeof(struct function *));
+    mem_free(MEM_SCRIPT, remains, sizeof *remains);
+}
+
+void functions_flush(struct scripts *scripts, bool lazy) {
+    struct remains *remains = mem_zalloc(MEM_SCRIPT, sizeof *remains);
+    size_t count = scripts->function_count;
+    engine_move(&remains->engine, &scripts->functions);
+    remains->libraries = scripts->libraries;
+    remains->by_name = scripts->by_name;
+    remains->by_name_size = scripts->by_name_size;
+    scripts->libraries = NULL;
     scripts->by_name = NULL;
-    scripts->by_name_size = 0;
-    engine_free(&scripts->functions);
+    scripts->by_name_size = scripts->function_count = scripts->library_count = 0;
+    scripts->library_bytes = 0;
+    lazyfree_work(lazy ? scripts->context->keyspace->lazyfree : NULL, free_remains, remains, count);
 }
 
 /* ---- looking ---- */

@@ -45,7 +45,8 @@ bool functions_join(struct scripts *scripts, struct library *list, enum function
                     char error[FUNCTION_ERROR_SIZE]);
 
 bool functions_delete(struct scripts *scripts, struct bytes name);
-void functions_flush(struct scripts *scripts);
+/* `lazy`: another thread frees what they were. */
+void functions_flush(struct scripts *scripts, bool lazy);
 
 /* Libraries one after the other, for snapshots and lists; NULL ends. */
 const struct library *functions_first(const struct scripts *scripts);

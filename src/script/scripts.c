@@ -12,6 +12,8 @@
 #include "call/context.h"
 #include "client/client.h"
 #include "script/scripts_int.h"
+#include "store/keyspace.h"
+#include "store/lazyfree.h"
 
 #ifdef LARDER_TEST_SMALL
 #define EVICTABLE_MAX 5
@@ -126,9 +128,7 @@ static void forget(struct scripts *scripts, struct script *script) {
     if (!script->kept) {
         queue_leave(scripts, script);
     }
-    if (scripts->eval.lua != NULL) {
-        engine_release(&scripts->eval, script->function);
-    }
+    engine_release(&scripts->eval, script->function);
     scripts->bytes -= footprint(script);
     scripts->count--;
     mem_free(MEM_SCRIPT, script, sizeof *script + script->size);
@@ -274,15 +274,39 @@ void script_run(struct scripts *scripts, struct script *script, struct call *cal
     run_script(&run);
 }
 
-void scripts_flush(struct scripts *scripts) {
-    engine_free(&scripts->eval);
-    for (size_t i = 0; i < scripts->by_body.size; i++) {
-        while (scripts->by_body.heads[i] != NULL) {
-            forget(scripts, scripts->by_body.heads[i]);
+/* What is left of scripts that are forgotten, all at once. */
+struct remains {
+    struct engine engine;
+    struct script_index by_body;
+    struct script_index by_digest;
+};
+
+static void free_remains(void *context) {
+    struct remains *remains = context;
+    engine_free(&remains->engine);
+    for (size_t i = 0; i < remains->by_body.size; i++) {
+        struct script *script = remains->by_body.heads[i];
+        while (script != NULL) {
+            struct script *next = script->next_by_body;
+            mem_free(MEM_SCRIPT, script, sizeof *script + script->size);
+            script = next;
         }
     }
-    index_free(&scripts->by_body);
-    index_free(&scripts->by_digest);
+    index_free(&remains->by_body);
+    index_free(&remains->by_digest);
+    mem_free(MEM_SCRIPT, remains, sizeof *remains);
+}
+
+void scripts_flush(struct scripts *scripts, bool lazy) {
+    struct remains *remains = mem_zalloc(MEM_SCRIPT, sizeof *remains);
+    size_t count = scripts->count;
+    engine_move(&remains->engine, &scripts->eval);
+    remains->by_body = scripts->by_body;
+    remains->by_digest = scripts->by_digest;
+    scripts->by_body = scripts->by_digest = (struct script_index){0};
+    scripts->newest = scripts->oldest = NULL;
+    scripts->count = scripts->evictable = scripts->bytes = 0;
+    lazyfree_work(lazy ? scripts->context->keyspace->lazyfree : NULL, free_remains, remains, count);
 }
 
 /* ---- life and figures ---- */
@@ -342,8 +366,8 @@ struct scripts *scripts_new(struct context *context) {
 }
 
 void scripts_free(struct scripts *scripts) {
-    scripts_flush(scripts);
-    functions_flush(scripts);
+    scripts_flush(scripts, false);
+    functions_flush(scripts, false);
     reply_free(&scripts->reply);
     size_t room = (size_t)scripts->arg_room;
     mem_free(MEM_SCRIPT, scripts->args, room * sizeof *scripts->args);

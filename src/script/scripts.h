@@ -74,8 +74,8 @@ struct bytes script_body(const struct script *script);
 void script_run(struct scripts *scripts, struct script *script, struct call *call, int first_key,
                 int key_count, bool read_only);
 
-/* SCRIPT FLUSH. */
-void scripts_flush(struct scripts *scripts);
+/* SCRIPT FLUSH. `lazy`: another thread frees what they were. */
+void scripts_flush(struct scripts *scripts, bool lazy);
 
 /* SCRIPT KILL and FUNCTION KILL: ends what runs, if it has not written; replies. */
 void scripts_kill(struct scripts *scripts, struct call *call, bool functions);

@@ -1,6 +1,7 @@
-/* lazyfree: one thread, one list of jobs, one mutex. A job is an entry with a large value or the
- * tables of a whole database; both are rare, so the lock is never contended for long. While the
- * list is empty the thread gives unused memory back, if that is asked for, or is asleep.
+/* lazyfree: one thread, one list of jobs, one mutex. A job is an entry with a large value, the
+ * tables of a whole database, or scripts that are forgotten; all are rare, so the lock is never
+ * contended for long. While the list is empty the thread gives unused memory back, if that is asked
+ * for, or is asleep.
  *
  * Objects are counted when they are handed over and when they are freed; INFO shows both. */
 #include "store/lazyfree.h"
@@ -23,7 +24,9 @@
 
 struct job {
     struct job *next;
-    struct entry *entry; /* NULL: the tables below */
+    struct entry *entry; /* NULL: `work`, or else the tables below */
+    void (*work)(void *context);
+    void *context;
     size_t objects;
     size_t bytes; /* estimated */
     struct dict keys;
@@ -60,6 +63,8 @@ static void free_tables(struct dict *keys, struct due *deadlines, struct due *fi
 static void do_job(struct lazyfree *lazyfree, struct job *job) {
     if (job->entry != NULL) {
         value_free(job->entry);
+    } else if (job->work != NULL) {
+        job->work(job->context);
     } else {
         free_tables(&job->keys, &job->deadlines, &job->field_deadlines);
     }
@@ -187,6 +192,19 @@ void lazyfree_database(struct lazyfree *lazyfree, struct dict keys, struct due d
     job->keys = keys;
     job->deadlines = deadlines;
     job->field_deadlines = field_deadlines;
+    hand_over(lazyfree, job);
+}
+
+void lazyfree_work(struct lazyfree *lazyfree, void (*work)(void *context), void *context,
+                   size_t objects) {
+    if (lazyfree == NULL) {
+        work(context);
+        return;
+    }
+    struct job *job = mem_zalloc(MEM_OTHER, sizeof *job);
+    job->work = work;
+    job->context = context;
+    job->objects = objects;
     hand_over(lazyfree, job);
 }
 

@@ -28,6 +28,10 @@ void lazyfree_entry(struct lazyfree *lazyfree, struct entry *entry);
 void lazyfree_database(struct lazyfree *lazyfree, struct dict keys, struct due deadlines,
                        struct due field_deadlines, size_t bytes);
 
+/* Has the thread call `work`, which frees so many objects that nobody else knows any more. */
+void lazyfree_work(struct lazyfree *lazyfree, void (*work)(void *context), void *context,
+                   size_t objects);
+
 /* Has the thread give unused memory back to the system, without pauses for anybody. False while it
  * still does so, or without a thread. */
 bool lazyfree_give_back(struct lazyfree *lazyfree);

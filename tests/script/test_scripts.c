@@ -4,6 +4,7 @@
 
 #include "support/session.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #include "base/mem.h"
 #include "base/sha1.h"
 #include "script/engine.h"
+#include "store/keyspace.h"
+#include "store/lazyfree.h"
 
 static struct session *session;
 
@@ -221,6 +224,43 @@ static void test_no_memory(void **state) {
     assert_true(served);
 }
 
+/* What is forgotten is gone at once for everybody, and its memory soon. */
+static void test_flush_in_the_background(void **state) {
+    (void)state;
+    const struct lazyfree *lazyfree = session->server.context.keyspace->lazyfree;
+    static const char *const flushes[] = {"FLUSH", "FLUSH ASYNC", "FLUSH SYNC"};
+    for (size_t i = 0; i < sizeof flushes / sizeof flushes[0]; i++) {
+        char line[200];
+        size_t before = mem_used_by(MEM_SCRIPT);
+        for (int n = 0; n < 300; n++) {
+            snprintf(line, sizeof line, "SCRIPT LOAD \"return %d\"", n);
+            session_ask(session, line);
+            snprintf(line, sizeof line,
+                     "FUNCTION LOAD \"#!lua name=l%d\\nredis.register_function('f%d', "
+                     "function() return %d end)\"",
+                     n, n, n);
+            assert_int_equal(session_ask(session, line)[0], '$');
+        }
+        session_expect(session, "FCALL f7 0", ":7\r\n");
+        gives("return 7", ":7\r\n");
+        assert_true(mem_used_by(MEM_SCRIPT) > before + 100000);
+        snprintf(line, sizeof line, "SCRIPT %s", flushes[i]);
+        session_expect(session, line, "+OK\r\n");
+        snprintf(line, sizeof line, "FUNCTION %s", flushes[i]);
+        session_expect(session, line, "+OK\r\n");
+        session_expect(session, "EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0",
+                       "-NOSCRIPT No matching script. Please use EVAL.\r\n");
+        session_expect(session, "FCALL f7 0", "-ERR Function not found\r\n");
+        assert_int_equal(figures().scripts + figures().functions + figures().libraries, 0);
+        gives("return 8", ":8\r\n");
+        session_expect(session, "SCRIPT FLUSH SYNC", "+OK\r\n");
+        while (lazyfree_pending(lazyfree) > 0) {
+            sched_yield();
+        }
+        assert_true(mem_used_by(MEM_SCRIPT) < before + 50000);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_digest),
@@ -230,6 +270,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_absent, start, end),
         cmocka_unit_test_setup_teardown(test_memory_is_bounded, start, end),
         cmocka_unit_test_setup_teardown(test_no_memory, start, end),
+        cmocka_unit_test_setup_teardown(test_flush_in_the_background, start, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
