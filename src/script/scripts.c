@@ -25,6 +25,9 @@
 #define INDEX_FIRST   64
 #endif
 
+/* The part of the interpreter's memory that their texts may have. */
+#define EVICTABLE_SHARE 16
+
 struct script {
     struct script *next_by_body;
     struct script *next_by_digest;
@@ -92,6 +95,10 @@ static void index_free(struct script_index *index) {
     *index = (struct script_index){0};
 }
 
+static size_t footprint(const struct script *script) {
+    return mem_class(sizeof *script + script->size);
+}
+
 /* ---- the list of those that may leave ---- */
 
 static void queue_enter(struct scripts *scripts, struct script *script) {
@@ -100,12 +107,22 @@ static void queue_enter(struct scripts *scripts, struct script *script) {
     *(scripts->newest == NULL ? &scripts->oldest : &scripts->newest->newer) = script;
     scripts->newest = script;
     scripts->evictable++;
+    scripts->evictable_bytes += footprint(script);
 }
 
 static void queue_leave(struct scripts *scripts, struct script *script) {
     *(script->newer == NULL ? &scripts->newest : &script->newer->older) = script->older;
     *(script->older == NULL ? &scripts->oldest : &script->older->newer) = script->newer;
     scripts->evictable--;
+    scripts->evictable_bytes -= footprint(script);
+}
+
+/* Whoever sends many long scripts shall not fill the memory with their texts, which nobody else
+ * needs, nor the interpreter with what they were compiled to. */
+static bool are_too_many(const struct scripts *scripts) {
+    size_t bytes_max = (size_t)scripts->options.memory_max / EVICTABLE_SHARE;
+    return scripts->evictable > EVICTABLE_MAX ||
+           (scripts->evictable > 1 && scripts->evictable_bytes > bytes_max);
 }
 
 /* It is used: the last one to leave. */
@@ -117,10 +134,6 @@ static void freshen(struct scripts *scripts, struct script *script) {
 }
 
 /* ---- knowing ---- */
-
-static size_t footprint(const struct script *script) {
-    return mem_class(sizeof *script + script->size);
-}
 
 static void forget(struct scripts *scripts, struct script *script) {
     index_remove(&scripts->by_body, script, true);
@@ -145,7 +158,7 @@ static void add(struct scripts *scripts, struct script *script) {
     scripts->count++;
     if (!script->kept) {
         queue_enter(scripts, script);
-        while (scripts->evictable > EVICTABLE_MAX) {
+        while (are_too_many(scripts)) {
             forget(scripts, scripts->oldest);
             scripts->metrics.evicted_scripts++;
         }
@@ -305,7 +318,7 @@ void scripts_flush(struct scripts *scripts, bool lazy) {
     remains->by_digest = scripts->by_digest;
     scripts->by_body = scripts->by_digest = (struct script_index){0};
     scripts->newest = scripts->oldest = NULL;
-    scripts->count = scripts->evictable = scripts->bytes = 0;
+    scripts->count = scripts->evictable = scripts->bytes = scripts->evictable_bytes = 0;
     lazyfree_work(lazy ? scripts->context->keyspace->lazyfree : NULL, free_remains, remains, count);
 }
 

@@ -38,6 +38,7 @@ struct scripts {
     struct script *oldest;
     size_t count;
     size_t evictable;
+    size_t evictable_bytes;
     size_t bytes; /* that they take, Lua's part not counted */
     /* Libraries of functions: functions.c. */
     struct library *libraries;

@@ -224,6 +224,24 @@ static void test_no_memory(void **state) {
     assert_true(served);
 }
 
+/* Scripts that came by EVAL leave when their texts take much, however few they are. */
+static void test_long_scripts(void **state) {
+    (void)state;
+    static char line[60000];
+    session_expect(session, "CONFIG SET lua-memory-limit 2mb", "+OK\r\n");
+    for (int n = 0; n < 40; n++) {
+        int size = snprintf(line, sizeof line, "EVAL \"return %d --", n);
+        memset(line + size, 'x', 50000);
+        strcpy(line + size + 50000, "\" 0");
+        char answer[16];
+        snprintf(answer, sizeof answer, ":%d\r\n", n);
+        session_expect(session, line, answer);
+        assert_true(figures().scripts <= 3);
+        assert_true(figures().eval_scripts <= 2 * 1024 * 1024 / 16 + 8192);
+    }
+    gives("return 1", ":1\r\n");
+}
+
 /* What is forgotten is gone at once for everybody, and its memory soon. */
 static void test_flush_in_the_background(void **state) {
     (void)state;
@@ -271,6 +289,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_memory_is_bounded, start, end),
         cmocka_unit_test_setup_teardown(test_no_memory, start, end),
         cmocka_unit_test_setup_teardown(test_flush_in_the_background, start, end),
+        cmocka_unit_test_setup_teardown(test_long_scripts, start, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
