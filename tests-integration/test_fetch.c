@@ -25,6 +25,12 @@ static int start_plain(void **state) {
     return 0;
 }
 
+static int start_debug(void **state) {
+    (void)state;
+    start_with((const char *const[]){"--enable-debug-command", "yes", NULL});
+    return 0;
+}
+
 static int start_threads(void **state) {
     (void)state;
     start_with((const char *const[]){"--io-threads", "3", "--io-cpulist", "0,1", NULL});
@@ -292,6 +298,89 @@ static void scripts(void **state) {
     wire_expect_reply(control, "DEL k", ":1");
 }
 
+static bool is_gone(void *context) {
+    const char **key = context;
+    char *reply = wire_ask(control, "GET", *key, NULL);
+    bool is_so = strcmp(reply, "nil") == 0;
+    free(reply);
+    if (!is_so) {
+        harness_breathe();
+    }
+    return is_so;
+}
+
+static void await_gone(const char *key) {
+    harness_wait_for(is_gone, &key, "a key stays beyond its deadline");
+}
+
+static bool answers(void *fd) {
+    char *reply = wire_ask(*(int *)fd, "PING", NULL);
+    bool is_so = strcmp(reply, "+PONG") == 0;
+    free(reply);
+    return is_so;
+}
+
+/* What is stale is a stranger's expired key. */
+static void expect_in_reference(void) {
+    char command[1024];
+    snprintf(command, sizeof command, "redis-check-rdb '%s/dump.rdb' >/dev/null 2>&1",
+             server_folder(server));
+    assert_int_equal(system(command), 0);
+    const char *const options[] = {"--dir", server_folder(server), NULL};
+    struct server *reference = server_start_reference(options);
+    int fd = wire_connect(reference);
+    harness_wait_for(answers, &fd, "the reference has loaded the file");
+    wire_expect_reply(fd, "MGET fresh stale over plain", "[\"v\", nil, nil, \"v\"]");
+    wire_expect_reply(fd, "TTL without", ":-1");
+    char *ttl = wire_ask(fd, "TTL", "fresh", NULL);
+    assert_true(atoi(ttl + 1) > 500);
+    free(ttl);
+    close(fd);
+    server_stop(reference);
+}
+
+static void snapshots_keep_grace(void **state) {
+    (void)state;
+    static const char *const lines[][2] = {
+        {"STORE fresh v EX 1000 STALE 2000", "+OK"},
+        {"STORE stale v PX 1 STALE 2000", "+OK"},
+        {"STORE over v PX 1 PSTALE 1", "+OK"},
+        {"STORE without v EX 5 STALE 2000", "+OK"},
+        {"PERSIST without", ":1"},
+        {"SET plain v EX 1000", "+OK"},
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        wire_expect_reply(control, lines[i][0], lines[i][1]);
+    }
+    await_gone("stale");
+    await_gone("over");
+    for (int round = 0; round < 2; round++) {
+        wire_expect_reply(control, "SAVE", "+OK");
+        wire_expect_reply(control, "DEBUG RELOAD NOSAVE", "+OK");
+        wire_expect_reply(control, "GET stale", "nil");
+        char *reply = wire_ask(control, "FETCH", "stale", NULL);
+        assert_int_equal(strncmp(reply, "[\"v\", :-", 8), 0);
+        free(reply);
+        wire_expect_reply(control, "FETCH without", "[\"v\", nil, nil]");
+    }
+    expect_in_reference();
+    /* With a deadline the grace is there again. */
+    wire_expect_reply(control, "PEXPIRE without 1", ":1");
+    wire_expect_reply(control, "PEXPIRE fresh 1", ":1");
+    wire_expect_reply(control, "PEXPIRE plain 1", ":1");
+    await_gone("without");
+    await_gone("fresh");
+    await_gone("plain");
+    for (int i = 0; i < 2; i++) {
+        char *reply = wire_ask(control, "FETCH", i == 0 ? "without" : "fresh", NULL);
+        assert_int_equal(strncmp(reply, "[\"v\", :", 7), 0);
+        free(reply);
+    }
+    wire_expect_reply(control, "FETCH plain", "[nil, nil, nil]");
+    wire_expect_reply(control, "FETCH over", "[nil, nil, nil]");
+    wire_expect_reply(control, "FLUSHALL", "+OK");
+}
+
 #define WITH(start)                                                                                \
     cmocka_unit_test_setup_teardown(a_herd_is_served_by_one_store, start, end),                    \
         cmocka_unit_test_setup_teardown(winners_that_die, start, end)
@@ -306,6 +395,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(mistakes, start_plain, end),
         cmocka_unit_test_setup_teardown(tracking_events_and_permissions, start_plain, end),
         cmocka_unit_test_setup_teardown(scripts, start_plain, end),
+        cmocka_unit_test_setup_teardown(snapshots_keep_grace, start_debug, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -215,7 +215,7 @@ static void put_in(struct load *load, struct load_item *item) {
     struct key key = {
         .name = entry_key(entry), .hash = item->hash, .database = database_of(load, item)};
     if (UNLIKELY(deadline_ms != ENTRY_NO_DEADLINE && !load->setup.keeps_expired &&
-                 deadline_ms <= keyspace->clock->now_ms)) {
+                 deadline_ms <= keyspace->clock->now_ms - item->record.grace_ms)) {
         load->figures.expired++;
         drop(load, item);
     } else if (UNLIKELY(is_outdone(load, item, &key))) {

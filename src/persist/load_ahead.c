@@ -102,7 +102,7 @@ static bool is_left_out(const struct load_ahead *ahead, struct load_portion *por
         return false;
     }
     if (!ahead->setup.keeps_expired && record->deadline_ms != ENTRY_NO_DEADLINE &&
-        record->deadline_ms <= ahead->now_ms) {
+        record->deadline_ms <= ahead->now_ms - record->grace_ms) {
         portion->expired++;
         return true;
     }

@@ -11,7 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/num.h"
 #include "ds/entry.h"
+#include "ds/extras.h"
 #include "persist/crc64.h"
 #include "persist/rdb_skip.h"
 
@@ -369,6 +371,31 @@ static int take_text(struct rdb_file *file, struct rdb_record *record, int opcod
     return 1;
 }
 
+/* What an AUX says of the next key: whether it was one that does. */
+static bool take_extras(struct rdb_record *record) {
+    struct rdb_text name = {0};
+    struct rdb_text value = {0};
+    struct rdb_reader names = rdb_reader_of(record->name);
+    struct rdb_reader values = rdb_reader_of(record->value);
+    static const char head[] = "grace=";
+    bool is_own =
+        rdb_read_string(&names, &name) == 0 && bytes_equal(name.text, bytes_text(RDB_EXTRAS_NAME));
+    if (is_own && rdb_read_string(&values, &value) == 0 && value.text.size > sizeof head - 1 &&
+        memcmp(value.text.at, head, sizeof head - 1) == 0) {
+        const char *at = value.text.at + sizeof head - 1;
+        size_t size = value.text.size - (sizeof head - 1);
+        const char *space = memchr(at, ' ', size);
+        int64_t grace_ms;
+        if (num_parse_i64(bytes_of(at, space == NULL ? size : (size_t)(space - at)), &grace_ms) &&
+            grace_ms > 0 && grace_ms <= EXTRA_GRACE_MS_MAX) {
+            record->grace_ms = grace_ms;
+        }
+    }
+    rdb_text_clear(&value);
+    rdb_text_clear(&name);
+    return is_own;
+}
+
 static int next(struct rdb_file *file, struct rdb_record *record) {
     for (;;) {
         uint64_t offset = rdb_file_offset(file, file->reader.at);
@@ -381,6 +408,10 @@ static int next(struct rdb_file *file, struct rdb_record *record) {
             status = take_key(file, record, *opcode, offset);
         } else if (*opcode == OPCODE_AUX || *opcode == OPCODE_FUNCTION_2) {
             status = take_text(file, record, *opcode, offset);
+            if (status == 1 && *opcode == OPCODE_AUX && take_extras(record)) {
+                record->kind = RDB_RECORD_KEY;
+                status = 0;
+            }
         } else if (*opcode == OPCODE_EOF) {
             return end(file);
         } else {

@@ -5,8 +5,11 @@
  *     AUX name text ...              about the writer
  *     FUNCTION2 library ...
  *     SELECTDB n  RESIZEDB n n       what follows belongs to database n
- *     [EXPIRETIME_MS t] [IDLE s | FREQ f] type key value ...
+ *     [AUX larder-x ...] [EXPIRETIME_MS t] [IDLE s | FREQ f] type key value ...
  *     EOF  checksum 8                of all before, by CRC-64; zeros: none was made
+ *
+ * AUX larder-x is Larder's own and says what the next key carries besides, as `grace=5000`,
+ * milliseconds; others step over it. Items are parted by spaces, and unknown ones are left out.
  *
  * Read are versions 1 to 14 of Redis and 80 of Valkey; a newer one is refused, and so is what a
  * version may have but nothing is known of. Slots and modules' own data are stepped over.
@@ -33,6 +36,9 @@
 
 #define RDB_FILE_VERSION_MAX 14
 
+/* The name of the AUX that says what the next key carries besides. */
+#define RDB_EXTRAS_NAME "larder-x"
+
 /* Where a file is damaged, and how: a sentence's second half, e.g. "the file ends in a value". */
 struct rdb_damage {
     uint64_t offset;
@@ -54,6 +60,7 @@ struct rdb_record {
     int frequency;       /* 0 to 255; -1: not told */
     int64_t idle_s;      /* -1: not told */
     int64_t deadline_ms; /* ENTRY_NO_DEADLINE: none. Never negative otherwise */
+    int64_t grace_ms;    /* how much longer it is kept: 0 to EXTRA_GRACE_MS_MAX */
     uint64_t offset;     /* of its type */
     struct bytes name;
     struct bytes value;

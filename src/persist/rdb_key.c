@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "ds/extras.h"
 #include "persist/decode.h"
 #include "persist/rdb_skip.h"
 #include "types/value.h"
@@ -14,9 +15,10 @@ static int shown(struct bytes name) {
     return name.size < SHOWN_MAX ? (int)name.size : SHOWN_MAX;
 }
 
-static int make_entry(const struct decode_source *source, struct bytes name, bool has_deadline,
-                      struct entry **entry) {
+static int make_entry(const struct decode_source *source, struct bytes name,
+                      const struct rdb_record *record, struct entry **entry) {
     struct entry_shape shape;
+    struct extras extras;
     int status = decode_value(source, &shape);
     if (status != 0) {
         return status;
@@ -25,7 +27,12 @@ static int make_entry(const struct decode_source *source, struct bytes name, boo
         value_discard(&shape);
         return -EBADMSG;
     }
-    shape.has_deadline = has_deadline;
+    shape.has_deadline = record->deadline_ms != ENTRY_NO_DEADLINE;
+    if (record->grace_ms > 0) {
+        extras_begin(&extras, bytes_of(NULL, 0));
+        extras_set_grace(&extras, record->grace_ms);
+        shape.extras = extras_run(&extras);
+    }
     *entry = entry_try_new(name, &shape);
     if (*entry == NULL) {
         value_discard(&shape);
@@ -74,7 +81,7 @@ int rdb_key_decode(const struct rdb_key_source *source, const struct rdb_record 
     if (status != 0) {
         status = rdb_damaged(damage, record->offset, "the name of a key cannot be expanded");
     } else {
-        status = make_entry(&values, name.text, record->deadline_ms != ENTRY_NO_DEADLINE, entry);
+        status = make_entry(&values, name.text, record, entry);
         if (status != 0 && status != -ENODATA) {
             status = tell(source, record, &reader, name.text, status, damage);
         }

@@ -2,6 +2,8 @@
 #include "persist/snapshot_int.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -9,7 +11,9 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "call/control.h"
+#include "ds/extras.h"
 #include "persist/encode.h"
+#include "persist/rdb_file.h"
 #include "store/access.h"
 #include "store/adapt.h"
 #include "store/lazyfree.h"
@@ -95,10 +99,23 @@ static void write_use(const struct snapshot *snapshot, const struct entry *entry
     }
 }
 
+/* What the key carries besides: persist/rdb_file.h. */
+static void write_extras(const struct entry *entry, struct rdb_writer *writer) {
+    char text[40];
+    int64_t grace_ms = entry_grace_ms(entry);
+    if (grace_ms > 0) {
+        int size = snprintf(text, sizeof text, "grace=%" PRId64, grace_ms);
+        write_note(writer, bytes_text(RDB_EXTRAS_NAME), bytes_of(text, (size_t)size));
+    }
+}
+
 void snapshot_write_head(struct snapshot_part *part, struct snapshot_stream *stream,
                          const struct entry *entry) {
     struct rdb_writer *writer = snapshot_stream_writer(part->snapshot, stream);
     select_database(part, stream, writer);
+    if (UNLIKELY(entry->flags & ENTRY_HAS_EXTRAS)) {
+        write_extras(entry, writer);
+    }
     int64_t deadline_ms = entry_deadline(entry);
     if (deadline_ms != ENTRY_NO_DEADLINE) {
         rdb_write_byte(writer, MARK_DEADLINE);
@@ -130,7 +147,9 @@ static void take(struct snapshot_part *part, struct entry *entry) {
     struct snapshot *snapshot = part->snapshot;
     entry->flags ^= ENTRY_PHASE;
     snapshot->figures.keys++;
-    if (snapshot->is_mute || entry_is_due(entry, snapshot->now_ms)) {
+    /* A stale key is written, with the deadline that it had: others take it for expired. */
+    bool is_over = entry->flags & ENTRY_HAS_DEADLINE && entry_end(entry) <= snapshot->now_ms;
+    if (snapshot->is_mute || is_over) {
         return;
     }
     if (snapshot_record_wanted(entry)) {
