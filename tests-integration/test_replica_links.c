@@ -305,12 +305,57 @@ static void slow_replicas(void **state) {
     ends_stop(&ends);
 }
 
+/* ---- while a snapshot is on its way ---- */
+
+static bool is_being_sent(void *context) {
+    redisReply *reply = redisCommand(context, "INFO replication");
+    assert_non_null(reply);
+    bool is_sent = strstr(reply->str, "state=send_bulk") != NULL;
+    freeReplyObject(reply);
+    return is_sent;
+}
+
+/* A replica that takes nothing holds the snapshot up, so that all of this happens in the middle of
+ * the other's. */
+static void in_the_middle(void **state) {
+    (void)state;
+    static const char *const commands[] = {
+        "SWAPDB 0 3",     "MSET p 1 q 2",     "FLUSHDB",
+        "SET a 1",        "SELECT 3",         "DEL new:1 new:2 new:3",
+        "RENAME new:4 b", "LPUSH list x y z", "SET new:5 1 PX 100000",
+        "FLUSHALL",       "SET c 1",          "SWAPDB 3 9",
+    };
+    const size_t large = 20 << 20;
+    for (size_t last = 0; last < sizeof commands / sizeof *commands; last += 3) {
+        struct ends ends = start_far_apart();
+        redisContext *primary = ends.contexts[PRIMARY];
+        client_expect(primary, "+OK", "CONFIG SET repl-timeout 1");
+        client_expect(primary, "+OK", "DEBUG POPULATE 100000 more 100");
+        int wire = pretend(ends.servers[PRIMARY]);
+        replica_await(primary, "connected_slaves:1");
+        client_expect(primary, "+OK", "CONFIG SET repl-diskless-sync-max-replicas 2");
+        replica_follow(ends.contexts[REPLICA], server_port(ends.servers[PRIMARY]));
+        harness_wait_for(is_being_sent, primary, "a snapshot is being sent");
+        char *value = calloc(1, large + 1);
+        memset(value, 'v', large);
+        client_expect(primary, "+OK", "SET large %b", value, large);
+        free(value);
+        for (size_t i = 0; i < last + 3; i++) {
+            free(client_command(primary, commands[i]));
+        }
+        client_expect(primary, "+OK", "SELECT 0");
+        expect_same(&ends);
+        close(wire);
+        ends_stop(&ends);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(with_passwords),     cmocka_unit_test(users_of_the_replica),
         cmocka_unit_test(with_tls),           cmocka_unit_test(damaged_snapshots),
         cmocka_unit_test(stalling_primaries), cmocka_unit_test(damaged_streams),
-        cmocka_unit_test(slow_replicas),
+        cmocka_unit_test(slow_replicas),      cmocka_unit_test(in_the_middle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,6 +15,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/num.h"
 #include "call/control.h"
@@ -249,6 +251,24 @@ bool link_snapshot_pass(struct link *link) {
     return more;
 }
 
+static void *close_in_thread(void *context) {
+    crash_thread_start();
+    close((int)(intptr_t)context);
+    return NULL;
+}
+
+/* With its last descriptor the file's pages are freed, which takes milliseconds. */
+static void close_elsewhere(int file) {
+    pthread_t thread;
+    pthread_attr_t detached;
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    if (pthread_create(&thread, &detached, close_in_thread, (void *)(intptr_t)file) != 0) {
+        close(file);
+    }
+    pthread_attr_destroy(&detached);
+}
+
 void link_snapshot_drop(struct link *link) {
     struct link_snapshot *snapshot = &link->snapshot;
     struct context *context = link->replication->context;
@@ -263,7 +283,7 @@ void link_snapshot_drop(struct link *link) {
         snapshot->is_open = false;
     }
     if (snapshot->file >= 0) {
-        close(snapshot->file);
+        close_elsewhere(snapshot->file);
         snapshot->file = -1;
     }
 }
