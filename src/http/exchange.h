@@ -34,9 +34,9 @@ enum exchange_kind {
     EXCHANGE_PIPE,  /* one command of many */
     EXCHANGE_QUEUE, /* of a transaction: MULTI and what it queues */
     EXCHANGE_EXEC,
-    EXCHANGE_STATS, /* words: points of the history that are known, plus 1; 0: none is wanted */
-    EXCHANGE_PAGE,  /* words: enum page_file */
-    EXCHANGE_METRICS,
+    EXCHANGE_STATS,   /* words: points of the history that are known, plus 1; 0: none is wanted */
+    EXCHANGE_PAGE,    /* words: enum page_file */
+    EXCHANGE_METRICS, /* words: whether as OpenMetrics */
 };
 
 enum exchange_flag {

@@ -1,9 +1,13 @@
-/* metrics: /metrics in Prometheus's text form, from what INFO tells.
+/* metrics: /metrics in Prometheus's text form, or as OpenMetrics for who asks for that, from what
+ * INFO tells and a few figures more.
  *
- * A field of INFO becomes redis_NAME under the name that redis_exporter gives it, so that its
- * dashboards and alerts work; what Redis does not have becomes larder_NAME. Fields that are no
- * numbers are left out, but for what identifies the server. Whoever may not use INFO may not read
- * this either. */
+ * A field of INFO has redis_exporter's name where that has one (metric_names.h), so that its
+ * dashboards and alerts work; what Redis does not have is larder_FIELD. Fields that are no numbers
+ * are left out, but for states, and what identifies the server. Whoever may not use INFO may not
+ * read this either.
+ *
+ * The I/O threads stand still for what is theirs only: figures of connections, and the distribution
+ * of latencies; some tens of microseconds. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,82 +17,36 @@
 #include "base/histogram.h"
 #include "base/mem.h"
 #include "base/metric.h"
+#include "call/command.h"
 #include "call/context.h"
 #include "call/control.h"
+#include "client/client.h"
+#include "feature/latency.h"
+#include "feature/slowlog.h"
 #include "http/exchange.h"
+#include "http/metric_names.h"
+#include "store/evict.h"
+#include "store/keyspace.h"
 
 #define NS_PER_SECOND 1e9
+#define NS_PER_US     1000.0
 #define US_PER_SECOND 1e6
 /* Bounds of the histogram of latencies: powers of two nanoseconds, from 16 us to 4 s. */
 #define POWER_MIN 14
 #define POWER_MAX 32
+/* Longest name that is made of a field. */
+#define NAME_ROOM 128
 
-enum metric_type { TYPE_GAUGE, TYPE_COUNTER };
-
-/* Fields that redis_exporter names otherwise, or that count. The others are gauges of their own
- * name. */
-static const struct {
-    const char *field;
-    const char *name;
-    enum metric_type type;
-} names[] = {
-    {"maxclients", "max_clients", TYPE_GAUGE},
-    {"client_recent_max_input_buffer", "client_recent_max_input_buffer_bytes", TYPE_GAUGE},
-    {"client_recent_max_output_buffer", "client_recent_max_output_buffer_bytes", TYPE_GAUGE},
-    {"used_memory", "memory_used_bytes", TYPE_GAUGE},
-    {"used_memory_rss", "memory_used_rss_bytes", TYPE_GAUGE},
-    {"used_memory_peak", "memory_used_peak_bytes", TYPE_GAUGE},
-    {"used_memory_lua", "memory_used_lua_bytes", TYPE_GAUGE},
-    {"used_memory_overhead", "memory_used_overhead_bytes", TYPE_GAUGE},
-    {"used_memory_startup", "memory_used_startup_bytes", TYPE_GAUGE},
-    {"used_memory_dataset", "memory_used_dataset_bytes", TYPE_GAUGE},
-    {"used_memory_scripts", "memory_used_scripts_bytes", TYPE_GAUGE},
-    {"maxmemory", "memory_max_bytes", TYPE_GAUGE},
-    {"loading", "loading_dump_file", TYPE_GAUGE},
-    {"latest_fork_usec", "latest_fork_usec", TYPE_GAUGE},
-    {"total_connections_received", "connections_received_total", TYPE_COUNTER},
-    {"total_commands_processed", "commands_processed_total", TYPE_COUNTER},
-    {"rejected_connections", "rejected_connections_total", TYPE_COUNTER},
-    {"total_net_input_bytes", "net_input_bytes_total", TYPE_COUNTER},
-    {"total_net_output_bytes", "net_output_bytes_total", TYPE_COUNTER},
-    {"total_error_replies", "total_error_replies", TYPE_GAUGE},
-    {"expired_keys", "expired_keys_total", TYPE_COUNTER},
-    {"expired_time_cap_reached_count", "expired_time_cap_reached_total", TYPE_COUNTER},
-    {"evicted_keys", "evicted_keys_total", TYPE_COUNTER},
-    {"evicted_clients", "evicted_clients_total", TYPE_COUNTER},
-    {"keyspace_hits", "keyspace_hits_total", TYPE_COUNTER},
-    {"keyspace_misses", "keyspace_misses_total", TYPE_COUNTER},
-    {"acl_access_denied_auth", "acl_access_denied_auth_total", TYPE_COUNTER},
-    {"acl_access_denied_cmd", "acl_access_denied_cmd_total", TYPE_COUNTER},
-    {"acl_access_denied_key", "acl_access_denied_key_total", TYPE_COUNTER},
-    {"acl_access_denied_channel", "acl_access_denied_channel_total", TYPE_COUNTER},
-    {"used_cpu_sys", "cpu_sys_seconds_total", TYPE_COUNTER},
-    {"used_cpu_user", "cpu_user_seconds_total", TYPE_COUNTER},
-    {"used_cpu_sys_children", "cpu_sys_children_seconds_total", TYPE_COUNTER},
-    {"used_cpu_user_children", "cpu_user_children_seconds_total", TYPE_COUNTER},
-    {"used_cpu_sys_main_thread", "cpu_sys_main_thread_seconds_total", TYPE_COUNTER},
-    {"used_cpu_user_main_thread", "cpu_user_main_thread_seconds_total", TYPE_COUNTER},
-    {"http_requests", "http_requests_total", TYPE_COUNTER},
-    {"http_refused", "http_refused_total", TYPE_COUNTER},
-    {"http_overloaded", "http_overloaded_total", TYPE_COUNTER},
+/* What is written, and in which form. */
+struct sheet {
+    struct buffer *out;
+    struct bytes info;
+    bool open; /* OpenMetrics */
 };
-
-/* Fields that are not Redis's; by how they begin. */
-static const char *const own[] = {"http_",           "eviction_", "adaptive_", "compact_",
-                                  "eventloop_pass_", "tls_",      "larder_"};
 
 static bool begins(struct bytes text, const char *with) {
     size_t size = strlen(with);
     return text.size >= size && memcmp(text.at, with, size) == 0;
-}
-
-static const char *prefix_of(struct bytes field) {
-    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
-        if (begins(field, own[i])) {
-            return "larder";
-        }
-    }
-    return "redis";
 }
 
 /* Whether it is a plain decimal number. */
@@ -141,22 +99,80 @@ static double member(struct bytes list, const char *name) {
     return 0;
 }
 
-static void print_field(struct buffer *out, struct bytes field, struct bytes value) {
-    char name[128];
-    enum metric_type type = TYPE_GAUGE;
-    snprintf(name, sizeof name, "%.*s", bytes_printed(field), field.at);
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(name, names[i].field) == 0) {
-            snprintf(name, sizeof name, "%s", names[i].name);
-            type = names[i].type;
-            break;
+/* The value of a field of INFO; empty when there is none. */
+static struct bytes value_of(struct bytes info, const char *name) {
+    struct bytes field;
+    struct bytes value;
+    while (next_line(&info, &field, &value)) {
+        if (bytes_equal(field, bytes_text(name))) {
+            return value;
         }
     }
-    const char *prefix = prefix_of(field);
-    buffer_printf(out, "# HELP %s_%s %.*s of INFO.\n# TYPE %s_%s %s\n%s_%s %.*s\n", prefix, name,
-                  bytes_printed(field), field.at, prefix, name,
-                  type == TYPE_COUNTER ? "counter" : "gauge", prefix, name, bytes_printed(value),
-                  value.at);
+    return bytes_of("", 0);
+}
+
+/* ---- lines of the sheet ---- */
+
+/* What stands in front of a metric's values. OpenMetrics calls a counter by its name without the
+ * ending that its values have. */
+static void print_head(const struct sheet *sheet, const char *name, const char *type,
+                       const char *help) {
+    size_t size = strlen(name);
+    if (sheet->open && strcmp(type, "counter") == 0) {
+        size -= strlen("_total");
+    }
+    buffer_printf(sheet->out, "# HELP %.*s %s\n# TYPE %.*s %s\n", (int)size, name, help, (int)size,
+                  name, type);
+}
+
+static void print_number(const struct sheet *sheet, const char *name, const char *type,
+                         const char *help, double value) {
+    print_head(sheet, name, type, help);
+    buffer_printf(sheet->out, "%s %.15g\n", name, value);
+}
+
+static void print_label(struct buffer *out, struct bytes text) {
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.at[i];
+        if (c == '"' || c == '\\') {
+            buffer_append_byte(out, '\\');
+        }
+        buffer_append_byte(out, (unsigned char)c < 0x20 || (unsigned char)c > 0x7e ? '?' : c);
+    }
+}
+
+/* ---- fields of INFO ---- */
+
+/* A name that nobody has chosen yet: letters, digits and low lines. */
+static void make_name(char out[NAME_ROOM], struct bytes field) {
+    snprintf(out, NAME_ROOM, "larder_%.*s", (int)(field.size < 100 ? field.size : 100), field.at);
+    for (char *p = out; *p != '\0'; p++) {
+        *p = isalnum((unsigned char)*p) ? *p : '_';
+    }
+}
+
+static void print_field(const struct sheet *sheet, struct bytes field, struct bytes value) {
+    const struct metric_name *known = metric_name_of(field);
+    char name[NAME_ROOM];
+    char help[NAME_ROOM];
+    double number = strtod(value.at, NULL); /* INFO's text goes on behind it */
+    if (known == NULL ? !is_number(value) : known->name[0] == '\0') {
+        return;
+    }
+    if (!is_number(value)) {
+        number = bytes_equal(value, bytes_text("ok")); /* a state */
+    }
+    if (known == NULL) {
+        make_name(name, field);
+    } else {
+        snprintf(name, sizeof name, "%s", known->name);
+        number /= known->unit;
+    }
+    snprintf(help, sizeof help, "%.*s of INFO.", (int)(field.size < 100 ? field.size : 100),
+             field.at);
+    print_number(sheet, name,
+                 known != NULL && known->type == METRIC_TYPE_COUNTER ? "counter" : "gauge", help,
+                 number);
 }
 
 /* ---- families with labels ---- */
@@ -167,7 +183,7 @@ struct family {
     const char *name;
     const char *type;
     const char *help;
-    const char *member;
+    const char *member; /* NULL: the value is the number */
     double unit;
 };
 
@@ -184,17 +200,9 @@ static const struct family families[] = {
     {"cmdstat_", "cmd", "redis_commands_failed_calls_total", "counter",
      "Calls that answered an error.", "failed_calls", 1},
     {"errorstat_", "err", "redis_errors_total", "counter", "Errors by their code.", "count", 1},
+    {"used_memory_for_", "purpose", "larder_memory_bytes", "gauge", "Memory in use by purpose.",
+     NULL, 1},
 };
-
-static void print_label(struct buffer *out, struct bytes text) {
-    for (size_t i = 0; i < text.size; i++) {
-        char c = text.at[i];
-        if (c == '"' || c == '\\') {
-            buffer_append_byte(out, '\\');
-        }
-        buffer_append_byte(out, (unsigned char)c < 0x20 || (unsigned char)c > 0x7e ? '?' : c);
-    }
-}
 
 /* "db0", "cmdstat_get", "errorstat_ERR": whether the field is of that section. */
 static bool is_of(struct bytes field, const struct family *family) {
@@ -204,7 +212,17 @@ static bool is_of(struct bytes field, const struct family *family) {
             (field.size > size && isdigit((unsigned char)field.at[size])));
 }
 
-static void print_family(struct buffer *out, const struct family *family, struct bytes info) {
+static bool is_family(struct bytes field) {
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+        if (is_of(field, &families[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void print_family(const struct sheet *sheet, const struct family *family) {
+    struct bytes info = sheet->info;
     struct bytes field;
     struct bytes value;
     size_t skip = family->label[0] == 'd' ? 0 : strlen(family->section);
@@ -214,20 +232,24 @@ static void print_family(struct buffer *out, const struct family *family, struct
             continue;
         }
         if (!begun) {
-            buffer_printf(out, "# HELP %s %s\n# TYPE %s %s\n", family->name, family->help,
-                          family->name, family->type);
+            print_head(sheet, family->name, family->type, family->help);
             begun = true;
         }
-        buffer_printf(out, "%s{%s=\"", family->name, family->label);
-        print_label(out, bytes_of(field.at + skip, field.size - skip));
-        buffer_printf(out, "\"} %.15g\n", member(value, family->member) / family->unit);
+        double number =
+            family->member == NULL ? strtod(value.at, NULL) : member(value, family->member);
+        buffer_printf(sheet->out, "%s{%s=\"", family->name, family->label);
+        print_label(sheet->out, bytes_of(field.at + skip, field.size - skip));
+        buffer_printf(sheet->out, "\"} %.15g\n", number / family->unit);
     }
 }
 
-static void print_latency(struct buffer *out, const struct histogram *latency) {
-    buffer_append_text(out, "# HELP larder_request_duration_seconds From when a request can have "
-                            "been readable until its reply was sent, waiting included.\n"
-                            "# TYPE larder_request_duration_seconds histogram\n");
+/* ---- latencies ---- */
+
+static void print_latency(const struct sheet *sheet, const struct histogram *latency) {
+    struct buffer *out = sheet->out;
+    print_head(sheet, "larder_request_duration_seconds", "histogram",
+               "From when a request can have been readable until its reply was sent, waiting "
+               "included.");
     for (unsigned power = POWER_MIN; power <= POWER_MAX; power++) {
         buffer_printf(out, "larder_request_duration_seconds_bucket{le=\"%.9g\"} %llu\n",
                       (double)((uint64_t)1 << power) / NS_PER_SECOND,
@@ -241,62 +263,136 @@ static void print_latency(struct buffer *out, const struct histogram *latency) {
                   count, (double)histogram_sum(latency) / NS_PER_SECOND, count);
 }
 
-/* What says which server this is. */
-static void print_identity(struct buffer *out, const struct context *context) {
-    buffer_printf(out,
-                  "# HELP redis_up Whether the server answers.\n# TYPE redis_up gauge\n"
-                  "redis_up 1\n"
-                  "# HELP redis_instance_info What the server is.\n"
-                  "# TYPE redis_instance_info gauge\n"
-                  "redis_instance_info{redis_version=\"%s\",larder_version=\"%s\",role=\"master\","
-                  "redis_mode=\"standalone\",run_id=\"%s\"} 1\n"
-                  "# HELP redis_start_time_seconds When the server started.\n"
-                  "# TYPE redis_start_time_seconds gauge\nredis_start_time_seconds %.3f\n",
-                  LARDER_REDIS_VERSION, LARDER_VERSION, context->control->run_id,
-                  (double)context->control->start_ms / 1000);
+/* The exporter writes quantiles in percent, which OpenMetrics does not allow. */
+static void print_command_latency(const struct sheet *sheet, const struct command *command,
+                                  const double *percents, size_t count) {
+    static const char name[] = "redis_latency_percentiles_usec";
+    const struct histogram *latency = command->latency;
+    for (size_t i = 0; i < count; i++) {
+        buffer_printf(sheet->out, "%s{cmd=\"%s\",quantile=\"%.10g\"} %.3f\n", name, command->name,
+                      sheet->open ? percents[i] / 100 : percents[i],
+                      (double)histogram_percentile(latency, percents[i]) / NS_PER_US);
+    }
+    buffer_printf(sheet->out, "%s_sum{cmd=\"%s\"} %.3f\n%s_count{cmd=\"%s\"} %llu\n", name,
+                  command->name, (double)histogram_sum(latency) / NS_PER_US, name, command->name,
+                  (unsigned long long)histogram_count(latency));
 }
 
-static bool is_family(struct bytes field) {
-    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
-        if (is_of(field, &families[i])) {
-            return true;
+static void print_commands(const struct sheet *sheet, const struct context *context) {
+    const double *percents;
+    size_t count = latency_percentiles(context->latency, &percents);
+    bool begun = false;
+    for (int id = 0; id < commands_count(context->commands); id++) {
+        const struct command *command = commands_at(context->commands, id);
+        if (command->latency == NULL || histogram_count(command->latency) == 0) {
+            continue;
+        }
+        if (!begun) {
+            print_head(sheet, "redis_latency_percentiles_usec", "summary",
+                       "Durations of commands, microseconds.");
+            begun = true;
+        }
+        print_command_latency(sheet, command, percents, count);
+    }
+}
+
+/* ---- what is not in INFO ---- */
+
+/* What says which server this is. */
+static void print_identity(const struct sheet *sheet, const struct context *context) {
+    static const char *const labels[] = {"redis_version", "larder_version", "redis_mode",
+                                         "role",          "run_id",         "os",
+                                         "process_id",    "tcp_port",       "maxmemory_policy"};
+    print_number(sheet, "redis_up", "gauge", "Whether the server answers.", 1);
+    print_head(sheet, "redis_instance_info", "gauge", "What the server is.");
+    for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
+        buffer_printf(sheet->out, "%s%s=\"", i == 0 ? "redis_instance_info{" : ",", labels[i]);
+        print_label(sheet->out, value_of(sheet->info, labels[i]));
+        buffer_append_byte(sheet->out, '"');
+    }
+    buffer_append_text(sheet->out, "} 1\n");
+    print_number(sheet, "redis_start_time_seconds", "gauge", "When the server started.",
+                 (double)context->control->start_ms / 1000);
+}
+
+static void print_settings(const struct sheet *sheet, const struct context *context) {
+    const struct client_options *clients = clients_options(context->clients);
+    const struct slowlog_entry *slow = slowlog_newest(context->slowlog);
+    print_number(sheet, "redis_config_maxmemory", "gauge", "The option maxmemory.",
+                 (double)context->evict->bytes_max);
+    print_number(sheet, "redis_config_maxclients", "gauge", "The option maxclients.",
+                 (double)clients->client_max);
+    print_number(sheet, "redis_config_io_threads", "gauge", "The option io-threads.",
+                 (double)clients->io_threads);
+    print_number(sheet, "redis_slowlog_length", "gauge", "Entries of the slow log.",
+                 (double)slowlog_length(context->slowlog));
+    print_number(sheet, "redis_slowlog_last_id", "gauge", "Number of its newest one.",
+                 slow == NULL ? 0 : (double)slow->id);
+    print_number(sheet, "redis_last_slow_execution_duration_seconds", "gauge",
+                 "How long that took.",
+                 slow == NULL ? 0 : (double)slow->duration_us / US_PER_SECOND);
+}
+
+static void print_health(const struct sheet *sheet, const struct context *context) {
+    const struct server_control *control = context->control;
+    const struct reuse *reuse = &context->keyspace->estimate.reuse;
+    char text[256];
+    print_number(sheet, "larder_health", "gauge", "0: well, 1: warned, 2: unwell.",
+                 (double)control->health(control->server, text, sizeof text));
+    print_head(sheet, "larder_estimated_miss_ratio", "gauge",
+               "What a cache of so many times the present memory would miss.");
+    for (int zones = 1; zones <= REUSE_ZONES; zones++) {
+        double ratio = reuse_miss_ratio(reuse, zones);
+        if (ratio >= 0) {
+            buffer_printf(sheet->out, "larder_estimated_miss_ratio{memory=\"%.1f\"} %.4f\n",
+                          zones / (double)REUSE_ZONES_NOW, ratio);
         }
     }
-    return false;
 }
 
-static void print_metrics(struct buffer *out, const struct context *context, struct bytes info,
+static void print_metrics(const struct sheet *sheet, const struct context *context,
                           const struct histogram *latency) {
-    struct bytes rest = info;
+    struct bytes rest = sheet->info;
     struct bytes field;
     struct bytes value;
-    print_identity(out, context);
+    print_identity(sheet, context);
     while (next_line(&rest, &field, &value)) {
-        if (!is_family(field) && !begins(field, "redis_") && is_number(value)) {
-            print_field(out, field, value);
+        if (!is_family(field) && !begins(field, "redis_")) {
+            print_field(sheet, field, value);
         }
     }
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
-        print_family(out, &families[i], info);
+        print_family(sheet, &families[i]);
     }
-    print_latency(out, latency);
+    print_settings(sheet, context);
+    print_commands(sheet, context);
+    print_health(sheet, context);
+    print_latency(sheet, latency);
+    if (sheet->open) {
+        buffer_append_text(sheet->out, "# EOF\n");
+    }
 }
 
 /* ---- the answer ---- */
 
-/* What INFO would say, without what only clients know, and the latencies; the I/O threads stand
- * still for that, as for INFO. */
-static void collect(struct exchange *exchange, struct buffer *info, struct histogram *latency) {
-    struct clients *clients = exchange->http->context->clients;
-    clients_hold(clients);
+/* What INFO would say, without what only clients know, and the latencies. */
+static void collect(const struct context *context, struct buffer *info, struct histogram *latency) {
     for (int section = 0; section < METRIC_SECTIONS; section++) {
-        if (section != METRIC_LATENCYSTATS && section != METRIC_THREADS) {
-            metrics_print_section(exchange->http->context->metrics, (enum metric_section)section,
-                                  info);
+        bool is_theirs = section == METRIC_CLIENTS || section == METRIC_STATS;
+        if (section == METRIC_LATENCYSTATS || section == METRIC_THREADS) {
+            continue;
+        }
+        if (is_theirs) {
+            clients_hold(context->clients);
+        }
+        metrics_print_section(context->metrics, (enum metric_section)section, info);
+        if (is_theirs) {
+            clients_release(context->clients);
         }
     }
-    clients_add_latency(clients, latency);
-    clients_release(clients);
+    clients_hold(context->clients);
+    clients_add_latency(context->clients, latency);
+    clients_release(context->clients);
 }
 
 bool monitoring_is_refused(struct exchange *exchange) {
@@ -313,6 +409,7 @@ bool monitoring_is_refused(struct exchange *exchange) {
 }
 
 enum protocol_result metrics_answer(struct exchange *exchange) {
+    const struct context *context = exchange->http->context;
     if (monitoring_is_refused(exchange)) {
         return PROTOCOL_EXECUTED;
     }
@@ -321,9 +418,15 @@ enum protocol_result metrics_answer(struct exchange *exchange) {
     struct histogram *latency = histogram_new();
     buffer_init(&info, MEM_OTHER);
     buffer_init(&out, MEM_OTHER);
-    collect(exchange, &info, latency);
-    print_metrics(&out, exchange->http->context, bytes_of(buffer_text(&info), info.size), latency);
-    answer_text(exchange, 200, "text/plain; version=0.0.4; charset=utf-8", buffer_bytes(&out));
+    collect(context, &info, latency);
+    struct sheet sheet = {.out = &out,
+                          .info = bytes_of(buffer_text(&info), info.size),
+                          .open = exchange->note->words[0] != 0};
+    print_metrics(&sheet, context, latency);
+    answer_text(exchange, 200,
+                sheet.open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                           : "text/plain; version=0.0.4; charset=utf-8",
+                buffer_bytes(&out));
     histogram_free(latency);
     buffer_clear(&out);
     buffer_clear(&info);

@@ -503,6 +503,18 @@ static uint64_t points_known(struct bytes value) {
     return value.at != NULL && num_parse_i64(value, &known) && known >= 0 ? (uint64_t)known + 1 : 0;
 }
 
+/* Who does not refuse it, with a weight of 0, likes it as well as the other form. */
+static bool wants_open_metrics(struct bytes accept) {
+    static const char type[] = "application/openmetrics-text";
+    struct bytes member;
+    while (accept.at != NULL && http_list_next(&accept, &member)) {
+        if (member.size >= sizeof type - 1 && strncasecmp(member.at, type, sizeof type - 1) == 0) {
+            return memcmp(member.at + member.size - 4, ";q=0", 4) != 0;
+        }
+    }
+    return false;
+}
+
 static void route_stats(struct route *route) {
     struct bytes query = route->head->query;
     struct bytes name;
@@ -559,6 +571,7 @@ static void route_other(struct route *route) {
         route->note.words[0] = !is_path(route, "/livez");
         simple(route, EXCHANGE_HEALTH, NULL, "");
     } else if (is_path(route, "/metrics")) {
+        route->note.words[0] = wants_open_metrics(route->head->fields[HTTP_ACCEPT]);
         simple(route, EXCHANGE_METRICS, commands->info, "INFO");
     } else if (is_path(route, "/v1/stats")) {
         route_stats(route);

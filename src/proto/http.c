@@ -251,7 +251,7 @@ static bool keep(struct http_head *head, enum http_field field, struct bytes val
         head->fields[field] = value;
         return true;
     }
-    return field == HTTP_CACHE_CONTROL;
+    return field == HTTP_CACHE_CONTROL || field == HTTP_ACCEPT;
 }
 
 /* What this server has to know of a field. 0, or the status with which the request is refused. */
@@ -268,6 +268,7 @@ static int read_field(struct http_head *head, struct framing *framing, struct by
         {"if-range", HTTP_IF_RANGE},
         {"range", HTTP_RANGE},
         {"cache-control", HTTP_CACHE_CONTROL},
+        {"accept", HTTP_ACCEPT},
         {"content-type", HTTP_CONTENT_TYPE},
         {"content-encoding", HTTP_CONTENT_ENCODING},
         {"upstash-encoding", HTTP_ENCODING},

@@ -46,6 +46,7 @@ enum http_field {
     HTTP_IF_RANGE,
     HTTP_RANGE,
     HTTP_CACHE_CONTROL,
+    HTTP_ACCEPT,
     HTTP_CONTENT_TYPE,
     HTTP_CONTENT_ENCODING,
     HTTP_ENCODING,       /* Upstash-Encoding: how replies are to be written */

@@ -2,42 +2,14 @@
 "use strict";
 const assert = require("node:assert");
 const fs = require("node:fs");
-const net = require("node:net");
 const path = require("node:path");
 const { chromium } = require("playwright-core");
 const { check, until, finish } = require("../frameworks/checks.js");
+const { ask, freePort } = require("./ask.js");
 
 const folder = process.env.LARDER_FOLDER;
 const CHARTS = 9;
 const PAGE_BYTES_MAX = 60000;
-
-// Commands in line, one after the other; what comes back of the last one.
-function ask(...commands) {
-  return new Promise((resolve, reject) => {
-    const socket = net.connect(Number(process.env.LARDER_PORT), "127.0.0.1");
-    let got = "";
-    socket.on("error", reject);
-    socket.on("data", (data) => {
-      got += data;
-      const end = got.indexOf("$3\r\nEND\r\n");
-      if (end >= 0) {
-        socket.destroy();
-        resolve(got.slice(0, end));
-      }
-    });
-    socket.write([...commands, "PING END"].map((command) => command + "\r\n").join(""));
-  });
-}
-
-function freePort() {
-  return new Promise((resolve) => {
-    const server = net.createServer();
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 const textOf = (page, selector) => page.locator(selector).textContent();
 

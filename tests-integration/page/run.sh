@@ -8,4 +8,5 @@ here=$(dirname "$0")
 if install_modules; then
     suite page node "$here/page.js"
 fi
+suite metrics node "$here/metrics.js"
 finish
