@@ -160,13 +160,15 @@ size_t topkeys_used(const struct topkeys *topkeys, struct topkey *out, size_t ma
     for (size_t i = 0; i < topkeys->counter_count; i++) {
         const struct counter *counter = &topkeys->counters[i];
         if (topkeys->counts[i] > counter->error) {
-            struct topkey *key = &keys[count++];
-            key->database = counter->database;
-            key->name_size = counter->name_size;
-            key->value = (topkeys->counts[i] - counter->error) / seconds;
-            key->type = "";
-            memcpy(key->name, counter->name, sizeof key->name);
+            keys[count] = (struct topkey){.database = counter->database,
+                                          .name_size = counter->name_size,
+                                          .value = (topkeys->counts[i] - counter->error) / seconds,
+                                          .type = ""};
+            memcpy(keys[count++].name, counter->name, TOPKEYS_NAME);
         }
+    }
+    if (count == 0) {
+        return 0;
     }
     qsort(keys, count, sizeof keys[0], by_value);
     count = count < max ? count : max;
