@@ -93,7 +93,7 @@ async function main() {
       `--web.listen-address=127.0.0.1:${listen}`]);
     const query = async (text) => {
       const answer = await fetch(`http://127.0.0.1:${listen}/api/v1/query?query=${encodeURIComponent(text)}`)
-        .then((response) => response.json(), () => ({}));
+        .then((response) => response.json()).catch(() => ({})); // it is not ready yet
       return answer.data && answer.data.result.length > 0 ? Number(answer.data.result[0].value[1]) : NaN;
     };
     await until(async () => (await query("up")) === 1);
