@@ -196,6 +196,91 @@ static void the_reference_loads_it(void **state) {
     }
 }
 
+/* Adds a text of so many bytes to the list. */
+static void push_long(int fd, const char *key, size_t size) {
+    char *text = malloc(size + 1);
+    assert_non_null(text);
+    memset(text, 'a' + (int)(size % 26), size);
+    text[size] = '\0';
+    free(wire_ask(fd, "RPUSH", key, text, NULL));
+    free(text);
+}
+
+/* Blocks of every size, with elements whose sizes have no form of their own in them. */
+static void lists_of_large_blocks(void **state) {
+    (void)state;
+    static const size_t sizes[] = {16376, 16377, 16378, 16379, 16383, 16384, 1, 16378, 20};
+    static const char *const limits[] = {"-1", "-2", "-4", "-5", "7"};
+    struct server *server = start(NULL);
+    int fd = wire_connect(server);
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        free(wire_ask(fd, "CONFIG", "SET", "list-max-listpack-size", limits[i], NULL));
+        for (int n = 0; n < 54; n++) {
+            char key[16];
+            snprintf(key, sizeof key, "l%zu", i);
+            push_long(fd, key, sizes[(size_t)n * 5 % (sizeof sizes / sizeof sizes[0])]);
+        }
+    }
+    wire_expect_reply(fd, "SAVE", "+OK");
+    expect_sound(server_folder(server));
+    struct server *reference = load_into_reference(server);
+    int theirs = connect_loaded(reference);
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "LRANGE l%zu 0 -1", i);
+        expect_same(fd, theirs, line);
+    }
+    free(wire_ask(fd, "DEBUG", "RELOAD", NULL));
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "LRANGE l%zu 0 -1", i);
+        expect_same(fd, theirs, line);
+    }
+    close(theirs);
+    server_stop(reference);
+    close(fd);
+    server_stop(server);
+}
+
+/* Libraries are in the file, and are there again when it is loaded, here and there. */
+static void functions_travel(void **state) {
+    (void)state;
+    struct server *server = start(NULL);
+    int fd = wire_connect(server);
+    char *text =
+        wire_ask(fd, "FUNCTION", "LOAD",
+                 "#!lua name=one\nredis.register_function('f', function(keys, args) return "
+                 "args[1] .. '!' end)",
+                 NULL);
+    if (text[0] == '-') {
+        free(text);
+        close(fd);
+        server_stop(server);
+        skip();
+    }
+    free(text);
+    free(wire_ask(fd, "FUNCTION", "LOAD",
+                  "#!lua name=two\nredis.register_function('g', function(keys) return "
+                  "redis.call('GET', keys[1]) end)",
+                  NULL));
+    wire_expect_reply(fd, "SET key value", "+OK");
+    wire_expect_reply(fd, "DEBUG RELOAD", "+OK");
+    wire_expect_reply(fd, "FCALL f 0 hello", "\"hello!\"");
+    wire_expect_reply(fd, "FUNCTION DELETE two", "+OK");
+    /* What is not saved gives way to what is. */
+    wire_expect_reply(fd, "DEBUG RELOAD NOSAVE", "+OK");
+    wire_expect_reply(fd, "FCALL g 1 key", "\"value\"");
+    expect_sound(server_folder(server));
+    struct server *reference = load_into_reference(server);
+    int theirs = connect_loaded(reference);
+    wire_expect_reply(theirs, "FCALL f 0 hello", "\"hello!\"");
+    wire_expect_reply(theirs, "FCALL g 1 key", "\"value\"");
+    close(theirs);
+    server_stop(reference);
+    close(fd);
+    server_stop(server);
+}
+
 static void replies(void **state) {
     (void)state;
     struct server *server = start(NULL);
@@ -426,6 +511,8 @@ static void shutdown_saves_when_asked(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_reference_loads_it),
+        cmocka_unit_test(lists_of_large_blocks),
+        cmocka_unit_test(functions_travel),
         cmocka_unit_test(replies),
         cmocka_unit_test(it_is_one_moment),
         cmocka_unit_test(a_kill_leaves_a_whole_file),

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
+
 #define LARDER_VERSION "0.1.0"
 /* The version that clients decide by: what they may use of the protocol and the commands. */
 #define LARDER_REDIS_VERSION "7.2.4"
@@ -24,6 +26,15 @@ struct control_role {
     bool lonely;    /* a primary with too few replicas to take writes */
 };
 
+/* Libraries of functions, which travel with the data. NULL all three where there is no Lua. */
+struct control_libraries {
+    /* The source of the next one; *at is NULL at first. False: there are no more. */
+    bool (*next)(void *server, const void **at, struct bytes *source);
+    /* One that was read. Another of its name gives way; what is wrong with it goes into the log. */
+    void (*take)(void *server, struct bytes source);
+    void (*drop_all)(void *server);
+};
+
 enum control_shutdown {
     CONTROL_SHUTDOWN_NOW = 1,   /* does not wait for clients' replies */
     CONTROL_SHUTDOWN_SAVE = 2,  /* the data is saved */
@@ -40,6 +51,7 @@ enum control_health {
 struct server_control {
     void *server;
     struct control_role role;
+    struct control_libraries libraries;
     enum control_loading loading;
     char run_id[41];         /* 40 hexadecimal digits */
     int64_t start_ms;        /* wall time at start */

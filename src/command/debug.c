@@ -20,6 +20,7 @@
 #include "command/debug_digest.h"
 #include "command/guard.h"
 #include "persist/replication.h"
+#include "persist/saving.h"
 #include "store/access.h"
 #include "store/keyspace.h"
 #include "types/value.h"
@@ -242,7 +243,8 @@ static void debug_populate(struct call *call) {
     }
 }
 
-/* RELOAD [MERGE] [NOFLUSH] NOSAVE: what is stored gives way to what the file has. */
+/* RELOAD [MERGE] [NOFLUSH] [NOSAVE]: what is stored, functions too, is saved and gives way to what
+ * the file has then. */
 static void debug_reload(struct call *call) {
     const struct server_control *control = call->context->control;
     bool merges = false;
@@ -261,12 +263,15 @@ static void debug_reload(struct call *call) {
             return;
         }
     }
-    if (saves) {
-        reply_error(call->reply, "ERR DEBUG RELOAD is only there with NOSAVE");
+    if (saves && !saving_save(call->context->saving)) {
+        reply_error(call->reply, "ERR");
         return;
     }
     if (flushes) {
         keyspace_flush(call->keyspace, -1, false);
+    }
+    if (flushes && control->libraries.drop_all != NULL) {
+        control->libraries.drop_all(control->server);
     }
     if (control->reload(control->server, merges)) {
         reply_ok(call->reply);
@@ -322,9 +327,10 @@ static void debug_help(struct call *call) {
         "    Add so many keys, named prefix:0 and so on (the prefix is key unless given).",
         "PROTOCOL <type>",
         "    Answer with a value of that type of the protocol.",
-        "RELOAD [MERGE] [NOFLUSH] NOSAVE",
-        "    Load the file of the data anew, into what is stored with NOFLUSH; with MERGE its keys",
-        "    replace those that are there.",
+        "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
+        "    Save, unless with NOSAVE, and load the file of the data anew, into what is stored "
+        "with",
+        "    NOFLUSH; with MERGE its keys replace those that are there.",
         "SEGFAULT",
         "    Touch memory that is not there: the server dies, with a report in the log.",
         "SET-ACTIVE-EXPIRE <0|1>",

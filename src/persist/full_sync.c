@@ -146,6 +146,7 @@ static bool start(struct full_sync *sync) {
     const struct snapshot_setup snapshot = {.keyspace = context->keyspace,
                                             .pump = sync->pump,
                                             .compress = pump.compress,
+                                            .control = context->control,
                                             .notes = notes,
                                             .note_count = sync->replication->is_replica ? 1 : 0};
     sync->snapshot = snapshot_begin(&snapshot);

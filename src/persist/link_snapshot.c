@@ -154,6 +154,12 @@ static void on_note(void *context, struct bytes name, struct bytes value) {
     }
 }
 
+static void on_function(void *context, struct bytes source) {
+    const struct replication *replication = context;
+    const struct server_control *control = replication->context->control;
+    control->libraries.take(control->server, source);
+}
+
 static void tell_damage(struct link *link, const struct rdb_damage *damage) {
     link_break(link, "the snapshot, at byte %llu: %s", (unsigned long long)damage->offset,
                damage->text);
@@ -172,6 +178,7 @@ static bool begin_loading(struct link *link) {
         .wake = wake,
         .wake_context = replication,
         .on_note = on_note,
+        .on_function = context->control->libraries.take != NULL ? on_function : NULL,
         .context = replication,
     };
     struct rdb_damage damage;
@@ -180,6 +187,9 @@ static bool begin_loading(struct link *link) {
     replication->stream_database = 0;
     primary_drop_all(replication);
     keyspace_flush(context->keyspace, -1, true);
+    if (context->control->libraries.drop_all != NULL) {
+        context->control->libraries.drop_all(context->control->server);
+    }
     link->snapshot.load = load_begin(&setup, &status, &damage);
     if (link->snapshot.load == NULL) {
         link_break(link, "the snapshot cannot be loaded: %s",

@@ -220,6 +220,7 @@ bool saving_begin(struct saving *saving) {
     saving->snapshot = snapshot_begin(&(struct snapshot_setup){.keyspace = keyspace,
                                                                .pump = saving->pump,
                                                                .compress = setup.compress,
+                                                               .control = saving->context->control,
                                                                .use = use_of(saving)});
     return true;
 }

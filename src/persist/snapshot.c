@@ -24,6 +24,7 @@
 
 /* Opcodes between keys. */
 enum mark {
+    MARK_LIBRARY = 0xf5,
     MARK_IDLE = 0xf8,
     MARK_FREQUENCY = 0xf9,
     MARK_NOTE = 0xfa,
@@ -63,6 +64,21 @@ static void write_beginning(struct snapshot *snapshot) {
     write_note(writer, bytes_text("larder-ver"), bytes_text(LARDER_VERSION));
     for (size_t i = 0; i < setup->note_count; i++) {
         write_note(writer, setup->notes[2 * i], setup->notes[2 * i + 1]);
+    }
+}
+
+static void write_libraries(struct snapshot *snapshot) {
+    const struct server_control *control = snapshot->setup.control;
+    const void *at = NULL;
+    struct bytes source;
+    if (control == NULL || control->libraries.next == NULL) {
+        return;
+    }
+    while (control->libraries.next(control->server, &at, &source)) {
+        struct rdb_writer *writer = snapshot_stream_writer(snapshot, &snapshot->out);
+        rdb_write_byte(writer, MARK_LIBRARY);
+        rdb_write_string(writer, source);
+        snapshot_stream_written(snapshot, &snapshot->out);
     }
 }
 
@@ -397,6 +413,7 @@ struct snapshot *snapshot_begin(const struct snapshot_setup *setup) {
     keyspace->hooks.database_left = database_left;
     keyspace->hooks.database_context = snapshot;
     write_beginning(snapshot);
+    write_libraries(snapshot);
     snapshot->setup.notes = NULL;
     return snapshot;
 }

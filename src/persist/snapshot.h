@@ -54,11 +54,15 @@
 /* What is written of how a key was used, for a reader with a policy that asks for it. */
 enum snapshot_use { SNAPSHOT_USE_NONE, SNAPSHOT_USE_IDLE, SNAPSHOT_USE_FREQUENCY };
 
+struct server_control;
+
 struct snapshot_setup {
     struct keyspace *keyspace;
     struct pump *pump; /* outlives the snapshot, unless that is over */
     bool compress;
     enum snapshot_use use;
+    /* Where libraries of functions are found, which stand before the keys; NULL: there are none. */
+    const struct server_control *control;
     /* What else the head says, after Larder's own: pairs of name and value, or NULL. */
     const struct bytes *notes;
     size_t note_count;

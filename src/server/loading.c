@@ -16,7 +16,6 @@
 #include "call/control.h"
 #include "client/client.h"
 #include "persist/saving.h"
-#include "script/functions.h"
 #include "server/cron.h"
 #include "server/server.h"
 
@@ -126,24 +125,11 @@ static void on_note(void *context, struct bytes name, struct bytes value) {
     }
 }
 
-#ifndef LARDER_NO_LUA
-
-/* One that is there already gives way, as where the file is loaded again. */
 static void on_function(void *context, struct bytes source) {
     const struct loading *loading = context;
-    struct scripts *scripts = loading->server->context.scripts;
-    char error[FUNCTION_ERROR_SIZE];
-    struct library *library = library_load(scripts, source, false, error);
-    if (library != NULL && !functions_join(scripts, library, FUNCTIONS_REPLACE, error)) {
-        libraries_drop(scripts, library);
-        library = NULL;
-    }
-    if (library == NULL) {
-        log_warning("A library of functions of the file was left out: %s", error);
-    }
+    const struct server_control *control = &loading->server->control;
+    control->libraries.take(control->server, source);
 }
-
-#endif
 
 /* How much of memory the file's keys may take, where the least used ones would be evicted
  * anyway; 0: what comes is not looked at by its use. */
@@ -170,9 +156,8 @@ static struct load_setup setup_of(struct loading *loading) {
                                .wake = wake,
                                .wake_context = server->loop,
                                .on_note = on_note,
-#ifndef LARDER_NO_LUA
-                               .on_function = on_function,
-#endif
+                               .on_function =
+                                   server->control.libraries.take != NULL ? on_function : NULL,
                                .context = loading};
 }
 

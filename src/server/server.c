@@ -37,6 +37,7 @@
 #include "server/families.h"
 #include "server/health.h"
 #include "server/http_doors.h"
+#include "server/libraries.h"
 
 #define NS_PER_US 1000
 
@@ -98,6 +99,7 @@ static void init_control(struct server *server, const char *program) {
     control->reload = control_reload;
     control->rewrite_config = control_rewrite_config;
     control->health = health_tell;
+    libraries_init(control);
 }
 
 /* rename-command NAME NEW-NAME, the new one empty to take the command away. One that Redis has and
