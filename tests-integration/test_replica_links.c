@@ -183,8 +183,8 @@ static void with_tls(void **state) {
 
 /* A primary whose snapshot is some megabytes, and a replica with data of its own. */
 static struct ends start_far_apart(void) {
-    static const char *const options[] = {
-        "--enable-debug-command", "yes", "--repl-timeout", "2", "--rdbcompression", "no", NULL};
+    static const char *const options[] = {"--enable-debug-command", "yes", "--rdbcompression", "no",
+                                          NULL};
     struct ends ends = ends_of(start(false, options), start(false, options));
     client_expect(ends.contexts[PRIMARY], "+OK", "DEBUG POPULATE 20000 new 100");
     client_expect(ends.contexts[REPLICA], "+OK", "DEBUG POPULATE %d old 10", OLD_KEYS);
@@ -211,6 +211,9 @@ static bool has_connections(void *context) {
 /* The first try goes wrong; what the replica has is served until the second has come whole. */
 static void expect_second_try(const struct proxy_ways *ways) {
     struct ends ends = start_far_apart();
+    if (ways->stalled > 0) {
+        client_expect(ends.contexts[REPLICA], "+OK", "CONFIG SET repl-timeout 3");
+    }
     struct proxy *proxy = proxy_start(server_port(ends.servers[PRIMARY]), ways);
     struct waiting_for_proxy second = {proxy, 2};
     client_expect(ends.contexts[PRIMARY], "+OK", "CONFIG SET repl-diskless-sync-delay 0");
@@ -278,6 +281,7 @@ static void slow_replicas(void **state) {
     struct ends ends = start_far_apart();
     redisContext *primary = ends.contexts[PRIMARY];
     client_expect(primary, "+OK", "DEBUG POPULATE 200000 more 100");
+    client_expect(primary, "+OK", "CONFIG SET repl-timeout 4");
     /* One takes nothing of the snapshot: it is closed in the end, and the other is served. */
     int wire = pretend(ends.servers[PRIMARY]);
     replica_await(primary, "connected_slaves:1");
@@ -326,10 +330,10 @@ static void in_the_middle(void **state) {
         "FLUSHALL",       "SET c 1",          "SWAPDB 3 9",
     };
     const size_t large = 20 << 20;
-    for (size_t last = 0; last < sizeof commands / sizeof *commands; last += 3) {
+    for (size_t last = 0; last < sizeof commands / sizeof *commands; last += 6) {
         struct ends ends = start_far_apart();
         redisContext *primary = ends.contexts[PRIMARY];
-        client_expect(primary, "+OK", "CONFIG SET repl-timeout 1");
+        client_expect(primary, "+OK", "CONFIG SET repl-timeout 4");
         client_expect(primary, "+OK", "DEBUG POPULATE 100000 more 100");
         int wire = pretend(ends.servers[PRIMARY]);
         replica_await(primary, "connected_slaves:1");
@@ -340,7 +344,7 @@ static void in_the_middle(void **state) {
         memset(value, 'v', large);
         client_expect(primary, "+OK", "SET large %b", value, large);
         free(value);
-        for (size_t i = 0; i < last + 3; i++) {
+        for (size_t i = 0; i < last + 6; i++) {
             free(client_command(primary, commands[i]));
         }
         client_expect(primary, "+OK", "SELECT 0");

@@ -5,8 +5,8 @@
  *
  * The main thread gives a portion to the connections as a reference when each of them has little
  * left to send: so the slowest sets the pace, and what is under way is bounded by a few megabytes.
- * One that takes nothing for repl-timeout is closed. Behind the snapshot's mark nothing is sent
- * until the replica has said that it has loaded it, as redis-server needs it. */
+ * One that takes nothing for half of repl-timeout is closed. Behind the snapshot's mark nothing is
+ * sent until the replica has said that it has loaded it, as redis-server needs it. */
 #ifndef LARDER_PERSIST_FULL_SYNC_H
 #define LARDER_PERSIST_FULL_SYNC_H
 

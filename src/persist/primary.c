@@ -268,12 +268,13 @@ int64_t primary_good_replicas(const struct replication *replication) {
     return good_replicas(replication);
 }
 
-/* Whether it has neither said nor taken anything since. */
-static bool is_silent(const struct replica *replica, int64_t since_us) {
+/* Whether it has neither said nor taken anything for so long. Who takes nothing of a snapshot holds
+ * the others up, who are as patient as we are: so it has half the time. */
+static bool is_silent(const struct replica *replica, int64_t now_us, int64_t most_us) {
     if (replica->state == REPLICA_LOADING) {
-        return replica->since_us < since_us && full_sync_waits_for(replica);
+        return now_us - replica->since_us > most_us / 2 && full_sync_waits_for(replica);
     }
-    return replica->state >= REPLICA_LOADED && replica->acked_us < since_us;
+    return replica->state >= REPLICA_LOADED && now_us - replica->acked_us > most_us;
 }
 
 static void look_at(struct replication *replication, struct replica *replica) {
@@ -283,7 +284,7 @@ static void look_at(struct replication *replication, struct replica *replica) {
         client_send(replica->client, bytes_text("\n"));
         replica->acked_us = now_us;
     }
-    if (is_silent(replica, now_us - most_us) && !is_going(replica)) {
+    if (is_silent(replica, now_us, most_us) && !is_going(replica)) {
         log_warning("A replica is closed: nothing was heard of it for %lld seconds.",
                     (long long)replication->options.timeout_seconds);
         client_close(replica->client);
