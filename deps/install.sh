@@ -30,6 +30,8 @@ test bench|libhiredis-dev|file /usr/include/hiredis/hiredis.h /usr/local/include
 test|libcmocka-dev|file /usr/include/cmocka.h /usr/local/include/cmocka.h
 test bench|redis-server|command redis-server
 test bench|redis-tools|command redis-cli
+test|nutcracker|file /usr/sbin/nutcracker
+test|haproxy|file /usr/sbin/haproxy
 test check bench|python3|file /usr/bin/python3
 test|python3-redis|file /usr/lib/python3/dist-packages/redis/__init__.py
 test|python3-rq|file /usr/lib/python3/dist-packages/rq/__init__.py
