@@ -1,9 +1,9 @@
 /* engine: see the header.
  *
  * Memory. Lua asks the allocator below for every block and tells old sizes, so counting is an
- * addition. It never collects because an allocation has failed; so garbage is collected when much
- * is used (engine_rest, and the hook of long scripts) and what fails then fails for good, as an
- * error of the script. */
+ * addition. A script takes and frees many small blocks, so some are kept at hand. It never collects
+ * because an allocation has failed; so garbage is collected when much is used (engine_rest, and the
+ * hook of long scripts) and what fails then fails for good, as an error of the script. */
 #include "script/engine.h"
 
 #include <string.h>
@@ -41,13 +41,58 @@ static const char *const name_texts[NAME_COUNT] = {
     [NAME_IGNORE_STATS] = "ignore_error_stats_update",
 };
 
+/* Bytes of small blocks that are kept. With a sanitizer none, so that it sees what is used after it
+ * has been freed. */
+#ifdef MEM_LIBC
+#define SPARE_MAX 0
+#else
+#define SPARE_MAX ((size_t)1024 * 1024)
+#endif
+
 /* ---- memory ---- */
+
+static inline bool keep_spare(struct engine *engine, void *at, size_t class) {
+    if (class > ENGINE_SPARE_SIZE || engine->spare_bytes + class > SPARE_MAX) {
+        return false;
+    }
+    void **list = &engine->spare[class / ENGINE_SPARE_STEP];
+    memcpy(at, list, sizeof *list);
+    *list = at;
+    engine->spare_bytes += class;
+    return true;
+}
+
+/* NULL when there is none of that class. */
+static inline void *take_spare(struct engine *engine, size_t class) {
+    if (class > ENGINE_SPARE_SIZE) {
+        return NULL;
+    }
+    void **list = &engine->spare[class / ENGINE_SPARE_STEP];
+    void *at = *list;
+    if (at != NULL) {
+        memcpy(list, at, sizeof *list);
+        engine->spare_bytes -= class;
+    }
+    return at;
+}
+
+static void free_spare(struct engine *engine) {
+    for (size_t i = 0; i <= ENGINE_SPARE_SIZE / ENGINE_SPARE_STEP; i++) {
+        size_t class = i == 0 ? mem_class(1) : i * ENGINE_SPARE_STEP;
+        void *at;
+        while ((at = take_spare(engine, class)) != NULL) {
+            mem_free(MEM_SCRIPT, at, class);
+        }
+    }
+}
 
 static void *allocate(void *context, void *at, size_t old_size, size_t size) {
     struct engine *engine = context;
     const size_t before = at == NULL ? 0 : mem_class(old_size);
     if (size == 0) {
-        mem_free(MEM_SCRIPT, at, old_size);
+        if (at != NULL && !keep_spare(engine, at, before)) {
+            mem_free(MEM_SCRIPT, at, old_size);
+        }
         engine->used -= before;
         return NULL;
     }
@@ -58,8 +103,11 @@ static void *allocate(void *context, void *at, size_t old_size, size_t size) {
     }
     void *moved;
     if (at == NULL) {
-        moved =
-            LIKELY(!engine->open) ? mem_try_alloc(MEM_SCRIPT, size) : mem_alloc(MEM_SCRIPT, size);
+        moved = take_spare(engine, after);
+        if (UNLIKELY(moved == NULL)) {
+            moved = LIKELY(!engine->open) ? mem_try_alloc(MEM_SCRIPT, size)
+                                          : mem_alloc(MEM_SCRIPT, size);
+        }
     } else if (size <= old_size || engine->open) {
         moved = mem_realloc(MEM_SCRIPT, at, old_size, size); /* Lua relies on shrinking */
     } else {
@@ -298,6 +346,7 @@ int engine_init(struct engine *engine, struct scripts *scripts, bool for_functio
                               .tables = {LUA_NOREF, LUA_NOREF}};
     engine->lua = lua_newstate(allocate, engine);
     if (engine->lua == NULL) {
+        free_spare(engine);
         return -1;
     }
     if (lua_cpcall(engine->lua, set_up, engine) != 0) {
@@ -323,7 +372,8 @@ void engine_move(struct engine *to, struct engine *from) {
         lua_setallocf(to->lua, allocate, to);
     }
     from->lua = NULL;
-    from->used = 0;
+    from->used = from->spare_bytes = 0;
+    memset(from->spare, 0, sizeof from->spare);
 }
 
 void engine_free(struct engine *engine) {
@@ -332,4 +382,5 @@ void engine_free(struct engine *engine) {
         lua_close(engine->lua);
         engine->lua = NULL;
     }
+    free_spare(engine);
 }

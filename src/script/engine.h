@@ -40,6 +40,10 @@ enum engine_name {
     NAME_COUNT
 };
 
+/* Blocks of Lua's up to this size are kept when it frees them, by their class, and serve again. */
+#define ENGINE_SPARE_SIZE 256
+#define ENGINE_SPARE_STEP 16
+
 struct engine {
     lua_State *lua;
     struct scripts *scripts; /* whose engine it is */
@@ -58,6 +62,8 @@ struct engine {
     struct loading *loading; /* the library that is being loaded: functions_int.h; NULL: none */
     int front_meta;          /* reference of the metatable of _G */
     int loading_globals;     /* of what is behind _G while a library is loaded */
+    size_t spare_bytes;      /* of all blocks that are kept */
+    void *spare[ENGINE_SPARE_SIZE / ENGINE_SPARE_STEP + 1]; /* each begins with the next one */
 };
 
 /* 0, or -1 when there is no memory for it. The hook is called every so often while a script runs,
