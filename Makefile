@@ -4,7 +4,7 @@
 #   check          style, layers, warnings, lint bench, fuzz, soak, install, clean
 # Variables: SANITIZE=address,undefined or thread   DEBUG=1   WERROR=1   V=1   CC=   CFLAGS_EXTRA=
 #   BUILD=folder   PREFIX= DESTDIR=   FUZZ_SECONDS=   SOAK_MINUTES=   ROOMS="base ds" (build and test only these)
-#   TLS= (build without OpenSSL)
+#   TLS= (build without OpenSSL)   HTTP2= (build without nghttp2)
 #   TESTS="ds/test_dict" (run only these unit tests)   SUITES="test_basic" (only these integration tests)
 BUILD ?= build
 PREFIX ?= /usr/local
@@ -25,7 +25,7 @@ CLANG := $(findstring clang,$(CC))
 
 RELEASE = -O3
 LTO = $(if $(CLANG),,-flto=auto)
-MEMORY_LIBS = $(LUA_LIBS) $(URING_LIBS) $(TLS_LIBS) $(JEMALLOC_LIBS)
+MEMORY_LIBS = $(LUA_LIBS) $(URING_LIBS) $(TLS_LIBS) $(HTTP2_LIBS) $(JEMALLOC_LIBS)
 ifneq ($(DEBUG),)
 RELEASE = -O0 -DLARDER_DEBUG
 LTO =
@@ -35,13 +35,13 @@ ifneq ($(SANITIZE),)
 SANITIZER = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer -DMEM_LIBC
 RELEASE = -O1 -DLARDER_DEBUG
 LTO =
-MEMORY_LIBS = $(LUA_LIBS) $(URING_LIBS) $(TLS_LIBS) -lm -ldl -pthread
+MEMORY_LIBS = $(LUA_LIBS) $(URING_LIBS) $(TLS_LIBS) $(HTTP2_LIBS) -lm -ldl -pthread
 endif
 
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
     -Wcast-qual -Wwrite-strings -Wvla $(if $(WERROR),-Werror)
 COMMON = -std=gnu11 -g -pthread -D_GNU_SOURCE -Isrc $(XXHASH_CFLAGS) $(URING_CFLAGS) $(LUA_CFLAGS) \
-    $(TLS_CFLAGS) $(WARNINGS) $(SANITIZER) $(CFLAGS_EXTRA)
+    $(TLS_CFLAGS) $(HTTP2_CFLAGS) $(WARNINGS) $(SANITIZER) $(CFLAGS_EXTRA)
 SERVER_FLAGS = $(COMMON) $(RELEASE) $(LTO)
 # Unit tests: checks on, constants shrunk so that the rare paths run all the time.
 UNIT_FLAGS = $(COMMON) -Itests -Ibench -O1 -DLARDER_DEBUG -DLARDER_TEST_SMALL
@@ -181,7 +181,7 @@ $(OUT)/unit/tests/%: $(OUT)/unit/tests/%.o $(OUT)/unit/liblarder.a
 	$(Q)$(CC) $(UNIT_FLAGS) -o $@ $^ $(CMOCKA_LIBS) $(MEMORY_LIBS)
 $(OUT)/tests-integration/%: $(OUT)/tests-integration/%.o $(HARNESS:%.c=$(OUT)/%.o)
 	$(call say,LINK)
-	$(Q)$(CC) $(INTEGRATION_FLAGS) -o $@ $^ $(CMOCKA_LIBS) $(HIREDIS_LIBS) $(TLS_LIBS)
+	$(Q)$(CC) $(INTEGRATION_FLAGS) -o $@ $^ $(CMOCKA_LIBS) $(HIREDIS_LIBS) $(TLS_LIBS) $(HTTP2_LIBS)
 $(OUT)/bench/%.o: private COMMON += -Ibench
 $(BENCHMARK): $(LOAD)
 $(OUT)/bench/micro: $(PIECES)

@@ -49,6 +49,11 @@ TLS ?= $(if $(call first,$(addsuffix /openssl/core.h,$(header_folders))),yes)
 TLS_CFLAGS := $(if $(TLS),,-DLARDER_NO_TLS)
 TLS_LIBS := $(if $(TLS),$(call found,libssl,--libs,-lssl -lcrypto) $(call found,libcrypto,--libs,))
 
+# nghttp2, for HTTP/2: optional; `HTTP2=` builds without. Linked dynamically, as OpenSSL is.
+HTTP2 ?= $(if $(call first,$(addsuffix /nghttp2/nghttp2.h,$(header_folders))),yes)
+HTTP2_CFLAGS := $(if $(HTTP2),,-DLARDER_NO_HTTP2)
+HTTP2_LIBS := $(if $(HTTP2),$(call found,libnghttp2,--libs,-lnghttp2))
+
 # For tests and benchmarks only.
 hiredis_header := $(call first,$(addsuffix /hiredis/hiredis.h,$(header_folders)))
 HIREDIS_LIBS = $(if $(call need,$(hiredis_header),hiredis,libhiredis-dev),$\

@@ -24,8 +24,10 @@ build|libxxhash-dev|file /usr/include/xxhash.h /usr/local/include/xxhash.h
 build|liblua5.1-0-dev?|file /usr/include/lua5.1/lua.h /usr/local/include/lua5.1/lua.h
 build|liburing-dev?|file /usr/include/liburing.h /usr/local/include/liburing.h
 build|libssl-dev?|file /usr/include/openssl/core.h /usr/local/include/openssl/core.h
+build|libnghttp2-dev?|file /usr/include/nghttp2/nghttp2.h /usr/local/include/nghttp2/nghttp2.h
 test bench|openssl|command openssl
-test|curl|command curl
+test bench|curl|command curl
+test bench|nghttp2-client|command h2load
 test bench|libhiredis-dev|file /usr/include/hiredis/hiredis.h /usr/local/include/hiredis/hiredis.h
 test|libcmocka-dev|file /usr/include/cmocka.h /usr/local/include/cmocka.h
 test bench|redis-server|command redis-server

@@ -140,7 +140,7 @@ void http_row_expect(const struct row *row, const struct answer *answer) {
         harness_fail("%d instead of %d: %s%s", answer->status, row->status, answer->head,
                      answer->body);
     }
-    if (row->head != NULL && strstr(answer->head, row->head) == NULL) {
+    if (row->head != NULL && strcasestr(answer->head, row->head) == NULL) {
         harness_fail("'%s' is not in the head: %s", row->head, answer->head);
     }
     if (row->body != NULL && row->body[0] == '~') {

@@ -129,7 +129,8 @@ static void test_refused(void **state) {
     REFUSED("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x, chunked\r\n\r\n", 400);
     REFUSED("PUT /v1/keys/a HTTP/1.1\r\nHost: a\r\nContent-Length: 1025\r\n\r\n", 413);
     REFUSED("PUT /v1/keys/a HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n", 417);
-    REFUSED("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505);
+    REFUSED("GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505);
+    REFUSED("PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", 505);
     REFUSED("GET / HTTP/1.1\r\nHost: a\r\nA:\r\nA:\r\nA:\r\nA:\r\nA:\r\nA:\r\nA:\r\nA:\r\n\r\n",
             431);
     char long_line[601] = "";

@@ -236,6 +236,7 @@ static void finish_turns(struct batch *batch) {
             connection_update_interest(turn->client);
         }
     }
+    protocol_finish(batch);
     histogram_record(batch->thread->latency, now_ns - batch->ready_since_ns, alike);
     reply_reset(&batch->reply);
     batch->turn_count = 0;
@@ -250,7 +251,6 @@ void batch_finish(struct batch *batch) {
     if (batch->turn_count > 0) {
         finish_turns(batch);
     }
-    protocol_finish(batch);
     batch->slice_count = 0;
     batch->outside_count = 0;
     batch->arena_used = 0;

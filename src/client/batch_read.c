@@ -412,12 +412,11 @@ void batch_read_held(struct batch *batch, struct client *client) {
 
 void batch_resume(struct batch *batch, struct client *client) {
     struct input *input = client->input;
-    if (input == NULL || input->filling != NULL) {
-        return;
-    }
     const size_t turns = batch->turn_count;
     if (UNLIKELY(client->state & CONNECTION_FOREIGN)) {
         protocol_resume(batch, client);
+    } else if (input == NULL || input->filling != NULL) {
+        return;
     } else {
         struct request_state state = input->state;
         parse_window(batch, client, input, input->bytes, input->size, &state);

@@ -20,7 +20,8 @@
 #define CLOSED_MAX 16
 
 static size_t buffered_by(const struct client *client) {
-    return client->output.footprint + (client->input == NULL ? 0 : input_footprint(client->input));
+    return client->output.footprint + atomic_load_explicit(&client->kept, memory_order_relaxed) +
+           (client->input == NULL ? 0 : input_footprint(client->input));
 }
 
 /* What the executing thread keeps for it: what waits to be handed to its thread, a transaction. */

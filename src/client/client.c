@@ -528,6 +528,14 @@ void client_order(struct client *client, unsigned orders) {
     }
 }
 
+void clients_turn_foreign(struct clients *clients) {
+    for (struct client *client = clients->first; client != NULL; client = client->next) {
+        if (client->protocol != NULL && !(client->flags & CLIENT_CLOSING)) {
+            client_order(client, CLIENT_ORDER_RESUME);
+        }
+    }
+}
+
 /* ---- passes ---- */
 
 /* Those whose connections have ended here. */

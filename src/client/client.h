@@ -18,6 +18,7 @@
 #ifndef LARDER_CLIENT_CLIENT_H
 #define LARDER_CLIENT_CLIENT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -200,6 +201,9 @@ struct client {
     struct waiter *waiter; /* NULL: none; client/waiting.h */
     void *leases;          /* that it holds; NULL: none; feature/leases.h */
     void *session;         /* of its protocol */
+    /* Bytes that its protocol holds back for the peer, or gathers of requests. By whoever has the
+     * connection: it is in flight or is not. */
+    _Atomic size_t kept;
     uint64_t id;
     int64_t created_ms;
     const struct command *last_command;
@@ -430,6 +434,10 @@ void clients_count_error(void *clients, struct bytes text);
  * must not wait for an event. */
 void clients_pass_end(struct clients *clients);
 bool clients_have_work(const struct clients *clients);
+
+/* Each connection of another protocol has a turn, though nothing has come: it may have something
+ * to say. */
+void clients_turn_foreign(struct clients *clients);
 
 /* Graceful end. Asked every now and then: whether nothing has come for as long as it takes all
  * threads to look at their sockets, so that what had arrived has been executed. */

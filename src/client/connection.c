@@ -120,7 +120,8 @@ size_t connection_backlog_max(const struct client *client) {
 void connection_check_output(struct client *client) {
     struct io_thread *thread = client->thread;
     const struct output_limit *limit = &client->clients->output_limits[client->limit_class];
-    size_t size = client->output.footprint;
+    size_t size =
+        client->output.footprint + atomic_load_explicit(&client->kept, memory_order_relaxed);
     int64_t now_ms = thread->clock->now_ms;
     bool over = limit->hard > 0 && size > limit->hard;
     if (limit->soft > 0 && size > limit->soft) {
@@ -367,6 +368,10 @@ void connection_obey(struct client *client, unsigned orders) {
         connection_resume_later(client);
         connection_update_interest(client);
     }
+    if (orders & CLIENT_ORDER_RESUME && client->state & CONNECTION_FOREIGN &&
+        !(client->state & (CONNECTION_CLOSING | CONNECTION_HANDSHAKE))) {
+        connection_resume_later(client);
+    }
     if (orders & CLIENT_ORDER_CLOSE) {
         connection_close(client);
     }
@@ -396,7 +401,8 @@ static void look_at(struct io_thread *thread, struct client *client) {
         connection_close(client);
         return;
     }
-    if (!output_is_empty(&client->output)) {
+    if (!output_is_empty(&client->output) ||
+        atomic_load_explicit(&client->kept, memory_order_relaxed) > 0) {
         connection_check_output(client);
     }
 }

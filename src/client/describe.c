@@ -66,7 +66,8 @@ static size_t text_footprint(const char *text) {
 }
 
 size_t client_footprint(const struct client *client) {
-    size_t size = mem_class(sizeof *client) + client->output.footprint;
+    size_t size = mem_class(sizeof *client) + client->output.footprint +
+                  atomic_load_explicit(&client->kept, memory_order_relaxed);
     if (client->input != NULL) {
         size += input_footprint(client->input);
     }

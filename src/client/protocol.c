@@ -27,6 +27,11 @@
 #define READ_SIZE (64 * 1024)
 #endif
 
+/* A connection that has no turn for now. */
+#define CONNECTION_STILL                                                                           \
+    (CONNECTION_DEAF | CONNECTION_HELD | CONNECTION_IN_FLIGHT | CONNECTION_CLOSING |               \
+     CONNECTION_CLOSE_SENT | CONNECTION_READING_PAUSED | CONNECTION_TO_RESUME)
+
 /* How long what comes is dropped from somebody who has his last answer. */
 #define DEAF_NS 2000000000
 
@@ -53,6 +58,10 @@ char *protocol_memory(struct protocol_parse *parse, size_t size) {
     return input_reserve(input, size + 1);
 }
 
+void protocol_adopt(struct protocol_parse *parse, struct input *input) {
+    batch_discard_later(parse->batch, input);
+}
+
 void protocol_add(struct protocol_parse *parse, struct command *command, int argc,
                   const struct protocol_note *note) {
     struct batch *batch = parse->batch;
@@ -65,7 +74,14 @@ void protocol_add(struct protocol_parse *parse, struct command *command, int arg
 }
 
 void protocol_finish(struct batch *batch) {
-    if (batch->foreign_count > 0) {
+    if (UNLIKELY(batch->foreign_count > 0)) {
+        for (size_t i = 0; i < batch->turn_count; i++) {
+            struct client *client = batch->turns[i].client;
+            if (client->protocol != NULL && !(client->state & CONNECTION_STILL) &&
+                client->protocol->wants_turn(client->protocol, client)) {
+                connection_resume_later(client);
+            }
+        }
         batch->foreign->count(batch->foreign, -batch->foreign_count);
         batch->foreign_count = 0;
     }
@@ -200,7 +216,8 @@ static void parse(struct batch *batch, struct client *client, struct place *plac
     struct protocol_parse parse = {.client = client,
                                    .batch = batch,
                                    .state = &place->http,
-                                   .stranger = client->state & CONNECTION_STRANGER};
+                                   .stranger = client->state & CONNECTION_STRANGER,
+                                   .now_ms = batch->thread->clock->now_ms};
     enum protocol_status status = PROTOCOL_DONE;
     connection_set_cut(client, false);
     while (place->start < size && batch->request_count < last) {
@@ -213,6 +230,7 @@ static void parse(struct batch *batch, struct client *client, struct place *plac
         parse.window = window + place->start;
         parse.size = size - place->start;
         parse.told = place->told;
+        parse.turn = last - batch->request_count;
         status = protocol->parse(protocol, &parse);
         place->told = parse.told;
         if (status != PROTOCOL_DONE) {
@@ -293,9 +311,26 @@ void protocol_read(struct batch *batch, struct client *client) {
     batch_window_taken(batch, carried + (size_t)size);
 }
 
+/* Nothing has come, but something is to be done. */
+static void take_turn(struct batch *batch, struct client *client) {
+    struct http_state state = {.at = 0};
+    struct protocol_parse parse = {.client = client,
+                                   .batch = batch,
+                                   .state = &state,
+                                   .stranger = client->state & CONNECTION_STRANGER,
+                                   .now_ms = batch->thread->clock->now_ms,
+                                   .turn = 1};
+    if (client->protocol->parse(client->protocol, &parse) == PROTOCOL_END) {
+        client->state |= CONNECTION_DEAF;
+    }
+}
+
 void protocol_resume(struct batch *batch, struct client *client) {
     struct input *input = client->input;
-    if (input == NULL) {
+    if (input == NULL || input->size == 0) {
+        if (client->protocol->wants_turn(client->protocol, client)) {
+            take_turn(batch, client);
+        }
         return;
     }
     struct place place = place_in(input);
@@ -309,18 +344,21 @@ void protocol_look(struct client *client, int64_t now_ms) {
         connection_close(client);
         return;
     }
-    if (client->state & (CONNECTION_DEAF | CONNECTION_HELD | CONNECTION_IN_FLIGHT |
-                         CONNECTION_CLOSING | CONNECTION_READING_PAUSED | CONNECTION_TO_RESUME) ||
-        !output_is_empty(&client->output)) {
+    if (client->state & (CONNECTION_STILL & ~(uint32_t)CONNECTION_READING_PAUSED)) {
         return;
     }
     bool has_begun = input != NULL && input->ours == 0 && input->size > 0;
-    int64_t since_ms = has_begun ? input->since_ms : client->last_ms;
-    const char *text = client->protocol->overdue(client->protocol, has_begun, now_ms - since_ms);
-    if (text == NULL) {
+    enum protocol_wait wait = !output_is_empty(&client->output) ? PROTOCOL_UNSENT
+                              : has_begun                       ? PROTOCOL_BEGUN
+                                                                : PROTOCOL_IDLE;
+    int64_t since_ms = wait == PROTOCOL_BEGUN ? input->since_ms : client->last_ms;
+    struct bytes text = bytes_of(NULL, 0);
+    if (!client->protocol->overdue(client->protocol, client, wait, now_ms, now_ms - since_ms,
+                                   &text)) {
         return;
     }
-    if (text[0] != '\0' && transport_write(&client->transport, text, strlen(text)) < 0) {
+    if (text.size > 0 && wait != PROTOCOL_UNSENT &&
+        transport_write(&client->transport, text.at, text.size) < 0) {
         log_debug("A connection that took too long was gone already");
     }
     connection_close(client);

@@ -27,6 +27,7 @@
 struct batch;
 struct client;
 struct clients;
+struct input;
 
 struct protocol_note {
     uint32_t kind;
@@ -42,7 +43,9 @@ struct protocol_parse {
     size_t size;
     struct http_state *state; /* where parsing stands; all zero at a request's beginning */
     bool stranger;            /* the client has not authenticated, and must */
-    bool told; /* kept for the request while it is under way: the peer has been told to go on */
+    int64_t now_ms;
+    size_t turn; /* requests that it may add, about */
+    bool told;   /* kept for the request while it is under way: the peer has been told to go on */
 };
 
 enum protocol_status {
@@ -75,6 +78,13 @@ struct protocol_scratch {
 };
 void protocol_scratch_init(struct protocol_scratch *scratch, struct clients *clients);
 
+/* What a connection waits for while nothing of it is being executed. */
+enum protocol_wait {
+    PROTOCOL_IDLE,   /* a request */
+    PROTOCOL_BEGUN,  /* the rest of one */
+    PROTOCOL_UNSENT, /* that its peer takes its answers */
+};
+
 struct client_protocol {
     const char *name;
     void *context;
@@ -91,10 +101,14 @@ struct client_protocol {
                                     struct protocol_call *call);
     /* Requests were added to a batch, or are answered or held. Any thread. */
     void (*count)(const struct client_protocol *protocol, int64_t more);
-    /* The connection has waited so long for the rest of a request (`has_begun`), or for another
-     * one: what is to be said at its end; NULL when it may go on. Its I/O thread. */
-    const char *(*overdue)(const struct client_protocol *protocol, bool has_begun,
-                           int64_t waited_ms);
+    /* The connection has waited so long by now: whether that is too long, and what is to be said
+     * then (at most; nothing where answers are unsent). Its I/O thread. */
+    bool (*overdue)(const struct client_protocol *protocol, struct client *client,
+                    enum protocol_wait wait, int64_t now_ms, int64_t waited_ms,
+                    struct bytes *last_words);
+    /* Whether there is something to be done for the connection that nothing new from its peer
+     * causes: then parse is called with an empty window. No request of its is under way. */
+    bool (*wants_turn)(const struct client_protocol *protocol, struct client *client);
     /* Frees client->session. */
     void (*leaves)(const struct client_protocol *protocol, struct client *client);
 };
@@ -108,6 +122,9 @@ struct bytes *protocol_args(struct protocol_parse *parse, size_t count);
 /* Memory that lives until the batch is over, for what does not stand in the window as it is meant;
  * NULL when there is none. */
 char *protocol_memory(struct protocol_parse *parse, size_t size);
+
+/* The input lives until the batch is over, and then goes. */
+void protocol_adopt(struct protocol_parse *parse, struct input *input);
 
 /* Adds the request: `argc` arguments and note->extra slices have been put there. */
 void protocol_add(struct protocol_parse *parse, struct command *command, int argc,

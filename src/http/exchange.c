@@ -14,6 +14,7 @@
 #include "base/num.h"
 #include "call/context.h"
 #include "call/control.h"
+#include "http/h2.h"
 #include "proto/base64.h"
 
 /* Longest Authorization that is understood. */
@@ -61,6 +62,9 @@ void head_begin(struct head *head, struct exchange *exchange, int status) {
     head->reply = reply;
     bool fits = !reply->discards && (size_t)(reply->end - reply->at) >= HEAD_ROOM;
     head->start = head->at = fits ? reply->at : head->space;
+    if (exchange->answer != NULL) {
+        head->start = head->at = exchange->answer->head;
+    }
     follow_clock(exchange->http);
     head_number(head, "HTTP/1.1 ", status);
     head_text(head, " ");
@@ -77,6 +81,12 @@ void head_begin(struct head *head, struct exchange *exchange, int status) {
 void head_end(struct head *head, const struct exchange *exchange, int64_t content_length) {
     if (content_length >= 0) {
         head_number(head, "\r\nContent-Length: ", content_length);
+    }
+    if (exchange->answer != NULL) {
+        head_text(head, "\r\n\r\n");
+        exchange->answer->has_head = true;
+        exchange->answer->head_size = (size_t)(head->at - head->start);
+        return;
     }
     if (!exchange_has(exchange, EXCHANGE_KEEP)) {
         head_text(head, "\r\nConnection: close\r\n\r\n");
@@ -213,14 +223,18 @@ bool scratch_error(const struct http *http, struct bytes *error) {
 /* ---- who asks ---- */
 
 static void forget_proof(struct client *client) {
-    client->protocol->leaves(client->protocol, client);
+    struct http_session *session = client->session;
+    if (session != NULL && session->proof != NULL) {
+        mem_free(MEM_CLIENT, session->proof, session->proof_size);
+        session->proof = NULL;
+    }
     client_reset(client);
 }
 
 /* Takes as long wherever they differ, for others may come over the same connection. */
 static bool same_proof(const struct http_session *session, struct bytes proof) {
-    unsigned differs = session->size != proof.size;
-    for (size_t i = 0; i < proof.size && i < session->size; i++) {
+    unsigned differs = session->proof_size != proof.size;
+    for (size_t i = 0; i < proof.size && i < session->proof_size; i++) {
         differs |= (unsigned char)session->proof[i] ^ (unsigned char)proof.at[i];
     }
     return differs == 0;
@@ -266,22 +280,22 @@ static bool authenticate(struct exchange *exchange) {
     struct http_session *session = client->session;
     struct bytes proof = exchange->authorization;
     if (LIKELY(proof.at == NULL)) {
-        if (UNLIKELY(session != NULL)) {
+        if (UNLIKELY(session != NULL && session->proof != NULL)) {
             forget_proof(client);
         }
         return true;
     }
-    if (session != NULL && same_proof(session, proof)) {
+    if (session != NULL && session->proof != NULL && same_proof(session, proof)) {
         return true;
     }
     forget_proof(client);
     if (proof.size > PROOF_MAX || !proves(exchange, proof)) {
         return false;
     }
-    session = mem_alloc(MEM_CLIENT, sizeof *session + proof.size);
-    session->size = proof.size;
+    session = http_session_of(client);
+    session->proof = mem_alloc(MEM_CLIENT, proof.size);
+    session->proof_size = proof.size;
     memcpy(session->proof, proof.at, proof.size);
-    client->session = session;
     return true;
 }
 
@@ -319,11 +333,20 @@ static void answer_options(struct exchange *exchange) {
     head_end(&head, exchange, -1);
 }
 
+/* What is left of the request is not for anybody: over HTTP/1.1 that ends the connection. */
+static void end_early(struct exchange *exchange) {
+    if (exchange->answer == NULL) {
+        client_close_after_reply(exchange->client);
+    }
+}
+
 /* The head of a request has come: whether its body may. */
 static void go_on(struct exchange *exchange) {
     if (!(exchange->client->flags & CLIENT_AUTHENTICATED)) {
         answer_problem(exchange, 401, bytes_text("NOAUTH Authentication required."));
-        client_close_after_reply(exchange->client);
+        end_early(exchange);
+    } else if (exchange_has(exchange, EXCHANGE_TELLS) && exchange->answer != NULL) {
+        h2_go_on(exchange->answer);
     } else if (exchange_has(exchange, EXCHANGE_TELLS)) {
         reply_literal(exchange->reply, "HTTP/1.1 100 Continue\r\n\r\n");
     }
@@ -355,6 +378,9 @@ static enum protocol_result execute(struct exchange *exchange) {
         return page_answer(exchange);
     case EXCHANGE_METRICS:
         return metrics_answer(exchange);
+    case EXCHANGE_SEND:
+        h2_send(http_h2(exchange->client), exchange->reply);
+        break;
     case EXCHANGE_GREETING:
         answer_text(exchange, 200, "text/plain; charset=utf-8", bytes_text(greeting));
         break;
@@ -379,13 +405,68 @@ static enum protocol_result execute(struct exchange *exchange) {
 /* What anybody may have. */
 static bool is_open(enum exchange_kind kind) {
     return kind == EXCHANGE_ANSWER || kind == EXCHANGE_HEALTH || kind == EXCHANGE_GREETING ||
-           kind == EXCHANGE_OPTIONS;
+           kind == EXCHANGE_OPTIONS || kind == EXCHANGE_SEND;
 }
 
 static bool is_whole(const struct protocol_note *note) {
     enum exchange_kind kind = exchange_kind(note);
-    return kind != EXCHANGE_GO_ON && kind != EXCHANGE_QUEUE &&
+    return kind != EXCHANGE_GO_ON && kind != EXCHANGE_QUEUE && kind != EXCHANGE_SEND &&
            (kind != EXCHANGE_PIPE || note->kind & EXCHANGE_LAST);
+}
+
+/* Answers the exchange, whose parts have been found. */
+static enum protocol_result answer(struct exchange *exchange) {
+    const struct protocol_note *note = exchange->note;
+    struct http *http = exchange->http;
+    if (UNLIKELY(!is_open(exchange_kind(note)) && !authenticate_aside(exchange))) {
+        answer_problem(exchange, 401, bytes_text("WRONGPASS the credentials are not right"));
+        if (!is_whole(note) || exchange_kind(note) == EXCHANGE_PIPE ||
+            !(note->kind & EXCHANGE_KEEP)) {
+            end_early(exchange); /* with what is left of it */
+        }
+        return PROTOCOL_EXECUTED;
+    }
+    struct protocol_scratch *outer = http->scratch;
+    http->scratch = &http->scratches[outer != NULL];
+    bool held = execute(exchange) == PROTOCOL_HOLD;
+    http->scratch = outer;
+    if (UNLIKELY(held)) {
+        return PROTOCOL_HOLD;
+    }
+    if (LIKELY(is_whole(note))) {
+        http->metrics.http_requests++;
+        if (UNLIKELY(!(note->kind & EXCHANGE_KEEP))) {
+            client_close_after_reply(exchange->client);
+        }
+    }
+    return PROTOCOL_EXECUTED;
+}
+
+/* The same in a stream, which may be gone. What belongs to a transaction is done all the same. */
+static enum protocol_result answer_stream(struct exchange *exchange) {
+    const struct protocol_note *note = exchange->note;
+    struct http *http = exchange->http;
+    struct h2_answer into;
+    const enum exchange_kind kind = exchange_kind(note);
+    bool is_there = h2_answer_begin(&into, http_h2(exchange->client), (int32_t)note->words[4],
+                                    &http->bodies[http->scratch != NULL]);
+    if (!is_there && kind != EXCHANGE_QUEUE && kind != EXCHANGE_EXEC) {
+        return PROTOCOL_EXECUTED;
+    }
+    struct reply *out = exchange->reply;
+    exchange->answer = &into;
+    exchange->reply = into.reply;
+    if (answer(exchange) == PROTOCOL_HOLD) {
+        return PROTOCOL_HOLD;
+    }
+    bool is_part = kind == EXCHANGE_PIPE && !(note->kind & EXCHANGE_LAST) &&
+                   !(into.has_head && !(note->kind & EXCHANGE_FIRST));
+    if (is_there && (into.has_head || kind == EXCHANGE_PIPE)) {
+        h2_answer_end(&into, out, !is_part);
+    } else if (is_there) {
+        h2_send(into.h2, out);
+    }
+    return PROTOCOL_EXECUTED;
 }
 
 enum protocol_result http_execute(const struct client_protocol *protocol,
@@ -403,27 +484,5 @@ enum protocol_result http_execute(const struct client_protocol *protocol,
         exchange.none_match = note->kind & EXCHANGE_NONE_MATCH ? *extra++ : bytes_of(NULL, 0);
         exchange.origin = note->kind & EXCHANGE_ORIGIN ? *extra++ : bytes_of(NULL, 0);
     }
-    if (UNLIKELY(!is_open(exchange_kind(note)) && !authenticate_aside(&exchange))) {
-        answer_problem(&exchange, 401, bytes_text("WRONGPASS the credentials are not right"));
-        if (!is_whole(note) || exchange_kind(note) == EXCHANGE_PIPE ||
-            !(note->kind & EXCHANGE_KEEP)) {
-            client_close_after_reply(call->client); /* with what is left of it */
-        }
-        return PROTOCOL_EXECUTED;
-    }
-    struct http *http = exchange.http;
-    struct protocol_scratch *outer = http->scratch;
-    http->scratch = &http->scratches[outer != NULL];
-    bool held = execute(&exchange) == PROTOCOL_HOLD;
-    http->scratch = outer;
-    if (UNLIKELY(held)) {
-        return PROTOCOL_HOLD;
-    }
-    if (LIKELY(is_whole(note))) {
-        exchange.http->metrics.http_requests++;
-        if (UNLIKELY(!(note->kind & EXCHANGE_KEEP))) {
-            client_close_after_reply(call->client);
-        }
-    }
-    return PROTOCOL_EXECUTED;
+    return note->kind & EXCHANGE_STREAM ? answer_stream(&exchange) : answer(&exchange);
 }

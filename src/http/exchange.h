@@ -5,8 +5,9 @@
  *     args   of the command, none if there is none
  *     extra  Authorization, If-Match, If-None-Match, Origin: those whose flag is set, in this order
  *
- * Answers are HTTP/1.1. A body whose size is not known before it is made is sent in chunks; to
- * HTTP/1.0, up to the end of the connection. */
+ * Answers are HTTP/1.1, or go into a stream of HTTP/2 (http/h2.h). In HTTP/1.1 a body whose size
+ * is not known before it is made is sent in chunks; to HTTP/1.0, up to the end of the
+ * connection. */
 #ifndef LARDER_HTTP_EXCHANGE_H
 #define LARDER_HTTP_EXCHANGE_H
 
@@ -37,6 +38,7 @@ enum exchange_kind {
     EXCHANGE_STATS,   /* words: points of the history that are known, plus 1; 0: none is wanted */
     EXCHANGE_PAGE,    /* words: enum page_file */
     EXCHANGE_METRICS, /* words: whether as OpenMetrics */
+    EXCHANGE_SEND,    /* what a session of HTTP/2 has to say */
 };
 
 enum exchange_flag {
@@ -54,6 +56,7 @@ enum exchange_flag {
     EXCHANGE_IF_RANGE = 1 << 19, /* words[2] is the entity tag */
     EXCHANGE_TELLS = 1 << 20,    /* GO_ON: says so */
     EXCHANGE_PLAIN = 1 << 21,    /* GET: the value alone, no condition, no range */
+    EXCHANGE_STREAM = 1 << 22,   /* of HTTP/2, words[4] is the stream */
 };
 
 static inline enum exchange_kind exchange_kind(const struct protocol_note *note) {
@@ -89,6 +92,10 @@ struct http_commands {
     struct command *exec;
 };
 
+struct h2;
+struct h2_answer;
+struct h2_kit;
+
 struct http {
     struct client_protocol protocol;
     struct context *context;
@@ -100,6 +107,8 @@ struct http {
      * script of the first runs for long. */
     struct protocol_scratch *scratch;
     struct protocol_scratch scratches[2];
+    struct protocol_scratch bodies[2]; /* likewise: of answers in HTTP/2 */
+    struct h2_kit *kit;
     _Atomic int64_t under_way;
     _Atomic bool draining;
     bool registered;
@@ -110,11 +119,19 @@ struct http {
     char date[HTTP_DATE_SIZE];
 };
 
-/* Who has proved who he is on this connection, and how: client->session. */
+/* Of a connection: client->session. */
 struct http_session {
-    size_t size;
-    char proof[]; /* the value of Authorization */
+    struct h2 *h2; /* NULL: HTTP/1.1 */
+    /* Who has proved who he is, and how: the value of Authorization; NULL: nobody. */
+    char *proof;
+    size_t proof_size;
 };
+/* Makes it where there is none. */
+struct http_session *http_session_of(struct client *client);
+static inline struct h2 *http_h2(const struct client *client) {
+    const struct http_session *session = client->session;
+    return session == NULL ? NULL : session->h2;
+}
 
 /* One answer under way. */
 struct exchange {
@@ -123,6 +140,7 @@ struct exchange {
     const struct protocol_note *note;
     struct client *client;
     struct reply *reply;
+    struct h2_answer *answer; /* NULL: HTTP/1.1 */
     struct bytes authorization;
     struct bytes match;
     struct bytes none_match;
@@ -167,6 +185,16 @@ bool scratch_error(const struct http *http, struct bytes *error);
 /* route.c */
 enum protocol_status http_route(const struct client_protocol *protocol,
                                 struct protocol_parse *parse);
+/* The same for requests of HTTP/2, whose heads have been read. */
+void route_stream(struct http *http, struct protocol_parse *parse, struct http_head *head,
+                  struct bytes body, int32_t stream);
+void route_refuse_stream(struct http *http, struct protocol_parse *parse, int status,
+                         int32_t stream);
+/* Whether the body may come. */
+void route_ask_stream(struct http *http, struct protocol_parse *parse, struct http_head *head,
+                      int32_t stream);
+/* What the session has to say. */
+void route_send(struct http *http, struct protocol_parse *parse);
 /* commands.c: the body is commands. The kind says of what form. False: it is not, and `text` says
  * why. */
 bool commands_add(struct http *http, struct protocol_parse *parse, struct protocol_note *note,

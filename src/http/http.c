@@ -6,7 +6,9 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "call/context.h"
+#include "client/client.h"
 #include "http/exchange.h"
+#include "http/h2.h"
 
 #define MS_PER_SECOND 1000
 
@@ -54,28 +56,54 @@ static void count(const struct client_protocol *protocol, int64_t more) {
     atomic_fetch_add_explicit(&http->under_way, more, memory_order_relaxed);
 }
 
-static const char *overdue(const struct client_protocol *protocol, bool has_begun,
-                           int64_t waited_ms) {
+static bool overdue(const struct client_protocol *protocol, struct client *client,
+                    enum protocol_wait wait, int64_t now_ms, int64_t waited_ms,
+                    struct bytes *last_words) {
     const struct http *http = protocol->context;
-    int64_t most = has_begun ? http->options.request_seconds : http->options.idle_seconds;
-    if (atomic_load_explicit(&http->draining, memory_order_relaxed) && !has_begun) {
-        return "";
+    struct h2 *h2 = http_h2(client);
+    if (h2 != NULL) {
+        return h2_overdue(h2, wait, now_ms, waited_ms, last_words);
     }
-    if (waited_ms <= most * MS_PER_SECOND) {
-        return NULL;
+    switch (wait) {
+    case PROTOCOL_BEGUN:
+        *last_words = bytes_text("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n"
+                                 "Connection: close\r\n\r\n");
+        return waited_ms > http->options.request_seconds * MS_PER_SECOND;
+    case PROTOCOL_UNSENT:
+        return waited_ms > http->options.response_seconds * MS_PER_SECOND;
+    default:
+        return atomic_load_explicit(&http->draining, memory_order_relaxed) ||
+               waited_ms > http->options.idle_seconds * MS_PER_SECOND;
     }
-    return has_begun ? "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: "
-                       "close\r\n\r\n"
-                     : "";
+}
+
+static bool wants_turn(const struct client_protocol *protocol, struct client *client) {
+    const struct h2 *h2 = http_h2(client);
+    (void)protocol;
+    return h2 != NULL && h2_wants_turn(h2);
+}
+
+struct http_session *http_session_of(struct client *client) {
+    if (client->session == NULL) {
+        client->session = mem_zalloc(MEM_CLIENT, sizeof(struct http_session));
+    }
+    return client->session;
 }
 
 static void leaves(const struct client_protocol *protocol, struct client *client) {
     (void)protocol;
     struct http_session *session = client->session;
-    if (session != NULL) {
-        mem_free(MEM_CLIENT, session, sizeof *session + session->size);
-        client->session = NULL;
+    if (session == NULL) {
+        return;
     }
+    if (session->h2 != NULL) {
+        h2_free(session->h2);
+    }
+    if (session->proof != NULL) {
+        mem_free(MEM_CLIENT, session->proof, session->proof_size);
+    }
+    mem_free(MEM_CLIENT, session, sizeof *session);
+    client->session = NULL;
 }
 
 struct http *http_new(struct context *context, const struct http_doors *doors) {
@@ -92,12 +120,13 @@ struct http *http_new(struct context *context, const struct http_doors *doors) {
                   "Connection: close\r\n\r\n"
                   "Larder runs in protected mode: it has no password, so it accepts connections "
                   "from this machine only. Set requirepass, or protected-mode no if that is so.\n",
-        .alpn = "\x08http/1.1",
+        .alpn = h2_is_built() ? "\x02h2\x08http/1.1" : "\x08http/1.1",
         .request_max = request_max,
         .parse = http_route,
         .execute = http_execute,
         .count = count,
         .overdue = overdue,
+        .wants_turn = wants_turn,
         .leaves = leaves,
     };
     options_register(context->options, option_rows, sizeof option_rows / sizeof option_rows[0],
@@ -106,6 +135,9 @@ struct http *http_new(struct context *context, const struct http_doors *doors) {
                      &http->metrics, http, NULL);
     protocol_scratch_init(&http->scratches[0], context->clients);
     protocol_scratch_init(&http->scratches[1], context->clients);
+    protocol_scratch_init(&http->bodies[0], context->clients);
+    protocol_scratch_init(&http->bodies[1], context->clients);
+    http->kit = h2_kit_new();
     http->registered = true;
     return http;
 }
@@ -113,6 +145,11 @@ struct http *http_new(struct context *context, const struct http_doors *doors) {
 void http_free(struct http *http) {
     reply_free(&http->scratches[0].reply);
     reply_free(&http->scratches[1].reply);
+    reply_free(&http->bodies[0].reply);
+    reply_free(&http->bodies[1].reply);
+    if (http->kit != NULL) {
+        h2_kit_free(http->kit);
+    }
     mem_free(MEM_OTHER, http, sizeof *http);
 }
 
@@ -156,4 +193,7 @@ const struct client_protocol *http_protocol(const struct http *http) {
 
 void http_drain(struct http *http, bool on) {
     atomic_store_explicit(&http->draining, on, memory_order_relaxed);
+    if (on) {
+        clients_turn_foreign(http->context->clients);
+    }
 }

@@ -9,6 +9,7 @@
  *     metrics.c    what monitoring reads
  *     stats.c      what the page shows, as JSON
  *     page.c       the page for people
+ *     h2.c         HTTP/2: frames -> requests; h2_answer.c: answers -> frames
  *
  * client/protocol.h says how they join the batch. What a request is, is in exchange.h. */
 #ifndef LARDER_HTTP_HTTP_H
@@ -39,6 +40,10 @@
       "Most commands in the body of an HTTP request.")                                             \
     X(INT, request_seconds, "http-request-timeout", "30", 1, 86400, NULL, 0, NULL,                 \
       "Seconds in which an HTTP request must have come whole.")                                    \
+    X(INT, response_seconds, "http-response-timeout", "60", 1, 86400, NULL, 0, NULL,               \
+      "Seconds for which a peer may take nothing of what there is for it.")                        \
+    X(INT, streams_max, "http2-max-streams", "1000", 1, 100000, NULL, 0, NULL,                     \
+      "Requests of one connection of HTTP/2 under way at once.")                                   \
     X(INT, idle_seconds, "http-keepalive-timeout", "75", 1, 86400, NULL, 0, NULL,                  \
       "Seconds for which an HTTP connection may wait without a request.")                          \
     X(TEXT, hosts, "http-hosts", "", 0, 0, NULL, OPTION_REPEATS, NULL,                             \

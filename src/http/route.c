@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/num.h"
 #include "http/exchange.h"
+#include "http/h2.h"
 
 /* What is not whole of a request of somebody who has not authenticated is asked about from this
  * size on; as for RESP. */
@@ -590,7 +591,7 @@ static void route_other(struct route *route) {
 
 /* What the answer to a request needs, whatever it is. */
 static void begin(struct route *route, struct http *http, struct protocol_parse *parse,
-                  struct http_head *head) {
+                  struct http_head *head, int32_t stream) {
     struct bytes origin = head->fields[HTTP_ORIGIN];
     route->http = http;
     route->parse = parse;
@@ -599,6 +600,10 @@ static void begin(struct route *route, struct http *http, struct protocol_parse 
     bool keeps = head->keep_alive && !atomic_load_explicit(&http->draining, memory_order_relaxed);
     route->note.kind = (keeps ? EXCHANGE_KEEP : 0u) | (head->minor == 0 ? EXCHANGE_OLD : 0u) |
                        (head->method == HTTP_HEAD ? (unsigned)EXCHANGE_HEAD : 0u);
+    if (stream != 0) {
+        route->note.kind |= (unsigned)EXCHANGE_STREAM | (unsigned)EXCHANGE_KEEP;
+        route->note.words[4] = (uint64_t)stream;
+    }
     extra(route, EXCHANGE_AUTH, head->fields[HTTP_AUTHORIZATION]);
     extra(route, EXCHANGE_MATCH, head->fields[HTTP_IF_MATCH]);
     extra(route, EXCHANGE_NONE_MATCH, head->fields[HTTP_IF_NONE_MATCH]);
@@ -609,24 +614,51 @@ static void begin(struct route *route, struct http *http, struct protocol_parse 
 }
 
 /* The head is here and the body is not: whether the peer shall send it. */
-static void ask_on(struct http *http, struct protocol_parse *parse, struct http_head *head) {
-    bool large = head->chunked || head->content_length > STRANGER_BODY_MAX;
-    if (parse->told || !(head->expects || (parse->stranger && large))) {
-        return;
-    }
+static void ask(struct http *http, struct protocol_parse *parse, struct http_head *head,
+                int32_t stream) {
     struct route route;
-    begin(&route, http, parse, head);
+    begin(&route, http, parse, head, stream);
     route.note.kind |= head->expects && head->minor == 1 ? (unsigned)EXCHANGE_TELLS : 0u;
     add(&route, EXCHANGE_GO_ON, NULL, NULL, 0);
-    parse->told = true;
 }
 
-static enum protocol_status refuse(struct http *http, struct protocol_parse *parse, int status) {
+static void ask_on(struct http *http, struct protocol_parse *parse, struct http_head *head) {
+    bool large = head->chunked || head->content_length > STRANGER_BODY_MAX;
+    if (!parse->told && (head->expects || (parse->stranger && large))) {
+        ask(http, parse, head, 0);
+        parse->told = true;
+    }
+}
+
+static void refuse(struct http *http, struct protocol_parse *parse, int status, int32_t stream) {
     struct http_head none = {.minor = 1};
     struct route route;
-    begin(&route, http, parse, &none);
+    begin(&route, http, parse, &none, stream);
     answer(&route, status, 0, "");
-    return PROTOCOL_END;
+}
+
+/* The request is whole. */
+static void route_whole(struct route *route) {
+    const struct http *http = route->http;
+    struct bytes rest;
+    if (UNLIKELY(atomic_load_explicit(&http->under_way, memory_order_relaxed) >=
+                 http->options.requests_max)) {
+        answer(route, 503, 0, "as many requests as http-max-requests allows are under way");
+    } else if (LIKELY(is_below(route, "/v1/keys/", 9, &rest))) {
+        route_key(route, rest);
+    } else {
+        route_other(route);
+    }
+}
+
+/* The bytes become HTTP/2 from the first one on. */
+static enum protocol_status begin_h2(struct http *http, struct protocol_parse *parse) {
+    struct h2 *h2 = h2_new(http, parse->client, parse->now_ms);
+    if (h2 == NULL) {
+        return PROTOCOL_END;
+    }
+    http_session_of(parse->client)->h2 = h2;
+    return h2_read(h2, parse);
 }
 
 enum protocol_status http_route(const struct client_protocol *protocol,
@@ -637,11 +669,21 @@ enum protocol_status http_route(const struct client_protocol *protocol,
                                        .body_max = (uint64_t)http->options.body_max};
     struct http_head head;
     struct route route;
-    struct bytes rest;
+    struct h2 *h2 = http_h2(parse->client);
+    if (UNLIKELY(h2 != NULL)) {
+        return h2_read(h2, parse);
+    }
     const bool at_head = parse->state->phase == HTTP_PHASE_HEAD;
+    if (UNLIKELY(at_head && parse->client->bytes_in == parse->size)) {
+        enum h2_beginning beginning = h2_begins(parse);
+        if (beginning != H2_NOT) {
+            return beginning == H2_BEGINS ? begin_h2(http, parse) : PROTOCOL_MORE;
+        }
+    }
     enum http_status status = http_parse(parse->state, parse->window, parse->size, &limits, &head);
     if (UNLIKELY(status == HTTP_ERROR)) {
-        return refuse(http, parse, parse->state->status);
+        refuse(http, parse, parse->state->status, 0);
+        return PROTOCOL_END;
     }
     if (UNLIKELY(status == HTTP_MORE)) {
         if (at_head && parse->state->phase != HTTP_PHASE_HEAD) {
@@ -649,15 +691,34 @@ enum protocol_status http_route(const struct client_protocol *protocol,
         }
         return PROTOCOL_MORE;
     }
-    begin(&route, http, parse, &head);
+    begin(&route, http, parse, &head, 0);
     route.body = bytes_of(parse->window + parse->state->head, parse->state->body_size);
-    if (UNLIKELY(atomic_load_explicit(&http->under_way, memory_order_relaxed) >=
-                 http->options.requests_max)) {
-        answer(&route, 503, 0, "as many requests as http-max-requests allows are under way");
-    } else if (LIKELY(is_below(&route, "/v1/keys/", 9, &rest))) {
-        route_key(&route, rest);
-    } else {
-        route_other(&route);
-    }
+    route_whole(&route);
     return route.note.kind & EXCHANGE_KEEP ? PROTOCOL_DONE : PROTOCOL_END;
+}
+
+void route_stream(struct http *http, struct protocol_parse *parse, struct http_head *head,
+                  struct bytes body, int32_t stream) {
+    struct route route;
+    begin(&route, http, parse, head, stream);
+    head->content_length = (int64_t)body.size; /* its end is always known */
+    route.body = body;
+    route_whole(&route);
+}
+
+void route_refuse_stream(struct http *http, struct protocol_parse *parse, int status,
+                         int32_t stream) {
+    refuse(http, parse, status, stream);
+}
+
+void route_ask_stream(struct http *http, struct protocol_parse *parse, struct http_head *head,
+                      int32_t stream) {
+    ask(http, parse, head, stream);
+}
+
+void route_send(struct http *http, struct protocol_parse *parse) {
+    struct protocol_note note = {.kind = (unsigned)EXCHANGE_SEND | (unsigned)EXCHANGE_KEEP};
+    (void)http;
+    (void)protocol_args(parse, 0);
+    protocol_add(parse, NULL, 0, &note);
 }

@@ -231,7 +231,7 @@ static bool answer_plainly(struct exchange *exchange, const struct value *value)
     if (value->at + value->size > value->reply->pieces[0].size || reply->discards ||
         (size_t)(reply->end - reply->at) < HEAD_ROOM + value->size ||
         http->second != http->context->clock->now_ms / MS_PER_SECOND ||
-        exchange_has(exchange, EXCHANGE_ORIGIN | EXCHANGE_OLD) ||
+        exchange_has(exchange, EXCHANGE_ORIGIN | EXCHANGE_OLD | EXCHANGE_STREAM) ||
         !exchange_has(exchange, EXCHANGE_KEEP)) {
         return false;
     }

@@ -28,7 +28,7 @@ struct writer {
 };
 
 static bool is_chunked(const struct writer *writer) {
-    return !exchange_has(writer->exchange, EXCHANGE_OLD);
+    return !exchange_has(writer->exchange, EXCHANGE_OLD | EXCHANGE_STREAM);
 }
 
 static void begin_answer(struct writer *writer, int64_t content_length) {

@@ -211,13 +211,6 @@ static const char *parse_line(const char *p, const char *end, struct http_head *
 
 /* ---- fields ---- */
 
-/* Fields that stand twice where only one is meant, or contradict each other. */
-struct framing {
-    bool length;
-    bool coding;
-    bool host;
-};
-
 static bool read_length(struct http_head *head, struct bytes value) {
     if (value.size == 0 || value.size > LENGTH_DIGITS_MAX) {
         return false;
@@ -255,7 +248,7 @@ static bool keep(struct http_head *head, enum http_field field, struct bytes val
 }
 
 /* What this server has to know of a field. 0, or the status with which the request is refused. */
-static int read_field(struct http_head *head, struct framing *framing, struct bytes name,
+static int read_field(struct http_head *head, struct http_framing *framing, struct bytes name,
                       struct bytes value) {
     static const struct {
         const char *name;
@@ -334,7 +327,26 @@ static inline const char *parse_field(const char *p, const char *end, struct byt
     return p + 2;
 }
 
-static int check_framing(const struct http_head *head, const struct framing *framing) {
+void http_head_begin(struct http_head *head, struct http_framing *framing) {
+    memset(head, 0, sizeof *head);
+    head->content_length = -1;
+    *framing = (struct http_framing){.length = false};
+}
+
+bool http_head_line(struct http_head *head, struct bytes method, struct bytes target) {
+    head->method = bytes_equal(method, bytes_of("GET", 3)) ? HTTP_GET : method_of(method);
+    head->minor = 1;
+    head->keep_alive = true;
+    return method.size > 0 && all_of(method, CHAR_TOKEN) && all_of(target, CHAR_TARGET) &&
+           divide_target(head, target);
+}
+
+int http_head_field(struct http_head *head, struct http_framing *framing, struct bytes name,
+                    struct bytes value) {
+    return read_field(head, framing, name, value);
+}
+
+static int check_framing(const struct http_head *head, const struct http_framing *framing) {
     if ((framing->length && framing->coding) || (framing->coding && head->minor == 0) ||
         (!framing->host && head->minor == 1)) {
         return 400;
@@ -349,9 +361,8 @@ static enum http_status parse_head(struct http_state *state, const char *input, 
     const char *p = input;
     const char *end = input + (size < limits->head_max ? size : limits->head_max);
     int status;
-    struct framing framing = {.length = false};
-    memset(head, 0, sizeof *head);
-    head->content_length = -1;
+    struct http_framing framing;
+    http_head_begin(head, &framing);
     if (end - p >= 2 && p[0] == '\r' && p[1] == '\n') {
         p += 2; /* one blank line in front, as some peers send behind a body */
     }

@@ -108,6 +108,20 @@ static inline void http_begin(struct http_state *state) {
 enum http_status http_parse(struct http_state *state, char *input, size_t size,
                             const struct http_limits *limits, struct http_head *head);
 
+/* For a request whose method, target and fields come apart from each other, as in HTTP/2: a head is
+ * begun, given its parts, and ended. Names may be of any case. */
+struct http_framing {
+    bool length; /* Content-Length has come, and so on */
+    bool coding;
+    bool host;
+};
+void http_head_begin(struct http_head *head, struct http_framing *framing);
+/* False: they are no method and target. */
+bool http_head_line(struct http_head *head, struct bytes method, struct bytes target);
+/* 0, or the status with which the request is refused. */
+int http_head_field(struct http_head *head, struct http_framing *framing, struct bytes name,
+                    struct bytes value);
+
 /* Resolves %XX in place; the size it has then, or -1 when a % is not followed by two hexadecimal
  * digits. `plus`: a + is a space, as in a query. */
 ptrdiff_t http_unescape(char *at, size_t size, bool plus);
