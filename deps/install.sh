@@ -28,6 +28,8 @@ build|libnghttp2-dev?|file /usr/include/nghttp2/nghttp2.h /usr/local/include/ngh
 test bench|openssl|command openssl
 test bench|curl|command curl
 test bench|nghttp2-client|command h2load
+bench|wrk|command wrk
+bench|nginx-light|command nginx
 test bench|libhiredis-dev|file /usr/include/hiredis/hiredis.h /usr/local/include/hiredis/hiredis.h
 test|libcmocka-dev|file /usr/include/cmocka.h /usr/local/include/cmocka.h
 test bench|redis-server|command redis-server
