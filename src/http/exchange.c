@@ -456,7 +456,10 @@ static enum protocol_result answer_stream(struct exchange *exchange) {
     struct reply *out = exchange->reply;
     exchange->answer = &into;
     exchange->reply = into.reply;
-    if (answer(exchange) == PROTOCOL_HOLD) {
+    bool held = answer(exchange) == PROTOCOL_HOLD;
+    exchange->answer = NULL;
+    exchange->reply = out;
+    if (held) {
         return PROTOCOL_HOLD;
     }
     bool is_part = kind == EXCHANGE_PIPE && !(note->kind & EXCHANGE_LAST) &&

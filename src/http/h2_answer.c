@@ -207,6 +207,7 @@ static size_t read_head(char *at, size_t size, nghttp2_nv *pairs) {
             *p = *p >= 'A' && *p <= 'Z' ? (char)(*p | 0x20) : *p;
         }
         line = memchr(p, '\n', (size_t)(end - p));
+        check(line != NULL); /* each ends so */
         pairs[count++] = pair(name, (size_t)(p - name), p + 2, (size_t)(line - 1 - (p + 2)));
     }
     return count;
