@@ -7,6 +7,9 @@
 
 /* Elements of a collection that its size is reckoned from. */
 #define SIZE_SAMPLES 2
+/* Uses after which the size of a collection is reckoned anew: it costs several times what the rest
+ * of a use does. A power of two. */
+#define SIZE_USES 16
 /* What a key takes of the dict. */
 #define TABLE_SHARE    12
 #define TICKS_A_MINUTE 600
@@ -39,14 +42,20 @@ static void follow(struct keyspace *keyspace) {
     }
 }
 
-static size_t bytes_of_entry(const struct entry *entry) {
+static size_t size_of(const struct reuse *reuse, const struct key *key, const struct entry *entry) {
+    if (entry_type(entry) != ENTRY_STRING && reuse->used % SIZE_USES != 0) {
+        size_t known = reuse_bytes(reuse, key->hash, key->database->id);
+        if (known != 0) {
+            return known;
+        }
+    }
     return value_footprint(entry, SIZE_SAMPLES) + TABLE_SHARE;
 }
 
 void estimate_read(struct keyspace *keyspace, const struct key *key, const struct entry *entry) {
     struct reuse *reuse = &keyspace->estimate.reuse;
     if (entry != NULL) {
-        reuse_found(reuse, key->hash, key->database->id, bytes_of_entry(entry),
+        reuse_found(reuse, key->hash, key->database->id, size_of(reuse, key, entry),
                     entry_deadline(entry));
     } else {
         reuse_missed(reuse, key->hash, key->database->id, keyspace->clock->now_ms);
@@ -55,7 +64,8 @@ void estimate_read(struct keyspace *keyspace, const struct key *key, const struc
 }
 
 void estimate_written(struct keyspace *keyspace, const struct key *key, const struct entry *entry) {
-    reuse_written(&keyspace->estimate.reuse, key->hash, key->database->id, bytes_of_entry(entry),
+    struct reuse *reuse = &keyspace->estimate.reuse;
+    reuse_written(reuse, key->hash, key->database->id, size_of(reuse, key, entry),
                   entry_deadline(entry));
     follow(keyspace);
 }

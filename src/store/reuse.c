@@ -265,6 +265,11 @@ static void renew(struct reuse *reuse, uint32_t place, size_t bytes, uint32_t de
     settle(reuse);
 }
 
+size_t reuse_bytes(const struct reuse *reuse, uint64_t hash, int database) {
+    uint32_t place = find(reuse, identity(hash, database));
+    return place == 0 ? 0 : at(reuse, place)->bytes;
+}
+
 void reuse_found(struct reuse *reuse, uint64_t hash, int database, size_t bytes,
                  int64_t deadline_ms) {
     uint64_t id = identity(hash, database);

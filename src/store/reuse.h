@@ -46,8 +46,8 @@
 /* A tick is a tenth of a second: at a million GETs a second one of 50, some 200 instructions each,
  * which is less than one percent of what a GET takes with the least of the kernel. */
 #define REUSE_USES_EACH 2000
-/* 20 ms in all, which a server has left over when it has been idle for some seconds. */
-#define REUSE_USES_MAX 256000
+/* Some ms in all, for a server that has been idle for two seconds. */
+#define REUSE_USES_MAX 40000
 /* Several times as many as there are keys watched then, so that distances mean something. */
 #define REUSE_USES_BURST 20000
 #define REUSE_ZONES      4
@@ -94,6 +94,9 @@ void reuse_free(struct reuse *reuse);
 static inline uint64_t reuse_below(const struct reuse *reuse) {
     return reuse->paused ? 0 : reuse->threshold;
 }
+
+/* What the key took when it was told of last; 0: it is not in the list. */
+size_t reuse_bytes(const struct reuse *reuse, uint64_t hash, int database);
 
 /* A read has found the key, which takes so many bytes; deadline in milliseconds, negative: none. */
 void reuse_found(struct reuse *reuse, uint64_t hash, int database, size_t bytes,
