@@ -328,9 +328,8 @@ static void debug_help(struct call *call) {
         "PROTOCOL <type>",
         "    Answer with a value of that type of the protocol.",
         "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
-        "    Save, unless with NOSAVE, and load the file of the data anew, into what is stored "
-        "with",
-        "    NOFLUSH; with MERGE its keys replace those that are there.",
+        "    Save, unless with NOSAVE, and load the file of the data anew: with NOFLUSH into",
+        "    what is stored; with MERGE its keys replace those that are there.",
         "SEGFAULT",
         "    Touch memory that is not there: the server dies, with a report in the log.",
         "SET-ACTIVE-EXPIRE <0|1>",

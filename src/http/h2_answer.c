@@ -200,15 +200,17 @@ static size_t read_head(char *at, size_t size, nghttp2_nv *pairs) {
     size_t count = 0;
     pairs[count++] = pair(status, 7, at + 9, 3);
     char *line = memchr(at, '\n', size);
-    while (line != NULL && line + 1 < end && line[1] != '\r' && count < FIELDS_MAX) {
+    check(line != NULL); /* each ends so */
+    while (line + 1 < end && line[1] != '\r' && count < FIELDS_MAX) {
         char *name = line + 1;
         char *p = name;
         for (; *p != ':'; p++) {
             *p = *p >= 'A' && *p <= 'Z' ? (char)(*p | 0x20) : *p;
         }
-        line = memchr(p, '\n', (size_t)(end - p));
-        check(line != NULL); /* each ends so */
-        pairs[count++] = pair(name, (size_t)(p - name), p + 2, (size_t)(line - 1 - (p + 2)));
+        char *stop = memchr(p, '\n', (size_t)(end - p));
+        check(stop != NULL);
+        pairs[count++] = pair(name, (size_t)(p - name), p + 2, (size_t)(stop - 1 - (p + 2)));
+        line = stop;
     }
     return count;
 }

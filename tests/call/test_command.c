@@ -324,7 +324,7 @@ static void test_names(void **state) {
     (void)state;
     assert_string_equal(category_name(0), "keyspace");
     assert_string_equal(category_name(__builtin_ctz(CATEGORY_SORTED_SET)), "sortedset");
-    assert_string_equal(category_name(CATEGORY_COUNT - 1), "scripting");
+    assert_string_equal(category_name(CATEGORY_COUNT - 1), "cache");
     assert_string_equal(group_name(GROUP_SORTED_SET), "sorted-set");
     assert_string_equal(group_name(GROUP_BITMAP), "bitmap");
 }

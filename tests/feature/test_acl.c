@@ -427,22 +427,22 @@ static void test_who_may_see_passwords(void **state) {
 /* Rules, refusals and the log know commands by the names that they were born with. */
 static void test_renamed_commands(void **state) {
     (void)state;
-    static const char *const options[] = {"--rename-command", "get", "fetch", "--rename-command",
+    static const char *const options[] = {"--rename-command", "get", "fetched", "--rename-command",
                                           "flushall",         "",    NULL};
     struct session *session = session_start(options);
     session_expect(session, "ACL SETUSER eve on nopass ~a +@all -get -flushall", "+OK\r\n");
-    assert_non_null(strstr(session_ask(session, "ACL SETUSER eve +fetch"), "Unknown command"));
-    session_expect(session, "ACL DRYRUN eve fetch a",
+    assert_non_null(strstr(session_ask(session, "ACL SETUSER eve +fetched"), "Unknown command"));
+    session_expect(session, "ACL DRYRUN eve fetched a",
                    "$52\r\nUser eve has no permissions to run the 'get' command\r\n");
     assert_non_null(strstr(session_ask(session, "ACL CAT string"), "$3\r\nget\r\n"));
     int other = session_connect(session);
     session_ask_on(session, other, "AUTH eve x");
-    assert_string_equal(session_ask_on(session, other, "FETCH a"),
+    assert_string_equal(session_ask_on(session, other, "FETCHED a"),
                         "-NOPERM User eve has no permissions to run the 'get' command\r\n");
     assert_memory_equal(session_ask_on(session, other, "GET a"), "-ERR unknown command", 20);
     assert_non_null(strstr(session_ask(session, "ACL LOG 1"), "$6\r\nobject\r\n$3\r\nget\r\n"));
     session_expect(session, "ACL SETUSER eve +get", "+OK\r\n");
-    assert_string_equal(session_ask_on(session, other, "FETCH a"), "$-1\r\n");
+    assert_string_equal(session_ask_on(session, other, "FETCHED a"), "$-1\r\n");
     assert_memory_equal(session_ask_on(session, other, "FLUSHALL"), "-ERR unknown command", 20);
     close(other);
     session_end(session);
