@@ -653,7 +653,8 @@ static void test_slow(void **state) {
     expect_goaway("an answer that is not taken", 0);
     /* The same in HTTP/1.1. */
     struct talk talk = talk_open(port);
-    talk_send(&talk, "GET /get/big HTTP/1.1\r\nHost: a\r\n\r\n", 37);
+    static const char request[] = "GET /get/big HTTP/1.1\r\nHost: a\r\n\r\n";
+    talk_send(&talk, request, sizeof request - 1);
     struct count_wanted wanted = {other, 1};
     harness_wait_for(has_clients, &wanted, "the end of who does not read");
     talk_close(&talk);
